@@ -1,0 +1,63 @@
+"""What a sensor says: energy by component between two instants, with its basis and its gaps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from hefted.quantities import Quantity
+
+Component = Literal['cpu', 'dram', 'gpu', 'other']
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch for which a sensor said nothing that can be used, and why.
+
+    Attributes:
+        sensor: The sensor's name, such as 'rapl:package-0'.
+        reason: One sentence for a person.
+        start: When it began, in seconds of CLOCK_MONOTONIC.
+        end: When it ended; None while it lasts.
+    """
+
+    sensor: str
+    reason: str
+    start: float
+    end: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Energy between two instants.
+
+    Attributes:
+        start: Seconds of CLOCK_MONOTONIC.
+        end: Seconds of CLOCK_MONOTONIC.
+        energy: Joules by component; a component that nothing reads or models is absent, never 0.
+        gaps: What is missing in it.
+    """
+
+    start: float
+    end: float
+    energy: dict[Component, Quantity]
+    gaps: tuple[Gap, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RawReading:
+    """The counters behind a reading, as they go to the journal: cumulative since the meter's start.
+
+    Attributes:
+        monotonic: Seconds of CLOCK_MONOTONIC at the reading.
+        boot: Seconds of CLOCK_BOOTTIME (it counts suspends; the difference to `monotonic` finds them).
+        joules: Cumulative joules by sensor name (central values).
+        cpu_seconds: Cumulative CPU time of the process tree.
+        resident_bytes: Resident memory of the process tree at this instant.
+    """
+
+    monotonic: float
+    boot: float
+    joules: dict[str, float] = field(default_factory=dict[str, float])
+    cpu_seconds: float = 0.0
+    resident_bytes: int = 0
