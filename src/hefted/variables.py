@@ -1,0 +1,292 @@
+"""Variables: named handles to values, and the one place where a traced value is bound to them.
+
+Outside a training step a `Variable` holds an array of its own. Inside one, `bind` lends it a value of the
+step's state: `layer.call` reads and assigns variables as Keras programs do, and the step stays a pure function.
+
+    with bind(variables, values) as scope:
+        ...                              # reads see `values`, assignments stay in the scope
+    new_values = scope.values(variables)
+
+This is the library's one mutable thing; all else is pure functions over pytrees.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from hefted import dtypes
+from hefted.errors import ArgumentError, ShapeError
+from hefted.utils.naming import auto_name, scoped_path
+
+Array = Any  # a jax.Array, a tracer or a numpy.ndarray: JAX gives them no common type that pyright can hold
+
+
+class _Local(threading.local):
+    scope: Scope | None = None
+    autocast: str | None = None
+
+
+_local = _Local()
+
+
+class Scope:
+    """Values lent to variables, until the `with` block ends."""
+
+    def __init__(self, variables: Iterable[Variable], values: Iterable[Array]) -> None:
+        self._values: dict[int, Array] = {id(v): x for v, x in zip(variables, values, strict=True)}
+        self._outer: Scope | None = None
+        self.losses: list[Array] = []
+
+    def __enter__(self) -> Scope:
+        self._outer, _local.scope = _local.scope, self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _local.scope, self._outer = self._outer, None
+
+    def values(self, variables: Iterable[Variable]) -> list[Array]:
+        """The values that the variables have in this scope now."""
+        return [self._values[id(v)] for v in variables]
+
+    def find(self, variable: Variable) -> Scope | None:
+        """The innermost scope, from this one outwards, that lends the variable a value."""
+        scope: Scope | None = self
+        while scope is not None and id(variable) not in scope._values:
+            scope = scope._outer
+        return scope
+
+    def get(self, variable: Variable) -> Array:
+        return self._values[id(variable)]
+
+    def set(self, variable: Variable, value: Array) -> None:
+        self._values[id(variable)] = value
+
+
+def bind(variables: Sequence[Variable], values: Sequence[Array]) -> Scope:
+    """Lend values to variables: `with bind(variables, values) as scope`."""
+    return Scope(variables, values)
+
+
+def current_scope() -> Scope | None:
+    """The innermost open scope, or None outside a step."""
+    return _local.scope
+
+
+class autocast:
+    """Within the block, reading a floating variable casts it to `dtype` (mixed precision)."""
+
+    def __init__(self, dtype: str | None) -> None:
+        self.dtype = dtype
+
+    def __enter__(self) -> None:
+        self.outer, _local.autocast = _local.autocast, self.dtype
+
+    def __exit__(self, *_: object) -> None:
+        _local.autocast = self.outer
+
+
+class Variable:
+    """A named array with a trainable switch.
+
+    Args:
+        initializer: An array, or a callable `(shape, dtype) -> array`, or an initializer's name.
+        shape: Needed with a callable; each size a positive int or 0.
+        dtype: Standard name; `floatx()` where the initializer does not say.
+        trainable: Whether optimizers update it.
+        autocast: Whether mixed precision may cast it on reading.
+        aggregation: Kept for Keras's sake ('none', 'mean', 'sum', 'only_first_replica').
+        name: Without slashes; made up from the class if None.
+
+    Raises:
+        ArgumentError: A callable without a shape, or a name with a slash.
+
+    Example:
+        >>> v = Variable(np.zeros((2, 3)), name='kernel')
+        >>> v.shape, v.dtype, v.trainable
+        ((2, 3), 'float32', True)
+        >>> _ = v.assign_add(np.ones((2, 3)))
+        >>> float(v.numpy().sum())
+        6.0
+    """
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: Sequence[int] | None = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        aggregation: str = 'none',
+        synchronization: str = 'auto',
+        name: str | None = None,
+    ) -> None:
+        if name is not None and '/' in name:
+            raise ArgumentError(f'Expected name without a slash, received {name!r}. Use an underscore instead.')
+        self.name = name or auto_name('variable')
+        self.path = scoped_path(self.name)
+        self.trainable = trainable
+        self.autocast = autocast
+        self.aggregation = aggregation
+        self.synchronization = synchronization
+        self.overwrite_with_gradient = False
+        self.regularizer: Callable[[Array], Array] | None = None
+        self.constraint: Callable[[Array], Array] | None = None
+        if isinstance(initializer, str):
+            from hefted import initializers
+
+            initializer = initializers.get(initializer)
+        if callable(initializer):
+            if shape is None:
+                raise ArgumentError(f'Expected shape with a callable initializer, received None for {self.name!r}.')
+            self.dtype = dtypes.standardize(dtype)
+            initial = initializer(tuple(shape), dtype=self.dtype)
+        else:
+            initial = initializer.value if isinstance(initializer, Variable) else initializer
+            if not isinstance(initial, jax.Array):
+                initial = np.asarray(initial)
+            self.dtype = dtypes.standardize(dtype) if dtype is not None else dtypes.on_device(initial.dtype)
+        self._value: Array = _own(initial, self.dtype)
+        self.shape: tuple[int, ...] = tuple(self._value.shape)
+        self.ndim = len(self.shape)
+        if shape is not None and tuple(shape) != self.shape:
+            raise ShapeError(f'Expected an initial value of shape {tuple(shape)}, received {self.shape}.')
+
+    # Reading
+
+    @property
+    def value(self) -> Array:
+        """The value: the step's inside one (cast under `autocast`), an array of its own outside."""
+        raw = self.raw
+        dtype = _local.autocast
+        if dtype is not None and self.autocast and dtype != self.dtype and dtypes.is_float(self.dtype):
+            return raw.astype(dtype)
+        return raw
+
+    @property
+    def raw(self) -> Array:
+        """The value without any cast."""
+        scope = _local.scope and _local.scope.find(self)
+        if scope:
+            return scope.get(self)
+        if isinstance(self._value, np.ndarray) and _local.scope is None:
+            self._value = jax.device_put(self._value)
+        return self._value
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """A copy of the value on the host."""
+        return np.array(self.value)
+
+    # Writing
+
+    def assign(self, value: Any) -> Variable:
+        """Set the value; its shape must be the variable's."""
+        if isinstance(value, Variable):
+            value = value.raw
+        shape = tuple(np.shape(value))
+        if shape != self.shape:
+            raise ShapeError(
+                f'Expected a value of shape {self.shape} for variable {self.path!r}, received shape {shape}.'
+            )
+        scope = _local.scope and _local.scope.find(self)
+        if scope:
+            scope.set(self, jax.numpy.asarray(value, self.dtype))
+        else:
+            self._value = _own(value, self.dtype)
+        return self
+
+    def assign_add(self, value: Any) -> Variable:
+        return self.assign(self.raw + value)
+
+    def assign_sub(self, value: Any) -> Variable:
+        return self.assign(self.raw - value)
+
+    def hold(self, value: Array) -> None:
+        """Take an array as it is, unchecked: the training loop's way to give state back."""
+        self._value = value
+
+    @property
+    def held(self) -> Array:
+        """The array outside any step, as it is: on the host until first used."""
+        return self._value
+
+    # Standing in for an array
+
+    def __jax_array__(self) -> Array:
+        return self.value
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        return np.array(self.value, dtype=dtype)
+
+    def __repr__(self) -> str:
+        return f'<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>'
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __eq__(self, other: object) -> Any:
+        return self.value == _raw(other)
+
+    def __ne__(self, other: object) -> Any:
+        return self.value != _raw(other)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> Array:
+        return self.value[index]
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __getattr__(self, name: str) -> Any:
+        # What an array can do (sum, reshape, astype, at, T, …) a variable can.
+        if name.startswith('_') or name in ('dtype', 'shape', 'ndim', 'path'):
+            raise AttributeError(name)
+        return getattr(self.value, name)
+
+
+def _raw(other: Any) -> Any:
+    return other.value if isinstance(other, Variable) else other
+
+
+def _own(value: Any, dtype: str) -> Array:
+    """An array that nobody else can change, of the given dtype."""
+    if isinstance(value, jax.Array):
+        return value if value.dtype == dtype else value.astype(dtype)
+    return np.array(value, dtype=dtype)
+
+
+def _binary(name: str) -> Callable[[Variable, Any], Any]:
+    def method(self: Variable, other: Any) -> Any:
+        return getattr(self.value, name)(_raw(other))
+
+    return method
+
+
+for _name in (
+    'add', 'radd', 'sub', 'rsub', 'mul', 'rmul', 'truediv', 'rtruediv', 'floordiv', 'rfloordiv', 'mod', 'rmod',
+    'pow', 'rpow', 'matmul', 'rmatmul', 'lt', 'le', 'gt', 'ge', 'and', 'rand', 'or', 'ror', 'xor', 'rxor',
+):  # fmt: skip
+    setattr(Variable, f'__{_name}__', _binary(f'__{_name}__'))
+
+
+def _unary(name: str) -> Callable[[Variable], Any]:
+    def method(self: Variable) -> Any:
+        return getattr(self.value, name)()
+
+    return method
+
+
+for _name in ('neg', 'abs', 'pos', 'invert'):
+    setattr(Variable, f'__{_name}__', _unary(f'__{_name}__'))
