@@ -1,0 +1,310 @@
+"""The ledger: every run that was kept, finished or killed, found by the start of its id."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from hefted.errors import LedgerError
+from hefted.ledger import journal
+from hefted.ledger.journal import Line
+from hefted.quantities import Quantity, total
+
+if TYPE_CHECKING:
+    from hefted.footprint.footprint import Footprint
+
+Status = Literal['running', 'finished', 'interrupted', 'stopped', 'failed', 'damaged']
+Rebuild = Callable[[list[Line]], 'Footprint']
+
+_ENDS: tuple[Status, ...] = ('finished', 'stopped', 'failed', 'interrupted')
+_TAIL = 16 * 1024  # the last line of a run that ended is looked for in so many bytes first
+_SHORT = 13  # an id's first 13 characters are its millisecond
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What the ledger tells of a run.
+
+    Attributes:
+        id: The run's id, a UUIDv7.
+        parent: The id of the sweep or process that it is a part of.
+        kind: Such as 'fit', 'evaluate' or 'sweep'.
+        name: The model's, or what the user called it.
+        started: Seconds since 1970 by the wall clock; only to label.
+        status: 'finished', 'stopped' (a budget, a callback, Ctrl-C), 'failed' (an exception), 'interrupted'
+            (killed: no end was written), 'running' (its process still holds the journal) or 'damaged'.
+        duration: None where not known, as for those below.
+        energy: At the machine.
+        carbon: Of the energy.
+        place: The place's short name.
+        children: The runs that are parts of this one, in the order of their starts.
+        reason: Why it is damaged.
+    """
+
+    id: str
+    parent: str | None = None
+    kind: str = 'run'
+    name: str = ''
+    started: float | None = None
+    status: Status = 'damaged'
+    duration: Quantity | None = None
+    energy: Quantity | None = None
+    carbon: Quantity | None = None
+    place: str | None = None
+    children: tuple[RunSummary, ...] = ()
+    reason: str | None = None
+    path: Path | None = field(default=None, repr=False)
+    rebuild: Rebuild | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def short_id(self) -> str:
+        """The start of the id, long enough to find the run by."""
+        return self.id[:_SHORT]
+
+    def lines(self) -> list[Line]:
+        """The journal's lines; empty for a parent that has no journal of its own."""
+        return [] if self.path is None else journal.read(self.path)
+
+    @property
+    def footprint(self) -> Footprint | None:
+        """What the run took, recomputed from its journal; None where the journal does not tell."""
+        return None if self.rebuild is None or self.path is None else _rebuilt(self.rebuild, self.lines())
+
+
+class Ledger:
+    """All journals of a folder.
+
+    Args:
+        folder: The folder of the `.jsonl` files; it need not exist.
+        rebuild: Makes a footprint of a journal's lines (`hefted.runs.rebuild`).
+    """
+
+    def __init__(self, folder: Path, rebuild: Rebuild | None = None):
+        self.folder = folder
+        self._rebuild = rebuild
+        self._known: dict[str, tuple[tuple[int, int], RunSummary]] = {}
+
+    def runs(self, *, kind: str | None = None, limit: int | None = None) -> list[RunSummary]:
+        """List runs, newest first; a sweep's parts are its `children`, and its figures their total.
+
+        Args:
+            kind: Only runs of this kind, such as 'fit'; those inside a sweep too, each by itself.
+            limit: At most so many.
+        """
+        everything = self._everything()
+        listed = _families(everything) if kind is None else [run for run in everything if run.kind == kind]
+        return sorted(listed, key=_newest_first)[:limit]
+
+    def get(self, prefix: str) -> RunSummary:
+        """Find one run by the start of its id, or the newest by 'last'.
+
+        Raises:
+            LedgerError: If there is none, or more than one; the message names the nearest.
+        """
+        everything = sorted(self._everything(), key=_newest_first)
+        if not everything:
+            raise LedgerError('run: expected one that is in the ledger, but no run has been kept yet.')
+        if prefix == 'last':
+            return everything[0]
+        families = {family.id: family for family in _families(everything)}
+        found = {run.id: run for run in everything} | families
+        matches = [found[run_id] for run_id in sorted(found) if run_id.startswith(prefix.lower())]
+        if prefix.lower() in found:
+            return found[prefix.lower()]
+        if len(matches) == 1:
+            return matches[0]
+        if matches and prefix:
+            raise LedgerError(
+                f'run: {prefix!r} is the start of {len(matches)} ids: {_named(matches)}. Give more of it.'
+            )
+        near = difflib.get_close_matches(
+            prefix.lower(), [run.short_id for run in everything], n=3, cutoff=0.5
+        )
+        hint = f'Did you mean {" or ".join(near)}?' if near else f'The newest are {_named(everything)}.'
+        raise LedgerError(f'run: expected the start of a run\'s id or "last", received {prefix!r}. {hint}')
+
+    def _everything(self) -> list[RunSummary]:
+        try:
+            entries = [entry for entry in os.scandir(self.folder) if entry.name.endswith('.jsonl')]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise LedgerError(f'The ledger cannot be read: {error}.') from error
+        return [self._summary(entry) for entry in entries]
+
+    def _summary(self, entry: os.DirEntry[str]) -> RunSummary:
+        run_id = entry.name.removesuffix('.jsonl')
+        path = Path(entry.path)
+        try:
+            state = entry.stat()
+            version = (state.st_mtime_ns, state.st_size)
+            known = self._known.get(run_id)
+            if known is not None and known[0] == version and known[1].status != 'running':
+                return known[1]
+            summary = _summarise(run_id, path, self._rebuild)
+        except OSError as error:
+            return RunSummary(run_id, reason=error.strerror or 'it cannot be read', path=path)
+        self._known[run_id] = (version, summary)
+        return summary
+
+
+def open(folder: Path | str | None = None, *, rebuild: Rebuild | None = None) -> Ledger:
+    """Open the ledger.
+
+    Args:
+        folder: The folder of the journals; None for `runs` in the user's data folder.
+        rebuild: Makes a footprint of a journal's lines; None for that of their writer, `hefted.runs.rebuild`.
+
+    Example:
+        >>> import tempfile
+        >>> open(tempfile.mkdtemp(), rebuild=lambda lines: None).runs()
+        []
+    """
+    if rebuild is None:
+        from hefted.runs import rebuild
+    return Ledger(journal.runs_folder() if folder is None else Path(folder), rebuild)
+
+
+def _summarise(run_id: str, path: Path, rebuild: Rebuild | None) -> RunSummary:
+    header, end = _header_and_end(path)
+    if header is None:
+        return RunSummary(run_id, started=_born(run_id), reason='its first line cannot be read', path=path)
+    run = RunSummary(
+        id=run_id,
+        parent=_text(header.get('parent')),
+        kind=_text(header.get('kind')) or 'run',
+        name=_text(header.get('name')) or '',
+        started=_born(run_id),
+        status=_status(end, path),
+        path=path,
+        rebuild=rebuild,
+    )
+    told = (end or {}).get('footprint')
+    if isinstance(told, dict):
+        return _with_figures(run, cast(Line, told))
+    footprint = run.footprint
+    if footprint is None:
+        return run
+    return replace(
+        run,
+        energy=footprint.energy,
+        carbon=footprint.carbon,
+        duration=footprint.duration,
+        place=footprint.place.name,
+    )
+
+
+def _header_and_end(path: Path) -> tuple[Line | None, Line | None]:
+    """The first line that is a header, and the last if it tells the end, without reading all between."""
+    with path.open('rb') as file:
+        header = journal.decode(file.readline(journal.LONGEST_LINE))
+        file.seek(max(0, path.stat().st_size - _TAIL))
+        tail = [line for raw in file.read().splitlines() if (line := journal.decode(raw)) is not None]
+    if header is None or 'schema' not in header:
+        header = next((line for line in journal.read(path) if 'schema' in line), None)
+    end = tail[-1] if tail else None
+    return header, end if end is not None and 'status' in end else None
+
+
+def _status(end: Line | None, path: Path) -> Status:
+    if end is None:
+        return 'running' if journal.is_kept(path) else 'interrupted'
+    return next((status for status in _ENDS if status == end['status']), 'finished')
+
+
+def _with_figures(run: RunSummary, told: Line) -> RunSummary:
+    """The run with the figures and the place of the footprint that its end line tells."""
+    place: Any = told.get('place')
+    return replace(
+        run,
+        duration=_quantity(told.get('duration')),
+        energy=_quantity(told.get('energy')),
+        carbon=_quantity(told.get('carbon')),
+        place=_text(cast(Line, place).get('name') if isinstance(place, dict) else place),
+    )
+
+
+def _quantity(data: Any) -> Quantity | None:
+    try:
+        return None if data is None else Quantity.from_json(data)
+    except (ValueError, TypeError, KeyError, AttributeError):  # another version's, or junk: unknown
+        return None
+
+
+def _rebuilt(rebuild: Rebuild, lines: list[Line]) -> Footprint | None:
+    try:
+        return rebuild(lines)
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        IndexError,
+    ):  # a damaged journal tells no figures
+        return None
+
+
+def _families(runs: Iterable[RunSummary]) -> list[RunSummary]:
+    """Runs with their parts folded in; a parent without a journal of its own is made from two parts or more."""
+    by_id = {run.id: run for run in runs}
+    parts: dict[str, list[RunSummary]] = {}
+    for run in by_id.values():
+        if run.parent:
+            parts.setdefault(run.parent, []).append(run)
+    families = [run for run in by_id.values() if not run.parent and run.id not in parts]
+    for parent, children in parts.items():
+        if parent in by_id or len(children) > 1:
+            families.append(_family(by_id.get(parent), parent, sorted(children, key=_newest_first)[::-1]))
+        else:
+            families += children
+    return families
+
+
+def _family(parent: RunSummary | None, parent_id: str, children: list[RunSummary]) -> RunSummary:
+    if parent is None:
+        first = children[0]
+        names = {child.name for child in children}
+        name = first.name if len(names) == 1 else ''
+        worst: tuple[Status, ...] = ('running', 'damaged', 'failed', 'interrupted', 'stopped', 'finished')
+        status = next(status for status in worst if any(child.status == status for child in children))
+        parent = RunSummary(
+            parent_id, kind='sweep', name=name, started=first.started, status=status, place=first.place
+        )
+    return replace(
+        parent,
+        children=tuple(children),
+        duration=parent.duration or _total(child.duration for child in children),
+        energy=parent.energy or _total(child.energy for child in children),
+        carbon=parent.carbon or _total(child.carbon for child in children),
+    )
+
+
+def _total(quantities: Iterable[Quantity | None]) -> Quantity | None:
+    known = [quantity for quantity in quantities if quantity is not None]
+    return total(known) if known else None
+
+
+def _born(run_id: str) -> float | None:
+    """When a UUIDv7 was made: its first 48 bits are milliseconds since 1970 (RFC 9562, section 5.7)."""
+    try:
+        return int(run_id.replace('-', '')[:12], 16) / 1000
+    except ValueError:
+        return None
+
+
+def _newest_first(run: RunSummary) -> tuple[float, str]:
+    # Ids made in the same millisecond still have an order of their own.
+    return (-(run.started or 0.0), run.id)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _named(runs: Iterable[RunSummary]) -> str:
+    listed = list(runs)
+    return ', '.join(run.short_id for run in listed[:3]) + (', …' if len(listed) > 3 else '')
