@@ -140,7 +140,8 @@ class Journal:
         """Give up, and keep the reason: for the writer's thread alone."""
         if self.failure is None:
             # strerror and not str(error), which holds a path: receipts are shown to others
-            told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            strerror = error.strerror if isinstance(error, OSError) else None
+            told = strerror or str(error).split(', received')[0]
             reason = f'{told[:1].lower()}{told[1:]}' or type(error).__name__
             remedy = 'Set HEFTED_DATA_DIR to a folder that can be written.'
             self.failure = f'The journal could not be kept: {reason}. {remedy}'

@@ -1,0 +1,268 @@
+"""A run's footprint as it is told to a person: what it took, how that is known, and what it leaves out.
+
+A receipt never holds a host, a user, arguments or paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Literal
+
+from hefted.quantities import Quantity
+
+if TYPE_CHECKING:
+    from hefted.footprint.footprint import Footprint
+
+Kind = Literal['figure', 'part', 'phase', 'note', 'warning']
+
+_COMPONENTS = {'cpu': 'CPU', 'dram': 'memory', 'gpu': 'GPU', 'other': 'other'}
+_GAPS_TOLD = 3
+HOW_TO_PLACE = "Say where it runs: place='FR', or HEFTED_PLACE=FR."
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is told of a run besides its footprint.
+
+    Attributes:
+        run_id: Its id.
+        kind: 'fit', 'evaluate', 'sweep', …
+        name: The model's name, or what the user called it.
+        status: 'finished', 'stopped', 'failed', 'interrupted' or 'running'.
+        started: Seconds since 1970, None if not known.
+        meter_share: The meter's CPU time as a share of the run's, such as 0.002; None if not known.
+        journal_failure: Why the journal could not be kept.
+        children: How many runs it is made of.
+    """
+
+    run_id: str
+    kind: str = 'run'
+    name: str = ''
+    status: str = 'finished'
+    started: float | None = None
+    meter_share: float | None = None
+    journal_failure: str | None = None
+    children: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a receipt.
+
+    Attributes:
+        label: What it tells, such as 'Energy' or 'compile'.
+        value: The figure, or a note's text.
+        detail: Its interval and basis, or a phase's duration.
+        kind: How it is shown; a 'part' belongs to the figure above it.
+        share: A phase's share of the energy (of the time, where no energy is known), from 0 to 1.
+    """
+
+    label: str
+    value: str
+    detail: str = ''
+    kind: Kind = 'figure'
+    share: float | None = None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A run's receipt: a text when printed, a table in a notebook, plain data for other programs.
+
+    Attributes:
+        facts: What run it is.
+        footprint: What it took; None where nothing could be read of it.
+        equivalents: One or two things that a person can feel.
+
+    Example:
+        >>> print(Receipt(Facts('0193a7c4-5f21', 'fit', 'sequential'), None))
+        Hefted · fit · sequential · finished
+        <BLANKLINE>
+        Energy      not known
+        <BLANKLINE>
+        Run         0193a7c4-5f21, told again by: hefted receipt 0193a7c4-5f21
+    """
+
+    facts: Facts
+    footprint: Footprint | None
+    equivalents: tuple[str, ...] = field(default=())
+
+    @property
+    def title(self) -> str:
+        """Such as 'fit · sequential · finished · 2026-11-23 22:29'."""
+        facts = self.facts
+        parts = [facts.kind, facts.name]
+        parts += [f'{facts.children} runs'] if facts.children else []
+        parts += [facts.status]
+        if facts.started is not None:
+            parts.append(f'{datetime.fromtimestamp(facts.started):%Y-%m-%d %H:%M}')
+        return ' · '.join(part for part in parts if part)
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """All that is told, in order."""
+        footprint = self.footprint
+        if footprint is None:
+            return (Line('Energy', 'not known'), *_about_run(self.facts))
+        return (
+            *_about_energy(footprint),
+            _figure('Carbon', footprint.carbon),
+            *_others(footprint),
+            Line('Duration', footprint.duration.rounded),
+            *_about_phases(footprint),
+            *_about_place(footprint),
+            *_notes('Feels like', self.equivalents),
+            *_about_trust(footprint),
+            *_about_run(self.facts),
+        )
+
+    def __str__(self) -> str:
+        from hefted.report.terminal import plain
+
+        return plain(self)
+
+    def _repr_html_(self) -> str:
+        from hefted.report.html import fragment
+
+        return fragment(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as plain data, every quantity with its errors and sources."""
+        facts, footprint = self.facts, self.footprint
+        about: dict[str, Any] = {name: getattr(facts, name) for name in Facts.__slots__}
+        return {'schema': 1, **about, 'footprint': None if footprint is None else _footprint_json(footprint)}
+
+
+def receipt(footprint: Footprint | None, facts: Facts) -> Receipt:
+    """Make the receipt of a run.
+
+    Args:
+        footprint: What it took.
+        facts: What run it is.
+    """
+    if footprint is None:
+        return Receipt(facts, None)
+    from hefted.footprint.equivalents import felt
+
+    return Receipt(facts, footprint, tuple(felt(footprint.energy, footprint.carbon)))
+
+
+def _about_energy(footprint: Footprint) -> Iterator[Line]:
+    yield _figure('Energy', footprint.energy)
+    if len(footprint.components) > 1:
+        for name, energy in footprint.components.items():
+            yield _figure(_COMPONENTS.get(name, name), energy, 'part')
+
+
+def _about_place(footprint: Footprint) -> Iterator[Line]:
+    assumed = place_is_assumed(footprint)
+    told = f'{footprint.place.name}{", assumed" if assumed else ""}{_grid(footprint)}'
+    yield from _notes('Place', (told, HOW_TO_PLACE) if assumed else (told,))
+
+
+def _grid(footprint: Footprint) -> str:
+    """The grid's intensity and where that figure is from, such as ': 56 g CO2e/kWh (Ember, 2024)'."""
+    energy, carbon = footprint.energy, footprint.carbon
+    if energy is None or carbon is None or energy.value <= 0:
+        return ''
+    intensity = Quantity(carbon.to('g CO2e').value / energy.to('kWh').value, 'g CO2e/kWh')
+    mine = {source.key for source in energy.sources}
+    from_where = [
+        f'{source.title}, {source.year}' if source.year else source.title
+        for source in carbon.sources
+        if source.key not in mine
+    ]
+    return f': {intensity.rounded}' + (f' ({"; ".join(from_where)})' if from_where else '')
+
+
+def place_is_assumed(footprint: Footprint) -> bool:
+    """Whether nobody said where it ran."""
+    return bool(getattr(footprint.place, 'assumed', False))
+
+
+def _others(footprint: Footprint) -> Iterator[Line]:
+    for label, quantity in (
+        ('Water', footprint.water),
+        ('Minerals', footprint.minerals),
+        ('Cost', footprint.cost),
+    ):
+        if quantity is not None:
+            yield _figure(label, quantity)
+
+
+def _about_phases(footprint: Footprint) -> Iterator[Line]:
+    phases = footprint.phases
+    energies = [share.energy for share in phases.values()]
+    joules = [0.0 if energy is None else energy.to('J').value for energy in energies]
+    seconds = [share.seconds for share in phases.values()]
+    weights = joules if any(joules) else seconds
+    whole = sum(weights)
+    for (name, phase), weight in zip(phases.items(), weights, strict=True):
+        value = 'not known' if phase.energy is None else phase.energy.rounded
+        duration = Quantity(phase.seconds, 's').rounded
+        yield Line(name, value, duration, 'phase', weight / whole if whole else None)
+
+
+def _about_trust(footprint: Footprint) -> Iterator[Line]:
+    if footprint.covers:
+        yield Line('Covers', footprint.covers, kind='note')
+    told = [f'{gap.sensor}: {gap.reason}' for gap in footprint.gaps]
+    distinct = list(dict.fromkeys(told))  # a sensor that fails again and again is told once
+    more = len(distinct) - _GAPS_TOLD
+    yield from _notes(
+        'Not read', distinct[:_GAPS_TOLD] + ([f'and {more} more such gaps'] if more > 0 else [])
+    )
+
+
+def _about_run(facts: Facts) -> Iterator[Line]:
+    if facts.meter_share is not None:
+        yield Line('Meter', f'took {_percent(facts.meter_share)} of the run’s CPU time', kind='note')
+    if facts.journal_failure is not None:
+        yield Line('Not kept', facts.journal_failure, kind='warning')
+        return
+    short = facts.run_id[:13]
+    yield Line('Run', f'{short}, told again by: hefted receipt {short}', kind='note')
+
+
+def _notes(label: str, texts: Sequence[str]) -> Iterator[Line]:
+    """Notes of one label, which is told once."""
+    for number, text in enumerate(texts):
+        yield Line('' if number else label, text, kind='note')
+
+
+def _figure(label: str, quantity: Quantity | None, kind: Kind = 'figure') -> Line:
+    if quantity is None:
+        return Line(label, 'not known', '', kind)
+    value, _, interval = str(quantity).partition(' (')
+    return Line(label, value, interval.removesuffix(')') or quantity.basis, kind)
+
+
+def _percent(share: float) -> str:
+    return 'under 0.01 %' if share < 1e-4 else f'{100 * share:.2g} %'
+
+
+def _footprint_json(footprint: Footprint) -> dict[str, Any]:
+    names = ('energy', 'carbon', 'water', 'minerals', 'cost', 'duration')
+    return {name: _json(getattr(footprint, name)) for name in names} | {
+        'components': {name: _json(energy) for name, energy in footprint.components.items()},
+        'phases': {
+            name: {'energy': _json(phase.energy), 'seconds': phase.seconds}
+            for name, phase in footprint.phases.items()
+        },
+        'place': {'name': footprint.place.name, 'assumed': place_is_assumed(footprint)},
+        'gaps': [{'sensor': gap.sensor, 'reason': gap.reason} for gap in footprint.gaps],
+        'covers': footprint.covers,
+    }
+
+
+def _json(quantity: Quantity | None) -> dict[str, Any] | None:
+    return None if quantity is None else quantity.to_json()
+
+
+def blocks(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """Part a receipt's lines into what stands together: figures, phases, notes."""
+    names = {'figure': 'figures', 'part': 'figures', 'phase': 'phases', 'note': 'notes', 'warning': 'notes'}
+    for _, together in groupby(lines, key=lambda line: names[line.kind]):
+        yield list(together)
