@@ -1,0 +1,61 @@
+"""A sensor that may hang is asked from a thread of its own, and waited for only so long."""
+
+from __future__ import annotations
+
+import threading
+from queue import Empty, SimpleQueue
+
+from hefted.metering.reading import Component
+from hefted.metering.sensor import Instant, Sensor, SensorError
+from hefted.quantities import Quantity
+
+
+class Bounded:
+    """Asks a sensor, and gives up after a limit; while it has not answered, it is not asked again nor waited for.
+
+    Args:
+        sensor: A sensor behind a driver, such as NVML.
+        limit: Seconds to wait for one reading.
+    """
+
+    __slots__ = ('_answers', '_limit', '_questions', '_sensor', '_waiting', 'accuracy', 'component', 'counts_always', 'name')
+
+    def __init__(self, sensor: Sensor, limit: float = 0.05):
+        self.name: str = sensor.name
+        self.component: Component = sensor.component
+        self.accuracy: Quantity = sensor.accuracy
+        self.counts_always: bool = sensor.counts_always
+        self._sensor = sensor
+        self._limit = limit
+        self._waiting = False
+        self._questions: SimpleQueue[Instant] = SimpleQueue()
+        self._answers: SimpleQueue[float | Exception] = SimpleQueue()
+        threading.Thread(target=self._answer, name=f'hefted-{self.name}', daemon=True).start()
+
+    def read(self, instant: Instant) -> float:
+        if self._waiting:
+            try:  # the late answer is to an old question: it only says that the sensor is back
+                self._answers.get_nowait()
+            except Empty:
+                raise SensorError(self._late()) from None
+        self._waiting = True
+        self._questions.put(instant)
+        try:
+            answer = self._answers.get(timeout=self._limit)
+        except Empty:
+            raise SensorError(self._late()) from None
+        self._waiting = False
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _late(self) -> str:
+        return f'It did not answer within {self._limit * 1000:.0f} ms.'
+
+    def _answer(self) -> None:
+        while True:
+            instant = self._questions.get()
+            try:
+                self._answers.put(self._sensor.read(instant))
+            except Exception as error:
+                self._answers.put(error)

@@ -1,0 +1,122 @@
+"""The meter of a process: its sensors, read together, at any instant and once a second by a thread."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from hefted import host
+from hefted.metering.cpu_model import CpuModel
+from hefted.metering.dram_model import DramModel
+from hefted.metering.reading import Component, Gap, RawReading
+from hefted.metering.sensor import Guard, Instant, Sensor
+from hefted.quantities import Quantity
+
+_PATIENCE_SECONDS = 0.02
+_SUSPEND_SECONDS = 0.5
+
+
+class Meter:
+    """Reads all sensors at once; never raises, never waits longer than a bounded sensor takes.
+
+    Args:
+        sensors: What is counted.
+        clock: Seconds that never go back.
+        boot: The clock that also counts suspends, or None.
+        tree: CPU time and memory of the process and its children.
+        gaps: What could not even be set up, and why.
+        model: The model of the CPU, for the time before the meter was there.
+
+    Attributes:
+        cost_seconds: CPU time that readings and the thread have cost so far.
+    """
+
+    def __init__(
+        self,
+        sensors: Iterable[Sensor],
+        clock: Callable[[], float] = host.monotonic,
+        *,
+        boot: Callable[[], float | None] = host.boot_clock,
+        tree: host.ProcessTree | None = None,
+        gaps: Iterable[Gap] = (),
+        model: CpuModel | None = None,
+    ):
+        self.model = model
+        self.cost_seconds = 0.0
+        self._guards = [Guard(sensor) for sensor in sensors]
+        self._clock = clock
+        self._boot = boot
+        self._tree = tree or host.ProcessTree()
+        self._gaps = list(gaps)
+        self._process = os.getpid()
+        # Taken without waiting where that may not end: a signal's handler may find it held by the code it interrupted.
+        self._lock = threading.Lock()
+        self._ahead: float | None = None
+        self._last = RawReading(clock(), 0.0)
+        self.read()
+
+    def read(self) -> RawReading:
+        """Read everything: cumulative joules by sensor since the meter was made, clocks, CPU time and memory.
+
+        When another reading is under way and does not end, or in a fork's child, the last reading is given again.
+        """
+        if os.getpid() != self._process or not self._lock.acquire(timeout=_PATIENCE_SECONDS):
+            return self._last
+        begun = time.perf_counter()
+        try:
+            now, boot = self._clock(), self._boot()
+            instant = self._instant(now)
+            joules = {guard.sensor.name: guard.read(instant) for guard in self._guards}
+            self._find_suspend(now, boot)
+            self._last = RawReading(
+                now, boot if boot is not None else now, joules, instant.cpu_seconds, instant.resident_bytes
+            )
+            return self._last
+        finally:
+            self.cost_seconds += time.perf_counter() - begun
+            self._lock.release()
+
+    def look(self) -> float:
+        """Look at the process's children (dearer than a reading); seconds that it took."""
+        begun = time.perf_counter()
+        try:
+            self._tree.look()
+        except OSError:  # /proc was taken away meanwhile: what was seen last stands
+            pass
+        return time.perf_counter() - begun
+
+    def add(self, sensors: Iterable[Sensor], gaps: Iterable[Gap] = ()) -> None:
+        """Take in sensors that were found later; they count from their first reading on."""
+        self._guards = [*self._guards, *(Guard(sensor) for sensor in sensors)]
+        self._gaps += gaps
+
+    @property
+    def accuracies(self) -> dict[str, tuple[Component, Quantity]]:
+        """Component and accuracy of each sensor, and of the model that stands for the time before the first run."""
+        found = {guard.sensor.name: (guard.sensor.component, guard.sensor.accuracy) for guard in self._guards}
+        for part in self.model.sensors if self.model else ():
+            found.setdefault(part.name, (part.component, part.accuracy))
+        return found
+
+    def gaps(self, since: float) -> tuple[Gap, ...]:
+        """The gaps that last until after an instant, in seconds of CLOCK_MONOTONIC, or still."""
+        gaps = self._gaps + [gap for guard in self._guards for gap in guard.gaps]
+        return tuple(gap for gap in gaps if gap.end is None or gap.end > since)
+
+    def _instant(self, now: float) -> Instant:
+        try:
+            return Instant(now, self._tree.cpu_seconds(), self._tree.resident_bytes())
+        except (OSError, ValueError, IndexError):  # /proc is gone, or no more files may be opened
+            return Instant(now, max(host.process_cpu_seconds(), self._last.cpu_seconds), self._last.resident_bytes)
+
+    def _find_suspend(self, now: float, boot: float | None) -> None:
+        """The boot clock ran ahead of the other: the machine was suspended since the last reading."""
+        if boot is None:
+            return
+        ahead = boot - now
+        if self._ahead is not None and ahead - self._ahead > _SUSPEND_SECONDS:
+            reason = f'The machine was suspended for {ahead - self._ahead:.0f} s, which no figure counts.'
+            self._gaps.append(Gap('machine', reason, self._last.monotonic, now))
+        self._ahead = ahead
