@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hefted.metering.reading import Gap
 from hefted.quantities import Quantity
 
 if TYPE_CHECKING:
     from hefted.footprint.place import Place
+
+Summand = TypeVar('Summand', Quantity, 'PhaseShare')
+
+_FIGURES = ('energy', 'carbon', 'water', 'minerals', 'cost')
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,9 @@ class PhaseShare:
 
     energy: Quantity | None
     seconds: float
+
+    def __add__(self, other: PhaseShare) -> PhaseShare:
+        return PhaseShare(_sum(self.energy, other.energy), self.seconds + other.seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,7 @@ class Footprint:
         phases: Share by phase ('start-up', 'compile', 'input', 'train', 'validate', 'checkpoint').
         place: Where it ran.
         gaps: What the sensors missed, with reasons.
-        covers: One line naming what the total covers, such as 'CPU and memory, modelled; no board, fans or supply'.
+        covers: One line naming what the total covers, such as 'CPU and memory; no board, fans or supply'.
     """
 
     energy: Quantity | None
@@ -49,3 +57,80 @@ class Footprint:
     phases: dict[str, PhaseShare] = field(default_factory=dict[str, PhaseShare])
     gaps: tuple[Gap, ...] = ()
     covers: str = ''
+
+    def __add__(self, other: Footprint) -> Footprint:
+        """Add the footprints of two runs: what is known of either is counted, and `covers` tells both.
+
+        Durations add, as machine time does, even where the runs overlapped.
+        """
+        return Footprint(
+            **{name: _sum(getattr(self, name), getattr(other, name)) for name in _FIGURES},
+            duration=self.duration + other.duration,
+            place=_both(self.place, other.place),
+            components=_merged(self.components, other.components),
+            phases=_merged(self.phases, other.phases),
+            gaps=self.gaps + other.gaps,
+            covers='; '.join(dict.fromkeys(line for line in (self.covers, other.covers) if line)),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Write it as plain data, every quantity with its errors and sources."""
+        figures: dict[str, Quantity | None] = {name: getattr(self, name) for name in _FIGURES}
+        return {
+            **{name: figure and figure.to_json() for name, figure in figures.items()},
+            'duration': self.duration.to_json(),
+            'place': self.place.to_json(),
+            'components': {name: energy.to_json() for name, energy in self.components.items()},
+            'phases': {
+                name: {'energy': share.energy and share.energy.to_json(), 'seconds': share.seconds}
+                for name, share in self.phases.items()
+            },
+            'gaps': [
+                {'sensor': g.sensor, 'reason': g.reason, 'start': g.start, 'end': g.end} for g in self.gaps
+            ],
+            'covers': self.covers,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Footprint:
+        """Read what `to_json` wrote; unknown keys are passed over."""
+        from hefted.footprint.place import Place
+
+        return cls(
+            **{name: _read(data.get(name)) for name in _FIGURES},
+            duration=Quantity.from_json(data['duration']),
+            place=Place.from_json(data['place']),
+            components={
+                name: Quantity.from_json(energy) for name, energy in data.get('components', {}).items()
+            },
+            phases={
+                name: PhaseShare(_read(share['energy']), share['seconds'])
+                for name, share in data.get('phases', {}).items()
+            },
+            gaps=tuple(Gap(g['sensor'], g['reason'], g['start'], g.get('end')) for g in data.get('gaps', ())),
+            covers=data.get('covers', ''),
+        )
+
+
+def _read(data: Mapping[str, Any] | None) -> Quantity | None:
+    return None if data is None else Quantity.from_json(data)
+
+
+def _sum(one: Quantity | None, two: Quantity | None) -> Quantity | None:
+    """Add what is known; unknown only where both are."""
+    if one is None or two is None:
+        return one if two is None else two
+    return one + two
+
+
+def _merged(one: dict[str, Summand], two: dict[str, Summand]) -> dict[str, Summand]:
+    return one | {name: one[name] + more if name in one else more for name, more in two.items()}
+
+
+def _both(one: Place, two: Place) -> Place:
+    """The place of both; where they differ, the world under both names, as no one grid stands for it."""
+    from hefted.footprint.place import WORLD, Place
+
+    if one.code == two.code and one.cloud_region == two.cloud_region:
+        return one
+    return Place(WORLD, '; '.join(dict.fromkeys((one.name, two.name))))
