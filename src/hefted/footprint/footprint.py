@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hefted.metering.reading import Gap
 from hefted.quantities import Quantity
 
 if TYPE_CHECKING:
     from hefted.footprint.place import Place
+    from hefted.metering.reading import Gap
 
 Summand = TypeVar('Summand', Quantity, 'PhaseShare')
 
@@ -95,6 +95,7 @@ class Footprint:
     def from_json(cls, data: Mapping[str, Any]) -> Footprint:
         """Read what `to_json` wrote; unknown keys are passed over."""
         from hefted.footprint.place import Place
+        from hefted.metering.reading import Gap  # late: with it comes all the meter
 
         return cls(
             **{name: _read(data.get(name)) for name in _FIGURES},

@@ -5,7 +5,8 @@ The table holds two kinds of row, which are brought to one before use:
 - *life-cycle* rows (countries, Canadian provinces, Nordic bidding zones) count plant and upstream methane;
 - *direct* rows (US states, Chinese provinces) count the stack only. Their life-cycle value is
   1.16 x direct + 23 g/kWh: a least-squares fit over 136 zones whose 2024 mixes were priced with IPCC AR5's
-  factors for both boundaries (gas 490 and 370, coal 820 and 760 g/kWh, and so on). Nine in ten lie within 13 %.
+  factors for both boundaries (gas 490 and 370, coal 820 and 760 g/kWh, and so on). Nine in ten lie
+  within 13 % of it.
 
 The 90 % interval of a row combines, as ratios and in quadrature:
 
@@ -17,7 +18,7 @@ The 90 % interval of a row combines, as ratios and in quadrature:
 - the boundary: 13 % for direct rows.
 
 A subdivision trades with its neighbours, so where its figure counts what it generates rather than what it
-uses, the interval reaches at least to its country's mean. (Virginia generates at 307; its grid, PJM, is at 398.)
+uses, the interval reaches at least to its country's mean. (Virginia generates at 307; its grid is at 398.)
 
 A place that is not known has the median of all countries, and an interval from their 5th to their 95th
 percentile. Generation-weighted means of the world lie close by, between 458 and 475 g/kWh.

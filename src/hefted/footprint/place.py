@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -141,8 +140,8 @@ def _resolve(said: object, argument: str) -> Place:
     if not isinstance(said, str):
         raise ArgumentError(f"{argument}: expected a name such as 'FR' or 'US-WA', received {said!r}.")
     text = ' '.join(said.split())
-    if coordinates := re.fullmatch(r'([+-]?\d+(?:\.\d+)?)\s*,\s*([+-]?\d+(?:\.\d+)?)', text):
-        return _at(float(coordinates[1]), float(coordinates[2]), argument)
+    if coordinates := _coordinates(text):
+        return _at(*coordinates, argument)
     if text.lower() == WORLD:
         return Place(WORLD, 'the world')
     if ':' in text and (region := table('cloud_regions').get(text.lower())):
@@ -168,7 +167,7 @@ def _plain_subdivision(code: str) -> bool:
     """Whether it reads as a subdivision of a country not listed in full; the country's grid stands."""
     country, _, part = code.partition('-')
     listed = country in ('US', 'CA')
-    return country in table('grid') and not listed and re.fullmatch(r'[A-Z0-9]{1,3}', part) is not None
+    return country in table('grid') and not listed and part.isalnum() and len(part) <= 3
 
 
 def _by_name(name: str) -> str | None:
@@ -182,8 +181,16 @@ def _known() -> list[str]:
     return [*(code.lower() for code in grid), *names, *table('cloud_regions')]
 
 
+def _coordinates(text: str) -> tuple[float, float] | None:
+    try:
+        latitude, longitude = map(float, text.split(','))
+    except ValueError:
+        return None
+    return latitude, longitude
+
+
 def _at(latitude: float, longitude: float, argument: str) -> Place:
-    if abs(latitude) > 90 or abs(longitude) > 180:
+    if not (abs(latitude) <= 90 and abs(longitude) <= 180):  # not a number is off the globe too
         raise ArgumentError(
             f'{argument}: expected latitude within ±90 and longitude within ±180 degrees, '
             f'received {latitude:g}, {longitude:g}. Write latitude first.'
