@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from hefted.errors import LedgerError
 from hefted.ledger import journal
+from hefted.ledger.combined import combined, summed
 from hefted.ledger.journal import Line
-from hefted.quantities import Quantity, total
+from hefted.quantities import Quantity
 
 if TYPE_CHECKING:
     from hefted.footprint.footprint import Footprint
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
 Status = Literal['running', 'finished', 'interrupted', 'stopped', 'failed', 'damaged']
 Rebuild = Callable[[list[Line]], 'Footprint']
 
-_ENDS: tuple[Status, ...] = ('finished', 'stopped', 'failed', 'interrupted')
+_ENDS: dict[str, Status] = {
+    'finished': 'finished',
+    'stopped': 'stopped',
+    'failed': 'failed',
+    'interrupted': 'interrupted',
+}
+_GRAVEST: tuple[Status, ...] = ('running', 'damaged', 'failed', 'interrupted', 'stopped', 'finished')
 _TAIL = 16 * 1024  # the last line of a run that ended is looked for in so many bytes first
 _SHORT = 13  # an id's first 13 characters are its millisecond
 
@@ -40,7 +47,8 @@ class RunSummary:
         duration: None where not known, as for those below.
         energy: At the machine.
         carbon: Of the energy.
-        place: The place's short name.
+        place: The place's name.
+        meter_share: The meter's CPU time as a share of the run's.
         children: The runs that are parts of this one, in the order of their starts.
         reason: Why it is damaged.
     """
@@ -55,6 +63,7 @@ class RunSummary:
     energy: Quantity | None = None
     carbon: Quantity | None = None
     place: str | None = None
+    meter_share: float | None = None
     children: tuple[RunSummary, ...] = ()
     reason: str | None = None
     path: Path | None = field(default=None, repr=False)
@@ -71,8 +80,11 @@ class RunSummary:
 
     @property
     def footprint(self) -> Footprint | None:
-        """What the run took, recomputed from its journal; None where the journal does not tell."""
-        return None if self.rebuild is None or self.path is None else _rebuilt(self.rebuild, self.lines())
+        """What it took, recomputed from its journal or those of its parts; None if they do not tell."""
+        if self.path is not None:
+            return None if self.rebuild is None else _rebuilt(self.rebuild, self.lines())
+        parts = [footprint for child in self.children if (footprint := child.footprint) is not None]
+        return combined(parts) if parts else None
 
 
 class Ledger:
@@ -147,7 +159,8 @@ class Ledger:
                 return known[1]
             summary = _summarise(run_id, path, self._rebuild)
         except OSError as error:
-            return RunSummary(run_id, reason=error.strerror or 'it cannot be read', path=path)
+            reason = error.strerror or 'it cannot be read'
+            return RunSummary(run_id, started=_born(run_id), reason=reason, path=path)
         self._known[run_id] = (version, summary)
         return summary
 
@@ -213,7 +226,7 @@ def _header_and_end(path: Path) -> tuple[Line | None, Line | None]:
 def _status(end: Line | None, path: Path) -> Status:
     if end is None:
         return 'running' if journal.is_kept(path) else 'interrupted'
-    return next((status for status in _ENDS if status == end['status']), 'finished')
+    return _ENDS.get(str(end['status']), 'finished')
 
 
 def _with_figures(run: RunSummary, told: Line) -> RunSummary:
@@ -249,7 +262,7 @@ def _rebuilt(rebuild: Rebuild, lines: list[Line]) -> Footprint | None:
 
 
 def _families(runs: Iterable[RunSummary]) -> list[RunSummary]:
-    """Runs with their parts folded in; a parent without a journal of its own is made from two parts or more."""
+    """Runs with their parts folded in; a parent with no journal of its own is made of two parts or more."""
     by_id = {run.id: run for run in runs}
     parts: dict[str, list[RunSummary]] = {}
     for run in by_id.values():
@@ -269,23 +282,18 @@ def _family(parent: RunSummary | None, parent_id: str, children: list[RunSummary
         first = children[0]
         names = {child.name for child in children}
         name = first.name if len(names) == 1 else ''
-        worst: tuple[Status, ...] = ('running', 'damaged', 'failed', 'interrupted', 'stopped', 'finished')
-        status = next(status for status in worst if any(child.status == status for child in children))
+        found = {child.status for child in children}
+        status = next(status for status in _GRAVEST if status in found)
         parent = RunSummary(
             parent_id, kind='sweep', name=name, started=first.started, status=status, place=first.place
         )
     return replace(
         parent,
         children=tuple(children),
-        duration=parent.duration or _total(child.duration for child in children),
-        energy=parent.energy or _total(child.energy for child in children),
-        carbon=parent.carbon or _total(child.carbon for child in children),
+        duration=parent.duration or summed(child.duration for child in children),
+        energy=parent.energy or summed(child.energy for child in children),
+        carbon=parent.carbon or summed(child.carbon for child in children),
     )
-
-
-def _total(quantities: Iterable[Quantity | None]) -> Quantity | None:
-    known = [quantity for quantity in quantities if quantity is not None]
-    return total(known) if known else None
 
 
 def _born(run_id: str) -> float | None:

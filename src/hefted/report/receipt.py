@@ -20,7 +20,6 @@ Kind = Literal['figure', 'part', 'phase', 'note', 'warning']
 
 _COMPONENTS = {'cpu': 'CPU', 'dram': 'memory', 'gpu': 'GPU', 'other': 'other'}
 _GAPS_TOLD = 3
-HOW_TO_PLACE = "Say where it runs: place='FR', or HEFTED_PLACE=FR."
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +143,8 @@ def receipt(footprint: Footprint | None, facts: Facts) -> Receipt:
     """
     if footprint is None:
         return Receipt(facts, None)
+    if footprint.energy is None:
+        return Receipt(facts, footprint)
     from hefted.footprint.equivalents import felt
 
     return Receipt(facts, footprint, tuple(felt(footprint.energy, footprint.carbon)))
@@ -157,29 +158,19 @@ def _about_energy(footprint: Footprint) -> Iterator[Line]:
 
 
 def _about_place(footprint: Footprint) -> Iterator[Line]:
-    assumed = place_is_assumed(footprint)
-    told = f'{footprint.place.name}{", assumed" if assumed else ""}{_grid(footprint)}'
-    yield from _notes('Place', (told, HOW_TO_PLACE) if assumed else (told,))
+    place = footprint.place
+    yield from _notes('Place', [text for text in (f'{place}{_grid(footprint)}', place.hint) if text])
 
 
 def _grid(footprint: Footprint) -> str:
-    """The grid's intensity and where that figure is from, such as ': 56 g CO2e/kWh (Ember, 2024)'."""
+    """The grid's intensity and where that figure is from, such as ': 44 g CO2e/kWh (Ember, 2024)'."""
     energy, carbon = footprint.energy, footprint.carbon
     if energy is None or carbon is None or energy.value <= 0:
         return ''
     intensity = Quantity(carbon.to('g CO2e').value / energy.to('kWh').value, 'g CO2e/kWh')
-    mine = {source.key for source in energy.sources}
-    from_where = [
-        f'{source.title}, {source.year}' if source.year else source.title
-        for source in carbon.sources
-        if source.key not in mine
-    ]
-    return f': {intensity.rounded}' + (f' ({"; ".join(from_where)})' if from_where else '')
-
-
-def place_is_assumed(footprint: Footprint) -> bool:
-    """Whether nobody said where it ran."""
-    return bool(getattr(footprint.place, 'assumed', False))
+    grids = [source for source in carbon.sources if source.key.startswith('grid:')]
+    told = [', '.join(str(part) for part in (grid.title, grid.year) if part) for grid in grids]
+    return f': {intensity.rounded}' + (f' ({"; ".join(told)})' if told else '')
 
 
 def _others(footprint: Footprint) -> Iterator[Line]:
@@ -251,7 +242,7 @@ def _footprint_json(footprint: Footprint) -> dict[str, Any]:
             name: {'energy': _json(phase.energy), 'seconds': phase.seconds}
             for name, phase in footprint.phases.items()
         },
-        'place': {'name': footprint.place.name, 'assumed': place_is_assumed(footprint)},
+        'place': footprint.place.to_json(),
         'gaps': [{'sensor': gap.sensor, 'reason': gap.reason} for gap in footprint.gaps],
         'covers': footprint.covers,
     }

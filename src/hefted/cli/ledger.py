@@ -1,0 +1,113 @@
+"""`hefted ledger`: a table of runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+from hefted import ledger
+from hefted.ledger import RunSummary
+from hefted.quantities import Quantity
+
+_LISTED = 20
+_COLOURS = {'finished': 'green', 'running': 'cyan', 'stopped': 'yellow', 'interrupted': 'yellow'}
+_HEAD = ('Run', 'Started', 'What', 'Status', 'Duration', 'Energy', 'Carbon')
+_GIVEN_UP = ('Started', 'Duration', 'Carbon')  # columns that a narrow terminal goes without, in this order
+
+
+@click.command('ledger')
+@click.option(
+    '--all', 'everything', is_flag=True, help=f'Every run, not the {_LISTED} newest, and the parts of sweeps.'
+)
+@click.option(
+    '--json', 'as_json', is_flag=True, help='All of it as JSON, each figure with its interval and sources.'
+)
+def command(everything: bool, as_json: bool) -> None:
+    """List your runs, the newest first, those that were killed too.
+
+    A sweep (many fits that belong together) is one line with its total. `hefted receipt RUN` shows one run.
+    """
+    runs = ledger.open().runs()
+    if as_json:
+        click.echo(json.dumps([_json(run) for run in runs], indent=2, ensure_ascii=False))
+        return
+    if not runs:
+        click.echo('No run has been kept yet. Each fit keeps one; `hefted demo` makes the first.')
+        return
+    shown = runs if everything else runs[:_LISTED]
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 200
+    for line in table(list(_rows(shown, parts=everything)), width):
+        click.echo(line)
+    if len(runs) > len(shown):
+        click.echo(click.style(f'… and {len(runs) - len(shown)} older: hefted ledger --all', dim=True))
+
+
+def _rows(runs: Sequence[RunSummary], *, parts: bool) -> Iterator[tuple[str, ...]]:
+    for run in runs:
+        yield _row(run)
+        if parts:
+            yield from (_row(child, '  ') for child in run.children)
+
+
+def _row(run: RunSummary, indent: str = '') -> tuple[str, ...]:
+    started = '' if run.started is None else f'{datetime.fromtimestamp(run.started):%Y-%m-%d %H:%M}'
+    what = ' · '.join(part for part in (run.kind, run.name) if part)
+    if run.children:
+        what += f' · {len(run.children)} runs'
+    if run.reason:
+        what = run.reason
+    status = run.status
+    figures = (_figure(run.duration), _figure(run.energy), _figure(run.carbon))
+    return (indent + run.short_id, started, what, status, *figures)
+
+
+def _figure(quantity: Quantity | None) -> str:
+    """The figure with its interval; the basis, which is the receipt's to tell, is left out."""
+    if quantity is None:
+        return '–'
+    return str(quantity).replace(f', {quantity.basis})', ')').replace(f' ({quantity.basis})', '')
+
+
+def table(rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
+    """Lay rows out in columns that fit; a narrow terminal goes without the least needed ones."""
+    rows = [_HEAD, *rows]
+    widths = {name: max(len(row[column]) for row in rows) for column, name in enumerate(_HEAD)}
+    for name in _GIVEN_UP:
+        if sum(widths.values()) + 2 * (len(widths) - 1) > width:
+            del widths[name]
+    for number, row in enumerate(rows):
+        cells = zip(_HEAD, row, strict=True)
+        told = [
+            _styled(cell.ljust(widths[name]), name, number == 0) for name, cell in cells if name in widths
+        ]
+        yield '  '.join(told).rstrip()
+
+
+def _styled(cell: str, name: str, is_head: bool) -> str:
+    if is_head:
+        return click.style(cell, dim=True)
+    if name == 'Status':
+        return click.style(cell, fg=_COLOURS.get(cell.strip(), 'red'))
+    return click.style(cell, fg='cyan') if name == 'Run' else cell
+
+
+def _json(run: RunSummary) -> dict[str, Any]:
+    figures = {'duration': run.duration, 'energy': run.energy, 'carbon': run.carbon}
+    return {
+        'id': run.id,
+        'parent': run.parent,
+        'kind': run.kind,
+        'name': run.name,
+        'started': run.started,
+        'status': run.status,
+        'reason': run.reason,
+        'place': run.place,
+        **{name: None if figure is None else figure.to_json() for name, figure in figures.items()},
+        'children': [_json(child) for child in run.children],
+    }

@@ -1,0 +1,54 @@
+"""`hefted receipt`: one run, told to a person."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from hefted import ledger
+from hefted.report import Facts, receipt
+from hefted.report.receipt import Receipt
+
+
+@click.command('receipt')
+@click.argument('run', default='last', metavar='[RUN]')
+@click.option('--json', 'as_json', is_flag=True, help='Every figure with its interval, errors and sources.')
+@click.option(
+    '--html', 'page', type=click.Path(dir_okay=False, path_type=Path), help='Write a page to this file.'
+)
+def command(run: str, as_json: bool, page: Path | None) -> None:
+    """Show what one run took: energy by part and by phase, carbon, and how each figure is known.
+
+    RUN is the start of a run's id, as `hefted ledger` lists them; without it, the newest run is shown. A run
+    that was killed shows what it had used by then.
+    """
+    told = receipt_of(ledger.open().get(run))
+    if page is not None:
+        from hefted.report.html import page as as_page
+
+        try:
+            page.write_text(as_page(told), 'utf-8')
+        except OSError as error:
+            raise click.ClickException(f'--html: {page} cannot be written: {error.strerror}.') from error
+    if as_json:
+        click.echo(json.dumps(told.to_json(), indent=2, ensure_ascii=False))
+    elif page is None:
+        from hefted.report.terminal import show
+
+        show(told)
+
+
+def receipt_of(run: ledger.RunSummary) -> Receipt:
+    """The receipt of a run in the ledger."""
+    facts = Facts(
+        run_id=run.id,
+        kind=run.kind,
+        name=run.name,
+        status=run.status,
+        started=run.started,
+        meter_share=run.meter_share,
+        children=len(run.children),
+    )
+    return receipt(run.footprint, facts)
