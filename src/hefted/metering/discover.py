@@ -23,15 +23,15 @@ def discover(powercap: str = rapl.ROOT) -> Meter:
     Returns:
         A meter, already counting.
     """
-    model = CpuModel(watts_for(host.cpu_identity()), host.threads_given())
+    models = CpuModel(watts_for(host.cpu_identity()), host.threads_given()), DramModel()
     zones, gaps = rapl.find(powercap, now=host.monotonic())
     sensors: list[Sensor] = list(zones)
     components = {zone.component for zone in zones}
     if 'cpu' not in components:
-        sensors += model.sensors
+        sensors += models[0].sensors
     if 'dram' not in components:
-        sensors.append(DramModel())
-    return Meter(sensors, gaps=gaps, model=model)
+        sensors.append(models[1])
+    return Meter(sensors, gaps=gaps, models=models)
 
 
 def add_gpus(meter: Meter) -> None:

@@ -27,9 +27,10 @@ class Meter:
         boot: The clock that also counts suspends, or None.
         tree: CPU time and memory of the process and its children.
         gaps: What could not even be set up, and why.
-        model: The model of the CPU, for the time before the meter was there.
+        models: The models of CPU and memory, for the time before the meter was there.
 
     Attributes:
+        version: Rises when sensors are added.
         cost_seconds: CPU time that readings and the thread have cost so far.
     """
 
@@ -41,10 +42,11 @@ class Meter:
         boot: Callable[[], float | None] = host.boot_clock,
         tree: host.ProcessTree | None = None,
         gaps: Iterable[Gap] = (),
-        model: CpuModel | None = None,
+        models: tuple[CpuModel, DramModel] | None = None,
     ):
-        self.model = model
+        self.version = 0
         self.cost_seconds = 0.0
+        self._models = models
         self._guards = [Guard(sensor) for sensor in sensors]
         self._clock = clock
         self._boot = boot
@@ -91,14 +93,29 @@ class Meter:
         """Take in sensors that were found later; they count from their first reading on."""
         self._guards = [*self._guards, *(Guard(sensor) for sensor in sensors)]
         self._gaps += gaps
+        self.version += 1
 
     @property
     def accuracies(self) -> dict[str, tuple[Component, Quantity]]:
         """Component and accuracy of each sensor, and of the model that stands for the time before the first run."""
         found = {guard.sensor.name: (guard.sensor.component, guard.sensor.accuracy) for guard in self._guards}
-        for part in self.model.sensors if self.model else ():
+        for part in (*self._models[0].sensors, self._models[1]) if self._models else ():
             found.setdefault(part.name, (part.component, part.accuracy))
         return found
+
+    def before(self, seconds: float, reading: RawReading) -> dict[str, float]:
+        """Joules by sensor that the models give to the time from the process's start to a reading.
+
+        Args:
+            seconds: How long that was.
+            reading: The reading at its end; memory is taken to have grown evenly up to what it was then.
+        """
+        if self._models is None:
+            return {}
+        cpu, memory = self._models
+        return cpu.between(seconds, reading.cpu_seconds) | {
+            memory.name: memory.between(seconds, reading.resident_bytes / 2)
+        }
 
     def gaps(self, since: float) -> tuple[Gap, ...]:
         """The gaps that last until after an instant, in seconds of CLOCK_MONOTONIC, or still."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from hefted.quantities import Quantity
 
@@ -25,6 +25,10 @@ class Gap:
     reason: str
     start: float
     end: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Write it as plain data."""
+        return {'sensor': self.sensor, 'reason': self.reason, 'start': self.start, 'end': self.end}
 
 
 @dataclass(frozen=True, slots=True)
