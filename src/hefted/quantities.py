@@ -256,9 +256,11 @@ def _multiplied(left: Quantity, right: Quantity, sign: int) -> Quantity:
         one, two = (side.get(source, Error(source, 0.0, 0.0)) for side in (mine, theirs))
         down = (left.value + one.down) * (right.value + two.down) ** sign - value
         up = (left.value + one.up) * (right.value + two.up) ** sign - value
-        errors.append(Error(source, down * scale, up * scale))
+        errors.append(Error(source, down, up))
     both = (left, right)
-    return Quantity(value * scale, unit, _weakest(both), tuple(errors), _sources(both))
+    return Quantity(
+        value * scale, unit, _weakest(both), _summed((error, scale) for error in errors), _sources(both)
+    )
 
 
 def _summed(terms: Iterable[tuple[Error, float]]) -> tuple[Error, ...]:
