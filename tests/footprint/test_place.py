@@ -1,0 +1,119 @@
+"""Places: what a person may write, who said it, and what is refused."""
+
+import json
+
+import pytest
+
+from hefted.errors import ArgumentError, UnknownNameError
+from hefted.footprint import place
+from hefted.footprint.place import Place
+
+
+@pytest.mark.parametrize(
+    ('said', 'code', 'country', 'subdivision', 'region'),
+    [
+        ('FR', 'FR', 'FR', None, None),
+        ('france', 'FR', 'FR', None, None),
+        ('US-WA', 'US-WA', 'US', 'US-WA', None),
+        ('us-va', 'US-VA', 'US', 'US-VA', None),
+        ('Georgia', 'GE', 'GE', None, None),
+        ('DE-BY', 'DE-BY', 'DE', 'DE-BY', None),
+        ('SE-SE3', 'SE-SE3', 'SE', 'SE-SE3', None),
+        ('aws:us-west-2', 'US-OR', 'US', 'US-OR', 'aws:us-west-2'),
+        (' AWS:eu-west-3 ', 'FR', 'FR', None, 'aws:eu-west-3'),
+        ('gcp:us-west2', 'US-CA', 'US', 'US-CA', 'gcp:us-west2'),
+        ('47.6, -122.3', 'world', None, None, None),
+        ('world', 'world', None, None, None),
+    ],
+)
+def test_a_place_is_found_by_what_people_call_it(said, code, country, subdivision, region) -> None:
+    found = Place.of(said)
+    assert (found.code, found.country, found.subdivision, found.cloud_region) == (
+        code,
+        country,
+        subdivision,
+        region,
+    )
+    assert Place(said) == found
+
+
+def test_coordinates_are_a_label_and_say_that_they_tell_no_grid() -> None:
+    there = Place.of('-33.87,151.21')
+    assert (there.latitude, there.longitude, str(there)) == (-33.87, 151.21, '33.87° S, 151.21° E')
+    assert there.basis == 'assumed'
+    assert there.hint is not None
+    assert 'Coordinates do not tell the grid' in there.hint
+
+
+def test_what_a_person_adds_about_a_place_is_kept() -> None:
+    there = Place('US-WA', land='Duwamish land', datacentre='basement')
+    assert (there.name, there.land, there.datacentre) == (
+        'Washington, United States',
+        'Duwamish land',
+        'basement',
+    )
+
+
+@pytest.mark.parametrize(
+    ('said', 'near'),
+    [
+        ('frnace', 'france'),
+        ('US-ZZ', 'us-'),
+        ('us-west-2', 'aws:us-west-2'),
+        ('aws:us-west2', 'aws:us-west-2'),
+    ],
+)
+def test_an_unknown_place_is_refused_with_the_nearest_names(said: str, near: str) -> None:
+    with pytest.raises(UnknownNameError, match='Unknown place') as caught:
+        Place.of(said)
+    assert f"Did you mean '{near}" in str(caught.value).lower().replace('did', 'Did')
+
+
+@pytest.mark.parametrize('said', ['100,0', '0,181', 'nan,0'])
+def test_coordinates_off_the_globe_are_refused(said: str) -> None:
+    with pytest.raises(ArgumentError, match='within ±90'):
+        Place.of(said)
+
+
+def test_what_is_not_a_name_is_refused() -> None:
+    with pytest.raises(ArgumentError, match='received 5'):
+        place.find(5)  # pyright: ignore
+
+
+def test_the_argument_goes_before_the_environment_and_that_before_the_settings_file() -> None:
+    environ, config = {'HEFTED_PLACE': 'FR'}, {'place': 'DE'}
+    found = [
+        place.find('US-WA', environ, config),
+        place.find(None, environ, config),
+        place.find(None, {}, config),
+        place.find(None, {}, {}),
+    ]
+    assert [one.code for one in found] == ['US-WA', 'FR', 'DE', 'world']
+    assert [one.known_by for one in found] == ['argument', 'environment', 'settings', 'assumed']
+    assert [one.basis for one in found] == ['measured', 'measured', 'measured', 'assumed']
+
+
+def test_a_place_that_was_made_is_taken_as_it_is() -> None:
+    mine = Place('FR', land='mine')
+    assert place.find(mine, {'HEFTED_PLACE': 'DE'}) is mine
+
+
+def test_the_error_names_who_said_the_place() -> None:
+    with pytest.raises(UnknownNameError, match='Unknown HEFTED_PLACE'):
+        place.find(None, {'HEFTED_PLACE': 'Atlantis'}, {})
+    with pytest.raises(UnknownNameError, match='place in the settings file'):
+        place.find(None, {}, {'place': 'Atlantis'})
+
+
+def test_an_assumed_place_says_how_to_set_it_and_a_known_one_does_not() -> None:
+    nowhere = Place.of(None)
+    assert str(nowhere) == 'the world (assumed)'
+    assert nowhere.hint is not None
+    assert 'HEFTED_PLACE' in nowhere.hint
+    assert Place('FR').hint is None
+
+
+@pytest.mark.parametrize('said', ['FR', 'aws:us-west-2', '47.6,-122.3', None])
+def test_a_place_survives_json(said: str | None) -> None:
+    there = Place.of(said)
+    assert Place.from_json({**json.loads(json.dumps(there.to_json())), 'from the future': 1}) == there
