@@ -9,7 +9,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LINUX = sys.platform == 'linux' and os.path.exists('/proc/self/stat')  # noqa: PTH110 (pathlib costs a start)
 
@@ -40,7 +43,11 @@ def process_started() -> float:
             import psutil
 
             started = now - (time.time() - psutil.Process().create_time())
-    except (OSError, ValueError, IndexError):  # a sandbox without /proc/self/stat: the CPU time is the least it took
+    except (
+        OSError,
+        ValueError,
+        IndexError,
+    ):  # a sandbox without /proc/self/stat: the CPU time is the least it took
         started = now - process_cpu_seconds()
     return min(started, now)
 
@@ -149,8 +156,7 @@ def _cgroup_quota(root: str) -> float | None:
     return min(quotas, default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class CpuIdentity:
+class CpuIdentity(NamedTuple):
     """What the processor says it is (a virtual machine may hide or fake it).
 
     Attributes:
@@ -184,7 +190,9 @@ def cpu_identity(cpuinfo: str = '/proc/cpuinfo') -> CpuIdentity:
     """
     try:
         if sys.platform == 'linux':
-            return _linux_identity(_read(cpuinfo, 8192))  # the first processor: on 256 threads all of it takes 20 ms
+            return _linux_identity(
+                _read(cpuinfo, 8192)
+            )  # the first processor: on 256 threads all of it takes 20 ms
         if sys.platform == 'darwin':
             return _mac_identity()
         return _windows_identity()
@@ -199,8 +207,12 @@ def _linux_identity(text: str) -> CpuIdentity:
         fields[key.strip()] = value.strip()
     if 'CPU implementer' in fields:
         vendor = _ARM_IMPLEMENTERS.get(int(fields['CPU implementer'], 0), '')
-        return CpuIdentity(vendor, None, int(fields.get('CPU part', '0'), 0), None, fields.get('model name', ''))
-    number = {key: int(fields[key]) for key in ('cpu family', 'model', 'stepping') if fields.get(key, '').isdigit()}
+        return CpuIdentity(
+            vendor, None, int(fields.get('CPU part', '0'), 0), None, fields.get('model name', '')
+        )
+    number = {
+        key: int(fields[key]) for key in ('cpu family', 'model', 'stepping') if fields.get(key, '').isdigit()
+    }
     return CpuIdentity(
         fields.get('vendor_id', ''),
         number.get('cpu family'),
@@ -247,7 +259,9 @@ def _windows_identity() -> CpuIdentity:
     if sys.platform == 'win32':
         import winreg
 
-        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r'HARDWARE\DESCRIPTION\System\CentralProcessor\0') as key:
+        with winreg.OpenKey(
+            winreg.HKEY_LOCAL_MACHINE, r'HARDWARE\DESCRIPTION\System\CentralProcessor\0'
+        ) as key:
             name = str(winreg.QueryValueEx(key, 'ProcessorNameString')[0]).strip()
     vendor = words[-1] if words else ''
     return CpuIdentity(vendor, number.get('Family'), number.get('Model'), number.get('Stepping'), name)
@@ -274,7 +288,9 @@ def user_folder(kind: str) -> str:
     # What platformdirs answers on Linux (XDG Base Directory Specification 0.8), without its 15 ms of import.
     base = os.environ.get(f'XDG_{kind.upper()}_HOME', '').strip()
     if not os.path.isabs(base):  # noqa: PTH117
-        base = os.path.expanduser({'data': '~/.local/share', 'cache': '~/.cache', 'config': '~/.config'}[kind])  # noqa: PTH111
+        base = os.path.expanduser(
+            {'data': '~/.local/share', 'cache': '~/.cache', 'config': '~/.config'}[kind]
+        )  # noqa: PTH111
     return f'{base}/hefted'
 
 
@@ -282,10 +298,10 @@ class ProcessTree:
     """CPU time and memory of this process and of all that it started.
 
     Children are looked at only by `look`, which costs more the more processes there are; between looks what they
-    did last counts. Their CPU time never falls: when a child ends and is waited for, its time moves to another counter.
+    did last counts. Their CPU time never falls: when a child has been waited for, its time moves to another counter.
     """
 
-    __slots__ = ('_children_seconds', '_children_bytes', '_page')
+    __slots__ = ('_children_bytes', '_children_seconds', '_page')
 
     def __init__(self) -> None:
         self._children_seconds = 0.0
@@ -365,3 +381,25 @@ def _children_by_psutil() -> tuple[float, int]:
         except psutil.Error:
             continue
     return float(seconds), int(resident)
+
+
+def is_private_folder(folder: Path) -> bool:
+    """Whether a folder is this user's own and nobody else can write to it.
+
+    On Windows the user's profile is private by its access lists, which mode bits do not show.
+    """
+    if not hasattr(os, 'getuid'):
+        return True
+    stat = folder.lstat()
+    return stat.st_uid == os.getuid() and not stat.st_mode & 0o077 and not folder.is_symlink()
+
+
+def cpu_features(cpuinfo: str = '/proc/cpuinfo') -> str:
+    """The processor's instruction sets as one string: machine code made for others may not run here."""
+    for line in _read(cpuinfo, 16384).split('\n\n', 1)[0].splitlines():
+        name, _, value = line.partition(':')
+        if name.strip() in ('flags', 'Features'):
+            return value.strip()
+    import platform
+
+    return f'{platform.machine()} {platform.processor()}'

@@ -1,8 +1,10 @@
 """What the user has set: environment variables first, then `config.toml` in the user's configuration folder.
 
+The file is read once in a process.
+
 | variable | key in config.toml | what |
 |---|---|---|
-| HEFTED_METER | meter | 'auto' (the default), 'on' (also where a program says `meter=None`) or 'off' (nowhere) |
+| HEFTED_METER | meter | 'auto' (the default), 'on' (even where a program says `meter=None`) or 'off' |
 | HEFTED_PLACE | place | where the work runs, such as 'FR', 'US-WA' or 'aws:us-west-2' |
 | HEFTED_DATA_DIR | data_dir | the folder of journals and the ledger |
 | HEFTED_CACHE_DIR | cache_dir | the folder of compiled programs and downloads |
@@ -13,14 +15,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from hefted import host
 from hefted.errors import ArgumentError
 
 MeterMode = Literal['auto', 'on', 'off']
 
-_parsed: dict[tuple[str, int], dict[str, Any]] = {}
+_parsed: dict[str, dict[str, Any]] = {}
 
 
 def meter_mode() -> MeterMode:
@@ -33,9 +35,10 @@ def meter_mode() -> MeterMode:
     mode = (value or 'auto').lower()
     if mode not in ('auto', 'on', 'off'):
         raise ArgumentError(
-            f"{name}: expected 'auto', 'on' or 'off', received {value!r}. Unset it to meter wherever that is possible."
+            f"{name}: expected 'auto', 'on' or 'off', received {value!r}. "
+            'Unset it to meter where the program does not say otherwise.'
         )
-    return cast(MeterMode, mode)
+    return mode
 
 
 def place_setting() -> str | None:
@@ -100,16 +103,20 @@ def _setting(variable: str, key: str) -> tuple[str, str | None]:
 
 
 def _config() -> dict[str, Any]:
-    path = config_file()
-    try:
-        stamp = path.stat().st_mtime_ns
-    except OSError:
-        return {}
-    if (str(path), stamp) not in _parsed:
-        import tomllib
+    folder = host.user_folder('config')
+    if folder not in _parsed:
+        _parsed[folder] = _read(Path(folder) / 'config.toml')
+    return _parsed[folder]
 
-        try:
-            _parsed[str(path), stamp] = tomllib.loads(path.read_text('utf-8'))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ArgumentError(f"config.toml: expected TOML, such as meter = 'off', received: {error}.") from error
-    return _parsed[str(path), stamp]
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text('utf-8'))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ArgumentError(
+            f"config.toml: expected TOML, such as meter = 'off', received: {error}."
+        ) from error

@@ -18,7 +18,17 @@ class Bounded:
         limit: Seconds to wait for one reading.
     """
 
-    __slots__ = ('_answers', '_limit', '_questions', '_sensor', '_waiting', 'accuracy', 'component', 'counts_always', 'name')
+    __slots__ = (
+        '_answers',
+        '_limit',
+        '_questions',
+        '_sensor',
+        '_waiting',
+        'accuracy',
+        'component',
+        'counts_always',
+        'name',
+    )
 
     def __init__(self, sensor: Sensor, limit: float = 0.05):
         self.name: str = sensor.name

@@ -13,7 +13,7 @@ f is concave. The three are counted apart, because they are uncertain for differ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hefted.host import CpuIdentity
 from hefted.metering.reading import Component
@@ -29,12 +29,13 @@ CURVE = ((0.0, 0.0), (0.1, 0.2222), (0.5, 0.7), (1.0, 1.0))
 # against SPECpower's whole servers, Skylake and Cascade Lake). Scalar code may draw a little less.
 VECTORS = Source('vector load', 'Teads EC2 bare metal dataset against SPECpower_ssj2008', 2021, None, 'fact')
 # One tuned server's idle is not that of a cloud's host, and its wall power covers memory that is counted here as well.
-BOUNDARY = Source('server boundary', 'Assumed: tuned benchmark servers against those in use', None, None, 'fact')
+BOUNDARY = Source(
+    'server boundary', 'Assumed: tuned benchmark servers against those in use', None, None, 'fact'
+)
 LOAD_CURVE = Source('load curve', 'Teads EC2 bare metal dataset: load curve of a package', 2021, None, 'fact')
 
 
-@dataclass(frozen=True, slots=True)
-class CpuWatts:
+class CpuWatts(NamedTuple):
     """Watts per hardware thread, idle and at full load, each (value, low, high) at 90 %.
 
     Attributes:
@@ -74,7 +75,8 @@ def watts_for(identity: CpuIdentity) -> CpuWatts:
         group,
         (float(row['idle_w_per_thread']), float(row['idle_low']), float(row['idle_high'])),
         (float(row['full_w_per_thread']), float(row['full_low']), float(row['full_high'])),
-        'modelled' if int(row['systems']) and group != 'any server' else 'assumed',
+        # What stands for a whole class of processors was measured on others.
+        'assumed' if group.startswith('any ') or row['systems'] == '0' else 'modelled',
         Source(f'watts {group}', row['source'], int(row['year']), None, row['licence']),
     )
 
@@ -193,12 +195,19 @@ def _accuracies(watts: CpuWatts) -> tuple[Quantity, Quantity, Quantity]:
             1.0,
             '1',
             watts.basis,
-            (Error(f'{key}, idle', idle_low / idle - 1, idle_high / idle - 1), Error(BOUNDARY.key, -0.3, 0.3)),
+            (
+                Error(f'{key}, idle', idle_low / idle - 1, idle_high / idle - 1),
+                Error(BOUNDARY.key, -0.3, 0.3),
+            ),
             (watts.source, BOUNDARY),
         ),
         Quantity(1.0, '1', watts.basis, (spread, vectors), (watts.source, VECTORS)),
         # Between a straight line, which would make this part 0, and a curve half as far again.
         Quantity(
-            1.0, '1', watts.basis, (spread, vectors, Error(LOAD_CURVE.key, -1.0, 0.5)), (watts.source, VECTORS, LOAD_CURVE)
+            1.0,
+            '1',
+            watts.basis,
+            (spread, vectors, Error(LOAD_CURVE.key, -1.0, 0.5)),
+            (watts.source, VECTORS, LOAD_CURVE),
         ),
     )

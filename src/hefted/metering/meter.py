@@ -98,7 +98,9 @@ class Meter:
     @property
     def accuracies(self) -> dict[str, tuple[Component, Quantity]]:
         """Component and accuracy of each sensor, and of the model that stands for the time before the first run."""
-        found = {guard.sensor.name: (guard.sensor.component, guard.sensor.accuracy) for guard in self._guards}
+        found: dict[str, tuple[Component, Quantity]] = {
+            guard.sensor.name: (guard.sensor.component, guard.sensor.accuracy) for guard in self._guards
+        }
         for part in (*self._models[0].sensors, self._models[1]) if self._models else ():
             found.setdefault(part.name, (part.component, part.accuracy))
         return found
@@ -126,7 +128,9 @@ class Meter:
         try:
             return Instant(now, self._tree.cpu_seconds(), self._tree.resident_bytes())
         except (OSError, ValueError, IndexError):  # /proc is gone, or no more files may be opened
-            return Instant(now, max(host.process_cpu_seconds(), self._last.cpu_seconds), self._last.resident_bytes)
+            return Instant(
+                now, max(host.process_cpu_seconds(), self._last.cpu_seconds), self._last.resident_bytes
+            )
 
     def _find_suspend(self, now: float, boot: float | None) -> None:
         """The boot clock ran ahead of the other: the machine was suspended since the last reading."""

@@ -15,8 +15,16 @@ from hefted.metering.reading import Component, Gap
 from hefted.metering.sensor import Instant, SensorError, measured
 from hefted.quantities import Source
 
-COUNTER = Source('NVML energy', 'NVIDIA Management Library reference: readings within 5 %', 2024, None, 'fact')
-POWER = Source('NVML power', 'Yang et al., Part-time Power Measurements, SC24: 25 % of run time is sampled', 2024, None, 'fact')
+COUNTER = Source(
+    'NVML energy', 'NVIDIA Management Library reference: readings within 5 %', 2024, None, 'fact'
+)
+POWER = Source(
+    'NVML power',
+    'Yang et al., Part-time Power Measurements, SC24: 25 % of run time is sampled',
+    2024,
+    None,
+    'fact',
+)
 
 
 class NvmlEnergy:
@@ -80,7 +88,9 @@ def load() -> Any:
     try:
         import pynvml
     except ImportError:
-        raise SensorError('An NVIDIA driver is there, but nvidia-ml-py is not installed: pip install nvidia-ml-py.') from None
+        raise SensorError(
+            'An NVIDIA driver is there, but nvidia-ml-py is not installed: pip install nvidia-ml-py.'
+        ) from None
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
@@ -88,7 +98,9 @@ def load() -> Any:
     return pynvml
 
 
-def find(library: Any, *, visible: str | None = None, now: float = 0.0) -> tuple[list[NvmlEnergy | NvmlPower], list[Gap]]:
+def find(
+    library: Any, *, visible: str | None = None, now: float = 0.0
+) -> tuple[list[NvmlEnergy | NvmlPower], list[Gap]]:
     """Find the GPUs that this process may use and that can be read.
 
     Args:

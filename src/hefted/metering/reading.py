@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from hefted.quantities import Quantity
 
 Component = Literal['cpu', 'dram', 'gpu', 'other']
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(NamedTuple):
     """A stretch for which a sensor said nothing that can be used, and why.
 
     Attributes:
@@ -31,8 +31,7 @@ class Gap:
         return {'sensor': self.sensor, 'reason': self.reason, 'start': self.start, 'end': self.end}
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """Energy between two instants.
 
     Attributes:
@@ -48,8 +47,7 @@ class Reading:
     gaps: tuple[Gap, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RawReading:
+class RawReading(NamedTuple):
     """The counters behind a reading, as they go to the journal: cumulative since the meter's start.
 
     Attributes:
@@ -62,6 +60,6 @@ class RawReading:
 
     monotonic: float
     boot: float
-    joules: dict[str, float] = field(default_factory=dict[str, float])
+    joules: Mapping[str, float] = MappingProxyType({})
     cpu_seconds: float = 0.0
     resident_bytes: int = 0

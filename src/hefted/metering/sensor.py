@@ -8,8 +8,7 @@ readings is as uncertain as the sensor, and no less.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from hefted.metering.reading import Component, Gap
 from hefted.quantities import Error, Quantity, Source
@@ -25,8 +24,7 @@ class SensorError(Exception):
     """A sensor cannot be read; the message is one sentence for a person. It never leaves the meter."""
 
 
-@dataclass(frozen=True, slots=True)
-class Instant:
+class Instant(NamedTuple):
     """What the meter reads once for all sensors of a reading.
 
     Attributes:

@@ -1,0 +1,317 @@
+"""A run: what is read between its start and its end, phase by phase, priced and kept in its journal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Literal, NamedTuple
+
+from hefted import host
+from hefted.footprint import account, grid
+from hefted.footprint.account import START_UP
+from hefted.footprint.footprint import Footprint
+from hefted.footprint.place import Place
+from hefted.identifiers import uuid7
+from hefted.ledger.journal import Journal, writer_cost_seconds
+from hefted.metering.meter import Meter
+from hefted.metering.reading import Gap, RawReading
+
+Status = Literal['finished', 'stopped', 'failed', 'interrupted']
+
+_FRESH_SECONDS = 0.1  # a tick reads the sensors at most so often
+_LINE_SECONDS = 1.0  # and a long run's journal has a line at most so often
+
+_intensity = cache(grid.intensity)  # a loop of small fits asks for the same place each time
+
+
+class Tick(NamedTuple):
+    """What a loop tells its listeners at the edge of a chunk.
+
+    Attributes:
+        step: Steps done.
+        epoch: The epoch.
+        logs: Loss and metrics.
+        energy: J so far, start-up counted; None where nothing is metered.
+        power: W over the last tenth of a second or more; None until there is one.
+        carbon: g CO2e so far.
+        seconds: Since the run began.
+    """
+
+    step: int
+    epoch: int
+    logs: Mapping[str, Any]
+    energy: float | None = None
+    power: float | None = None
+    carbon: float | None = None
+    seconds: float = 0.0
+
+
+class Run:
+    """A run that is metered; made by `start`.
+
+    Args:
+        kind: Such as 'fit'.
+        name: What it is called.
+        place: Where it runs.
+        meter: What it is read by.
+        parent: The id of what it is a part of.
+        attempt: Which attempt it is, from 1.
+        start_up_from: When the process began, in seconds of CLOCK_MONOTONIC, if the run takes on its start-up.
+        attributes: What else the journal should hold.
+        thread_costs: CPU time of the threads that meter and write, in seconds so far.
+        ended: Told once, when the run has ended.
+
+    Attributes:
+        id: A UUIDv7.
+        shares: Seconds and joules by phase, so far.
+        accuracies: Of the sensors.
+        footprint: What it took; None until it has ended.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        name: str,
+        place: Place,
+        meter: Meter,
+        parent: str,
+        *,
+        attempt: int = 1,
+        start_up_from: float | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        thread_costs: Callable[[], float] = writer_cost_seconds,
+        ended: Callable[[Run], None] = lambda run: None,
+    ):
+        begun = time.perf_counter()
+        self.id = uuid7()
+        self.footprint: Footprint | None = None
+        self._place = place
+        self._intensity = _intensity(place)
+        self._meter = meter
+        self._meter_version: int = meter.version
+        self.accuracies = meter.accuracies
+        self._thread_costs = thread_costs
+        self._ended = ended
+        self._elsewhere = thread_costs()
+        self._phase = 'run'
+        self._edges = 0  # rises at each phase's edge, so that the meter's thread never writes across one
+        self.shares = account.Shares()
+        self._step: int | None = None
+        self._epoch: int | None = None
+        self._first = self._last = meter.read()
+        self._began = self._last.monotonic
+        start_up = self._start_up(start_up_from)
+        self._before = account.central_joules(start_up['joules'], self.accuracies) or 0.0 if start_up else 0.0
+        self._fresh_at = self._written_at = self._began
+        self._window = (self._began, self._before)
+        self._figures: tuple[float | None, float | None, float | None] = (None, None, None)
+        self._gaps_told = 0
+        self._journal = Journal.open(
+            self.id,
+            {
+                'parent': parent,
+                'attempt': attempt,
+                'kind': kind,
+                'name': name,
+                'started': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
+                'versions': _versions(),
+                'attributes': dict(attributes or {}),
+                'place': place,
+                'intensity': self._intensity,
+                'sensors': _told(self.accuracies),
+                'start': _counters(self._last),
+                'start_up': start_up,
+                'gaps': self._gaps(),
+            },
+        )
+        self._cost = time.perf_counter() - begun
+
+    @property
+    def journal_failure(self) -> str | None:
+        """Why the journal could not be kept, in a sentence; None when it is kept."""
+        return self._journal.failure
+
+    @property
+    def meter_cost(self) -> float:
+        """Seconds of CPU time that metering this run has cost so far."""
+        return self._cost + self._thread_costs() - self._elsewhere
+
+    def enter(self, phase: str) -> None:
+        """Begin a phase; what was used since the last edge goes to the phase that ends."""
+        if phase == self._phase or self.footprint is not None:
+            return
+        begun = time.perf_counter()
+        self._edges += 1
+        reading = self._meter.read()
+        if reading.monotonic > self._last.monotonic or self._phase != 'run':
+            self._give(reading)
+            self._write(reading, enter=phase)
+        self._phase = phase
+        self._cost += time.perf_counter() - begun
+
+    def tick(self, step: int, epoch: int = 0, logs: Mapping[str, Any] | None = None) -> Tick:
+        """Tell how far the run is, and what it took so far.
+
+        Args:
+            step: Steps done.
+            epoch: The epoch.
+            logs: Loss and metrics, as floats.
+
+        Returns:
+            The figures; those of the last reading when that is under a tenth of a second old.
+        """
+        begun = time.perf_counter()
+        self._step, self._epoch = step, epoch
+        logs = {} if logs is None else logs
+        now = host.monotonic()
+        if now - self._fresh_at >= _FRESH_SECONDS and self.footprint is None:
+            reading = self._meter.read()
+            self._give(reading)
+            self._weigh(now)
+            if now - self._written_at >= min(_LINE_SECONDS, (now - self._began) / 100):
+                self._write(reading, logs=dict(logs))
+        self._cost += time.perf_counter() - begun
+        return Tick(step, epoch, logs, *self._figures, now - self._began)
+
+    def finish(self, status: Status = 'finished', error: BaseException | None = None) -> Footprint:
+        """End the run, once; again, it says the same.
+
+        Args:
+            status: 'finished', 'stopped' (a budget, a callback, Ctrl-C), 'failed' or 'interrupted'.
+            error: What ended it; the journal keeps the name of its type only.
+
+        Returns:
+            What the run took.
+        """
+        if self.footprint is not None:
+            return self.footprint
+        begun = time.perf_counter()
+        reading = self._meter.read()
+        self._give(reading)
+        self._renew_accuracies()
+        self.footprint = account.footprint(
+            self.shares, self.accuracies, self._place, self._intensity, self._gaps()
+        )
+        self._ended(self)
+        self._write(
+            reading,
+            end=True,
+            status=status,
+            error=None if error is None else type(error).__name__,
+            meter_cost=self.meter_cost,
+            footprint=self.footprint,  # turned into JSON by the journal's thread
+        )
+        self._journal.close()
+        self._cost += time.perf_counter() - begun
+        return self.footprint
+
+    def beat(self, reading: RawReading) -> None:
+        """Called by the meter's thread each second: a run that does not tick is kept as well."""
+        edges = self._edges
+        if reading.monotonic - self._written_at >= _LINE_SECONDS and self.footprint is None:
+            line = self._line(reading)
+            if edges == self._edges:
+                self._journal.write(line)
+                self._written_at = reading.monotonic
+
+    def _start_up(self, since: float | None) -> dict[str, Any] | None:
+        """What the process took before its first run, as the models see it."""
+        if since is None or since >= self._began:
+            return None
+        seconds = self._began - since
+        joules = self._meter.before(seconds, self._last)
+        self.shares.add(START_UP, seconds, joules)
+        return {'seconds': seconds, 'joules': joules}
+
+    def _give(self, reading: RawReading) -> None:
+        """Give the present phase what was used since the last reading."""
+        last = self._last
+        if reading.monotonic >= last.monotonic:
+            self.shares.add_between(
+                self._phase, reading.monotonic - last.monotonic, last.joules, reading.joules
+            )
+            self._last = reading
+
+    def _weigh(self, now: float) -> None:
+        """Renew the figures of ticks from the last reading."""
+        self._fresh_at = now
+        self._renew_accuracies()
+        used = account.central_joules(self._last.joules, self.accuracies)
+        if used is None:
+            return
+        origin = account.central_joules(self._first.joules, self.accuracies) or 0.0
+        energy = self._before + used - origin
+        since, earlier = self._window
+        seconds = self._last.monotonic - since
+        power = (energy - earlier) / seconds if seconds > 0 else None
+        self._window = (self._last.monotonic, energy)
+        self._figures = (energy, power, energy * self._intensity.value / 3.6e6)
+
+    def _renew_accuracies(self) -> None:
+        if self._meter.version != self._meter_version:
+            self._meter_version = self._meter.version
+            self.accuracies = self._meter.accuracies
+            self._journal.write({'sensors': _told(self.accuracies)})
+
+    def _gaps(self) -> tuple[Gap, ...]:
+        return self._meter.gaps(self._began)
+
+    def _write(self, reading: RawReading, **more: Any) -> None:
+        self._written_at = reading.monotonic
+        self._journal.write(self._line(reading) | more)
+
+    def _line(self, reading: RawReading) -> dict[str, Any]:
+        line = {'phase': self._phase, 'step': self._step, 'epoch': self._epoch, **_counters(reading)}
+        gaps = self._gaps()
+        if len(gaps) != self._gaps_told:
+            self._gaps_told = len(gaps)
+            line['gaps'] = gaps
+        return line
+
+
+class NullRun:
+    """A run that is not metered: the same methods, no figures."""
+
+    id = ''
+    footprint = None
+    journal_failure = None
+    meter_cost = 0.0
+
+    def enter(self, phase: str) -> None:
+        """Do nothing."""
+
+    def tick(self, step: int, epoch: int = 0, logs: Mapping[str, Any] | None = None) -> Tick:
+        """Tell how far the run is, without figures."""
+        return Tick(step, epoch, {} if logs is None else logs)
+
+    def finish(self, status: Status = 'finished', error: BaseException | None = None) -> None:
+        """Do nothing."""
+
+
+def _counters(reading: RawReading) -> dict[str, Any]:
+    return {
+        'monotonic': reading.monotonic,
+        'boot': reading.boot,
+        'joules': reading.joules,
+        'cpu_seconds': reading.cpu_seconds,
+        'resident_bytes': reading.resident_bytes,
+    }
+
+
+def _told(accuracies: account.Accuracies) -> dict[str, Any]:
+    return {
+        name: {'component': component, 'accuracy': accuracy}
+        for name, (component, accuracy) in accuracies.items()
+    }
+
+
+def _versions() -> dict[str, str]:
+    """Versions of what is imported already; nothing is imported to ask."""
+    told = {'python': sys.version.split()[0]}
+    for name in ('hefted', 'jax'):
+        version = getattr(sys.modules.get(name), '__version__', None)
+        if isinstance(version, str):
+            told[name] = version
+    return told
