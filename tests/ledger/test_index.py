@@ -14,25 +14,10 @@ import pytest
 
 from hefted import ledger
 from hefted.errors import LedgerError
-from hefted.footprint.footprint import Footprint, PhaseShare
 from hefted.footprint.place import Place
 from hefted.ledger import journal
 from hefted.ledger.index import RunSummary
 from hefted.quantities import Quantity
-
-
-def rebuild(lines: list[dict[str, Any]]) -> Footprint:
-    """The last line that holds joules tells the energy."""
-    joules = Quantity([line['joules'] for line in lines if 'joules' in line][-1], 'J')
-    return Footprint(
-        joules,
-        None,
-        Quantity(1, 's'),
-        Place.of('FR'),
-        components={'cpu': joules},
-        phases={'train': PhaseShare(joules, 1.0)},
-        covers='CPU, measured',
-    )
 
 
 def run_id(number: int) -> str:
@@ -41,21 +26,37 @@ def run_id(number: int) -> str:
     return f'{text[:8]}-{text[8:]}-7000-8000-{number:012x}'
 
 
+def counters(second: int, joules: float) -> dict[str, Any]:
+    return {'monotonic': second / 3, 'joules': {'counter': joules}, 'cpu_seconds': 2.0 * second}
+
+
 def keep(
     folder: Path, number: int, *, end: str | None = 'finished', joules: float = 2.0, **header: Any
 ) -> str:
     name = run_id(number)
-    lines: list[dict[str, Any]] = [{'schema': 1, 'run': name, 'kind': 'fit', 'name': 'sequential'} | header]
-    lines += [{'step': step, 'joules': joules * step / 3} for step in range(1, 4)]
+    sensor = {'component': 'cpu', 'accuracy': Quantity(1, '1').to_json()}
+    lines: list[dict[str, Any]] = [
+        {
+            'schema': 1,
+            'run': name,
+            'kind': 'fit',
+            'name': 'sequential',
+            'sensors': {'counter': sensor},
+            'start': counters(0, 0.0),
+            'place': Place.of('FR').to_json(),
+        }
+        | header
+    ]
+    lines += [{'phase': 'train', 'step': step} | counters(step, joules * step / 3) for step in range(1, 4)]
     if end is not None:
         footprint = {'energy': Quantity(joules, 'J').to_json(), 'duration': Quantity(1, 's').to_json()}
-        lines.append({'status': end, 'footprint': footprint})
+        lines.append({'status': end, 'footprint': footprint, 'meter_cost': 0.01, 'cpu_seconds': 6.0})
     (folder / f'{name}.jsonl').write_text(''.join(json.dumps(line) + '\n' for line in lines))
     return name
 
 
 def opened(folder: Path) -> ledger.Ledger:
-    return ledger.open(folder, rebuild=rebuild)
+    return ledger.open(folder)
 
 
 def test_runs_are_listed_newest_first_with_what_they_took(tmp_path: Path):
@@ -66,6 +67,7 @@ def test_runs_are_listed_newest_first_with_what_they_took(tmp_path: Path):
     assert [str(run.energy) for run in runs] == ['3.0 J', '2.0 J', '1.0 J']
     assert {run.status for run in runs} == {'finished'}
     assert runs[0].started == 1_795_473_003.0
+    assert runs[0].meter_share == 0.01 / 6
     assert len(opened(tmp_path).runs(limit=2)) == 2
 
 
@@ -164,6 +166,36 @@ def test_a_process_with_one_run_is_that_run_and_not_a_sweep(tmp_path: Path):
     assert run.children == ()
 
 
+def test_a_metered_block_inside_a_process_keeps_its_own_total_and_its_parts(tmp_path: Path):
+    block = keep(tmp_path, 1, parent=run_id(0), kind='meter', joules=9.0)
+    keep(tmp_path, 2, parent=block, joules=3.0)
+    keep(tmp_path, 3, parent=block, joules=4.0)
+    keep(tmp_path, 4, parent=run_id(0), joules=1.0)
+    (process,) = opened(tmp_path).runs()
+    assert process.kind == 'process'
+    assert str(process.energy) == '10 J'
+    assert [str(child.energy) for child in process.children[0].children] == ['3.0 J', '4.0 J']
+    assert opened(tmp_path).get(block).children == process.children[0].children
+
+
+def test_journals_that_name_one_another_as_parents_are_listed_each_by_itself(tmp_path: Path):
+    keep(tmp_path, 1, parent=run_id(2))
+    keep(tmp_path, 2, parent=run_id(1))
+    keep(tmp_path, 3, parent=run_id(3))
+    assert [run.id for run in opened(tmp_path).runs()] == [run_id(3), run_id(2), run_id(1)]
+
+
+@pytest.mark.parametrize('key', ['sensors', 'start', 'place', 'kind', 'name', 'parent', 'run'])
+@pytest.mark.parametrize('junk', [None, 7, 'x', [], {'cpu': {}}])
+def test_a_header_with_junk_in_it_never_stops_the_list(tmp_path: Path, key: str, junk: Any):
+    keep(tmp_path, 1, end=None, **{key: junk})
+    keep(tmp_path, 2)
+    runs = opened(tmp_path).runs()
+    assert {run.id for run in runs} == {run_id(1), run_id(2)}
+    assert runs[0].energy is not None
+    assert opened(tmp_path).get(run_id(1)).status == 'interrupted'
+
+
 def test_parts_are_listed_by_themselves_when_a_kind_is_asked_for(tmp_path: Path):
     keep(tmp_path, 1, parent=run_id(0))
     keep(tmp_path, 2, parent=run_id(0))
@@ -184,10 +216,10 @@ def test_a_start_that_fits_many_or_none_is_an_error_that_names_the_nearest(tmp_p
     for number in range(1, 6):
         keep(tmp_path, number)
     book = opened(tmp_path)
-    with pytest.raises(LedgerError, match=f'the start of 5 ids: {run_id(1)[:13]}.*, ….*Give more of it'):
+    with pytest.raises(LedgerError, match=f'the start of 5 ids: {run_id(1)[:18]}.*, ….*Give more of it'):
         book.get(run_id(1)[:6])
-    wrong = run_id(1)[:12] + 'x'
-    with pytest.raises(LedgerError, match=f"received '{wrong}'. Did you mean .*{run_id(1)[:13]}"):
+    wrong = run_id(1)[:17] + 'x'
+    with pytest.raises(LedgerError, match=f"received '{wrong}'. Did you mean .*{run_id(1)[:18]}"):
         book.get(wrong)
     with pytest.raises(LedgerError, match='The newest are'):
         book.get('zzzzzz')
@@ -207,7 +239,7 @@ def test_a_journal_that_has_grown_is_read_again(tmp_path: Path):
     book = opened(tmp_path)
     assert str(book.runs()[0].energy) == '3.0 J'
     with (tmp_path / f'{name}.jsonl').open('a') as file:
-        file.write('{"joules": 5.0}\n')
+        file.write(json.dumps({'phase': 'train'} | counters(4, 5.0)) + '\n')
     assert str(book.runs()[0].energy) == '5.0 J'
 
 

@@ -48,14 +48,14 @@ def command(everything: bool, as_json: bool) -> None:
         click.echo(click.style(f'… and {len(runs) - len(shown)} older: hefted ledger --all', dim=True))
 
 
-def _rows(runs: Sequence[RunSummary], *, parts: bool) -> Iterator[tuple[str, ...]]:
+def _rows(runs: Sequence[RunSummary], *, parts: bool, indent: str = '') -> Iterator[tuple[str, ...]]:
     for run in runs:
-        yield _row(run)
+        yield _row(run, indent)
         if parts:
-            yield from (_row(child, '  ') for child in run.children)
+            yield from _rows(run.children, parts=True, indent=indent + '  ')
 
 
-def _row(run: RunSummary, indent: str = '') -> tuple[str, ...]:
+def _row(run: RunSummary, indent: str) -> tuple[str, ...]:
     started = '' if run.started is None else f'{datetime.fromtimestamp(run.started):%Y-%m-%d %H:%M}'
     what = ' · '.join(part for part in (run.kind, run.name) if part)
     if run.children:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import difflib
+import operator
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from hefted.errors import LedgerError
 from hefted.ledger import journal
-from hefted.ledger.combined import combined, summed
 from hefted.ledger.journal import Line
-from hefted.quantities import Quantity
+from hefted.quantities import Quantity, total
 
 if TYPE_CHECKING:
     from hefted.footprint.footprint import Footprint
 
 Status = Literal['running', 'finished', 'interrupted', 'stopped', 'failed', 'damaged']
-Rebuild = Callable[[list[Line]], 'Footprint']
 
 _ENDS: dict[str, Status] = {
     'finished': 'finished',
@@ -28,8 +28,8 @@ _ENDS: dict[str, Status] = {
     'interrupted': 'interrupted',
 }
 _GRAVEST: tuple[Status, ...] = ('running', 'damaged', 'failed', 'interrupted', 'stopped', 'finished')
-_TAIL = 16 * 1024  # the last line of a run that ended is looked for in so many bytes first
-_SHORT = 13  # an id's first 13 characters are its millisecond
+_TAIL = 64 * 1024  # the last line of a run that ended is looked for in so many bytes first
+SHORT = 18  # an id's first characters, which are its microsecond
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,11 @@ class RunSummary:
     children: tuple[RunSummary, ...] = ()
     reason: str | None = None
     path: Path | None = field(default=None, repr=False)
-    rebuild: Rebuild | None = field(default=None, repr=False, compare=False)
 
     @property
     def short_id(self) -> str:
         """The start of the id, long enough to find the run by."""
-        return self.id[:_SHORT]
+        return self.id[:SHORT]
 
     def lines(self) -> list[Line]:
         """The journal's lines; empty for a parent that has no journal of its own."""
@@ -82,9 +81,9 @@ class RunSummary:
     def footprint(self) -> Footprint | None:
         """What it took, recomputed from its journal or those of its parts; None if they do not tell."""
         if self.path is not None:
-            return None if self.rebuild is None else _rebuilt(self.rebuild, self.lines())
+            return _rebuilt(self.lines())
         parts = [footprint for child in self.children if (footprint := child.footprint) is not None]
-        return combined(parts) if parts else None
+        return reduce(operator.add, parts) if parts else None
 
 
 class Ledger:
@@ -92,12 +91,10 @@ class Ledger:
 
     Args:
         folder: The folder of the `.jsonl` files; it need not exist.
-        rebuild: Makes a footprint of a journal's lines (`hefted.runs.rebuild`).
     """
 
-    def __init__(self, folder: Path, rebuild: Rebuild | None = None):
+    def __init__(self, folder: Path):
         self.folder = folder
-        self._rebuild = rebuild
         self._known: dict[str, tuple[tuple[int, int], RunSummary]] = {}
 
     def runs(self, *, kind: str | None = None, limit: int | None = None) -> list[RunSummary]:
@@ -108,7 +105,7 @@ class Ledger:
             limit: At most so many.
         """
         everything = self._everything()
-        listed = _families(everything) if kind is None else [run for run in everything if run.kind == kind]
+        listed = _families(everything)[0] if kind is None else [run for run in everything if run.kind == kind]
         return sorted(listed, key=_newest_first)[:limit]
 
     def get(self, prefix: str) -> RunSummary:
@@ -121,12 +118,12 @@ class Ledger:
         if not everything:
             raise LedgerError('run: expected one that is in the ledger, but no run has been kept yet.')
         if prefix == 'last':
-            return everything[0]
-        families = {family.id: family for family in _families(everything)}
-        found = {run.id: run for run in everything} | families
-        matches = [found[run_id] for run_id in sorted(found) if run_id.startswith(prefix.lower())]
-        if prefix.lower() in found:
-            return found[prefix.lower()]
+            return next(run for run in everything if run.status != 'damaged' or run is everything[-1])
+        found = _families(everything)[1]
+        wanted = prefix.lower()
+        if wanted in found:
+            return found[wanted]
+        matches = [found[run_id] for run_id in sorted(found) if run_id.startswith(wanted)]
         if len(matches) == 1:
             return matches[0]
         if matches and prefix:
@@ -157,7 +154,7 @@ class Ledger:
             known = self._known.get(run_id)
             if known is not None and known[0] == version and known[1].status != 'running':
                 return known[1]
-            summary = _summarise(run_id, path, self._rebuild)
+            summary = _summarise(run_id, path)
         except OSError as error:
             reason = error.strerror or 'it cannot be read'
             return RunSummary(run_id, started=_born(run_id), reason=reason, path=path)
@@ -165,24 +162,21 @@ class Ledger:
         return summary
 
 
-def open(folder: Path | str | None = None, *, rebuild: Rebuild | None = None) -> Ledger:
+def open(folder: Path | str | None = None) -> Ledger:
     """Open the ledger.
 
     Args:
         folder: The folder of the journals; None for `runs` in the user's data folder.
-        rebuild: Makes a footprint of a journal's lines; None for that of their writer, `hefted.runs.rebuild`.
 
     Example:
         >>> import tempfile
-        >>> open(tempfile.mkdtemp(), rebuild=lambda lines: None).runs()
+        >>> open(tempfile.mkdtemp()).runs()
         []
     """
-    if rebuild is None:
-        from hefted.runs import rebuild
-    return Ledger(journal.runs_folder() if folder is None else Path(folder), rebuild)
+    return Ledger(journal.runs_folder() if folder is None else Path(folder))
 
 
-def _summarise(run_id: str, path: Path, rebuild: Rebuild | None) -> RunSummary:
+def _summarise(run_id: str, path: Path) -> RunSummary:
     header, end = _header_and_end(path)
     if header is None:
         return RunSummary(run_id, started=_born(run_id), reason='its first line cannot be read', path=path)
@@ -193,8 +187,8 @@ def _summarise(run_id: str, path: Path, rebuild: Rebuild | None) -> RunSummary:
         name=_text(header.get('name')) or '',
         started=_born(run_id),
         status=_status(end, path),
+        meter_share=_meter_share(header, end),
         path=path,
-        rebuild=rebuild,
     )
     told = (end or {}).get('footprint')
     if isinstance(told, dict):
@@ -212,15 +206,14 @@ def _summarise(run_id: str, path: Path, rebuild: Rebuild | None) -> RunSummary:
 
 
 def _header_and_end(path: Path) -> tuple[Line | None, Line | None]:
-    """The first line that is a header, and the last if it tells the end, without reading all between."""
+    """The line that begins a run and the one that ends it, if there is one, without reading all between."""
     with path.open('rb') as file:
         header = journal.decode(file.readline(journal.LONGEST_LINE))
         file.seek(max(0, path.stat().st_size - _TAIL))
-        tail = [line for raw in file.read().splitlines() if (line := journal.decode(raw)) is not None]
+        tail = [line for raw in file.read().split(b'\n') if (line := journal.decode(raw)) is not None]
     if header is None or 'schema' not in header:
         header = next((line for line in journal.read(path) if 'schema' in line), None)
-    end = tail[-1] if tail else None
-    return header, end if end is not None and 'status' in end else None
+    return header, next((line for line in reversed(tail) if 'status' in line), None)
 
 
 def _status(end: Line | None, path: Path) -> Status:
@@ -241,6 +234,14 @@ def _with_figures(run: RunSummary, told: Line) -> RunSummary:
     )
 
 
+def _meter_share(header: Line, end: Line | None) -> float | None:
+    """The meter's CPU time over that of the run's process tree."""
+    try:
+        return end['meter_cost'] / (end['cpu_seconds'] - header['start']['cpu_seconds']) if end else None
+    except (KeyError, TypeError, ZeroDivisionError):
+        return None
+
+
 def _quantity(data: Any) -> Quantity | None:
     try:
         return None if data is None else Quantity.from_json(data)
@@ -248,52 +249,72 @@ def _quantity(data: Any) -> Quantity | None:
         return None
 
 
-def _rebuilt(rebuild: Rebuild, lines: list[Line]) -> Footprint | None:
+def _rebuilt(lines: list[Line]) -> Footprint | None:
+    from hefted.footprint.account import rebuild
+
     try:
         return rebuild(lines)
     except (
         ValueError,
         TypeError,
-        KeyError,
+        LookupError,
         AttributeError,
-        IndexError,
-    ):  # a damaged journal tells no figures
+        ArithmeticError,
+    ):  # damaged: it tells no figures
         return None
 
 
-def _families(runs: Iterable[RunSummary]) -> list[RunSummary]:
-    """Runs with their parts folded in; a parent with no journal of its own is made of two parts or more."""
+def _families(runs: Iterable[RunSummary]) -> tuple[list[RunSummary], dict[str, RunSummary]]:
+    """Runs with their parts folded in: those that are part of nothing, and all of them by id.
+
+    The runs of a process have a parent that kept no journal: it is made of two runs or more.
+    """
     by_id = {run.id: run for run in runs}
     parts: dict[str, list[RunSummary]] = {}
     for run in by_id.values():
         if run.parent:
             parts.setdefault(run.parent, []).append(run)
-    families = [run for run in by_id.values() if not run.parent and run.id not in parts]
-    for parent, children in parts.items():
-        if parent in by_id or len(children) > 1:
-            families.append(_family(by_id.get(parent), parent, sorted(children, key=_newest_first)[::-1]))
-        else:
-            families += children
-    return families
+    grown: dict[str, RunSummary] = {}
+
+    def grow(run: RunSummary) -> RunSummary:
+        children = [grow(child) for child in sorted(parts.pop(run.id, ()), key=_newest_first)[::-1]]
+        grown[run.id] = _family(run, children) if children else run
+        return grown[run.id]
+
+    roots = [grow(run) for run in by_id.values() if not run.parent]
+    for parent in [parent for parent in parts if parent not in by_id]:
+        family = _process(parent, parts[parent])
+        roots.append(grow(family) if len(parts[parent]) > 1 else grow(parts.pop(parent)[0]))
+    roots += [
+        run for run in by_id.values() if run.id not in grown
+    ]  # damaged: they name one another as parents
+    return roots, by_id | grown
 
 
-def _family(parent: RunSummary | None, parent_id: str, children: list[RunSummary]) -> RunSummary:
-    if parent is None:
-        first = children[0]
-        names = {child.name for child in children}
-        name = first.name if len(names) == 1 else ''
-        found = {child.status for child in children}
-        status = next(status for status in _GRAVEST if status in found)
-        parent = RunSummary(
-            parent_id, kind='sweep', name=name, started=first.started, status=status, place=first.place
-        )
+def _process(run_id: str, parts: list[RunSummary]) -> RunSummary:
+    """The parent of a process's runs; a sweep where they are all of one kind."""
+    first = min(parts, key=_newest_first)
+    name = first.name if all(part.name == first.name for part in parts) else ''
+    kind = 'sweep' if all(part.kind == first.kind for part in parts) else 'process'
+    found: set[Status] = {part.status for part in parts}
+    status: Status = min(found, key=_GRAVEST.index)
+    return RunSummary(run_id, None, kind, name, _born(run_id), status, place=first.place)
+
+
+def _family(parent: RunSummary, children: list[RunSummary]) -> RunSummary:
     return replace(
         parent,
         children=tuple(children),
-        duration=parent.duration or summed(child.duration for child in children),
-        energy=parent.energy or summed(child.energy for child in children),
-        carbon=parent.carbon or summed(child.carbon for child in children),
+        duration=parent.duration or _summed(child.duration for child in children),
+        energy=parent.energy or _summed(child.energy for child in children),
+        carbon=parent.carbon or _summed(child.carbon for child in children),
     )
+
+
+def _summed(quantities: Iterable[Quantity | None]) -> Quantity | None:
+    """Add what is known; None where nothing is."""
+    known = [quantity for quantity in quantities if quantity is not None]
+    return total(known) if known else None
 
 
 def _born(run_id: str) -> float | None:

@@ -131,7 +131,7 @@ class Receipt:
         """All of it as plain data, every quantity with its errors and sources."""
         facts, footprint = self.facts, self.footprint
         about: dict[str, Any] = {name: getattr(facts, name) for name in Facts.__slots__}
-        return {'schema': 1, **about, 'footprint': None if footprint is None else _footprint_json(footprint)}
+        return {'schema': 1, **about, 'footprint': footprint and footprint.to_json()}
 
 
 def receipt(footprint: Footprint | None, facts: Facts) -> Receipt:
@@ -169,7 +169,8 @@ def _grid(footprint: Footprint) -> str:
         return ''
     intensity = Quantity(carbon.to('g CO2e').value / energy.to('kWh').value, 'g CO2e/kWh')
     grids = [source for source in carbon.sources if source.key.startswith('grid:')]
-    told = [', '.join(str(part) for part in (grid.title, grid.year) if part) for grid in grids]
+    # Who publishes the figure; the whole title is in the JSON.
+    told = [f'{grid.title.partition(":")[0]}, {grid.year}' for grid in grids]
     return f': {intensity.rounded}' + (f' ({"; ".join(told)})' if told else '')
 
 
@@ -213,7 +214,7 @@ def _about_run(facts: Facts) -> Iterator[Line]:
     if facts.journal_failure is not None:
         yield Line('Not kept', facts.journal_failure, kind='warning')
         return
-    short = facts.run_id[:13]
+    short = facts.run_id[:18]  # its microsecond
     yield Line('Run', f'{short}, told again by: hefted receipt {short}', kind='note')
 
 
@@ -232,24 +233,6 @@ def _figure(label: str, quantity: Quantity | None, kind: Kind = 'figure') -> Lin
 
 def _percent(share: float) -> str:
     return 'under 0.01 %' if share < 1e-4 else f'{100 * share:.2g} %'
-
-
-def _footprint_json(footprint: Footprint) -> dict[str, Any]:
-    names = ('energy', 'carbon', 'water', 'minerals', 'cost', 'duration')
-    return {name: _json(getattr(footprint, name)) for name in names} | {
-        'components': {name: _json(energy) for name, energy in footprint.components.items()},
-        'phases': {
-            name: {'energy': _json(phase.energy), 'seconds': phase.seconds}
-            for name, phase in footprint.phases.items()
-        },
-        'place': footprint.place.to_json(),
-        'gaps': [{'sensor': gap.sensor, 'reason': gap.reason} for gap in footprint.gaps],
-        'covers': footprint.covers,
-    }
-
-
-def _json(quantity: Quantity | None) -> dict[str, Any] | None:
-    return None if quantity is None else quantity.to_json()
 
 
 def blocks(lines: Iterable[Line]) -> Iterator[list[Line]]:

@@ -15,8 +15,9 @@ from hefted.report.receipt import Line, Receipt, blocks
 
 _WIDEST = 100
 _NARROWEST = 40
-_LABEL = 12  # columns, as the two below
+_LABEL = 12  # columns, as those below
 _VALUE = 14
+_DETAIL = 8
 _SHARE = 6
 _BLOCKS = ' ▏▎▍▌▋▊▉█'
 
@@ -82,10 +83,11 @@ def _row(line: Line, width: int) -> Iterator[list[Piece]]:
 
 def _phase(line: Line, width: int, *, bars: bool) -> Iterator[list[Piece]]:
     row: list[Piece] = [(f'{line.label:<{_LABEL}}', 'cyan'), (f'{line.value:<{_VALUE}}', '')]
-    row.append((f'{line.detail:<10}', 'bright_black'))
+    row.append((f'{line.detail:<{_DETAIL}}', 'bright_black'))
     if line.share is not None:
-        row.append((f'{100 * line.share:>{_SHARE - 2}.0f} %', ''))
-        room = min(width - _LABEL - _VALUE - 10 - _SHARE - 2, 40)
+        percent = f'{100 * line.share:.0f}' if line.share > 0.005 else '<1'
+        row.append((f'{percent:>{_SHARE - 2}} %', ''))
+        room = min(width - _LABEL - _VALUE - _DETAIL - _SHARE - 2, 40)
         if bars and room >= 6:
             row.append(('  ' + _bar(line.share, room), 'green'))
     yield row
