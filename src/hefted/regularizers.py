@@ -9,7 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from hefted.errors import ArgumentError, ShapeError, unknown_name
-from hefted.utils.arrays import as_array
+from hefted.utils.arrays import as_array, normalize
 from hefted.utils.rooms import Room
 from hefted.utils.serialization import serialize_keras_object
 from hefted.variables import Array
@@ -93,9 +93,7 @@ class OrthogonalRegularizer(Regularizer):
         x = as_array(inputs)
         if x.ndim != 2:
             raise ShapeError(f'Expected a matrix for OrthogonalRegularizer, received shape {x.shape}.')
-        x = x if self.mode == 'rows' else x.T
-        # The floor on the squared norm is Keras's `normalize`: a row of zeros stays one.
-        x = x / jnp.sqrt(jnp.maximum((x * x).sum(axis=1, keepdims=True), 1e-12))
+        x = normalize(x if self.mode == 'rows' else x.T)
         size = x.shape[0]
         off_diagonal = (x @ x.T) * (1.0 - jnp.eye(size, dtype=x.dtype))
         return self.factor * 0.5 * jnp.abs(off_diagonal).sum() / (size * (size - 1.0) / 2.0)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from hefted.losses.loss import LossFunctionWrapper, row_wise
-from hefted.utils.arrays import as_array, epsilon, select, squeeze_or_expand
+from hefted.utils.arrays import as_array, epsilon, normalize, select, squeeze_or_expand
 from hefted.variables import Array
 
 
@@ -62,7 +62,7 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Array:
 def cosine(y_true: Any, y_pred: Any, axis: int = -1) -> Array:
     """The cosine of the angle between targets and predictions."""
     y_true, y_pred = pair(y_true, y_pred)
-    return (_unit(y_true, axis) * _unit(y_pred, axis)).sum(axis=axis)
+    return (normalize(y_true, axis) * normalize(y_pred, axis)).sum(axis=axis)
 
 
 @row_wise
@@ -81,10 +81,6 @@ def log_cosh(y_true: Any, y_pred: Any) -> Array:
     y_true, y_pred = pair(y_true, y_pred)
     error = y_pred - y_true
     return (error + jax.nn.softplus(error * -2.0) - math.log(2.0)).mean(axis=-1)
-
-
-def _unit(x: Array, axis: int) -> Array:
-    return x * lax.rsqrt(jnp.maximum(lax.square(x).sum(axis=axis, keepdims=True), epsilon() ** 2))
 
 
 class _Plain(LossFunctionWrapper):

@@ -62,6 +62,12 @@ def divide_no_nan(x: Array, y: Array) -> Array:
     return select(zero, jax.lax.full_like(x, 0), x / select(zero, jax.lax.full_like(y, 1), y))
 
 
+def normalize(x: Array, axis: int = -1) -> Array:
+    """The array with norm 1 along `axis`; a norm under `epsilon()` counts as that."""
+    squares = jax.lax.square(x).sum(axis=axis, keepdims=True)
+    return x * jax.lax.min(jax.lax.rsqrt(squares), jax.lax.full_like(squares, 1 / _epsilon))
+
+
 def squeeze_or_expand(x: Array, y: Array, expand_rank_1: bool = True) -> tuple[Array, Array]:
     """Give two arrays one rank where they differ by a last axis of size 1, as Keras does.
 

@@ -1,0 +1,460 @@
+"""The base of optimizers: state, clipping, decay, averaging, accumulation; a subclass gives the rule.
+
+One of ours says which slots it keeps for each weight and how a step goes:
+
+    class Momentum(Optimizer):
+        def slot_groups(self):
+            return (('momentum',),)
+
+        def rule(self, weight, gradient, rate, momentum):
+            momentum = 0.9 * momentum - rate * gradient
+            return weight + momentum, momentum
+
+A user's may also be written as Keras's are, with `build` and `update_step(gradient, variable, learning_rate)`.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypedDict, Unpack
+
+import numpy as np
+from jax import lax
+
+from hefted import dtypes, initializers
+from hefted.errors import ArgumentError, NotBuiltError, ShapeError
+from hefted.optimizers import clipping
+from hefted.utils.arrays import as_array
+from hefted.utils.naming import auto_name, name_scope
+from hefted.utils.serialization import deserialize_keras_object, serialize_keras_object
+from hefted.variables import Array, Variable, bind
+
+
+class Shared(TypedDict, total=False):
+    """The keywords that every optimizer takes after its own, in this order."""
+
+    weight_decay: float | None
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    use_ema: bool
+    ema_momentum: float
+    ema_overwrite_frequency: int | None
+    loss_scale_factor: float | None
+    gradient_accumulation_steps: int | None
+    name: str | None
+
+
+class Optimizer:
+    """The base of all optimizers.
+
+    Args:
+        learning_rate: A float, a `LearningRateSchedule`, or a callable without arguments.
+        weight_decay: Share (times the learning rate) by which weights shrink at each step.
+        clipnorm: The most that each gradient's norm may be.
+        clipvalue: The most that each element of a gradient may be, in size.
+        global_clipnorm: The most that the norm of all gradients together may be.
+        use_ema: Whether to keep an exponential moving average of the weights.
+        ema_momentum: How much of the average each step keeps.
+        ema_overwrite_frequency: Steps between two times that the average becomes the weights; None is at the end.
+        loss_scale_factor: The loss is multiplied by it, and the gradients divided.
+        gradient_accumulation_steps: Steps whose gradients are averaged into one update.
+        name: Made up from the class if None.
+
+    Raises:
+        ArgumentError: A value out of its range, or two kinds of clipping.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        if sum(x is not None for x in (clipnorm, clipvalue, global_clipnorm)) > 1:
+            raise ArgumentError(
+                'Expected at most one of clipnorm, clipvalue and global_clipnorm, received '
+                f'clipnorm={clipnorm}, clipvalue={clipvalue}, global_clipnorm={global_clipnorm}.'
+            )
+        if gradient_accumulation_steps and gradient_accumulation_steps < 2:
+            raise ArgumentError(
+                f'Expected gradient_accumulation_steps to be 2 or more, received {gradient_accumulation_steps}.'
+            )
+        if use_ema and not 0 <= ema_momentum <= 1:
+            raise ArgumentError(f'Expected ema_momentum between 0 and 1, received {ema_momentum!r}.')
+        self.name = name or auto_name(type(self).__name__)
+        self.weight_decay, self.loss_scale_factor = weight_decay, loss_scale_factor
+        self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
+        self.use_ema, self.ema_momentum = use_ema, ema_momentum
+        self.ema_overwrite_frequency = ema_overwrite_frequency
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self.built = False
+        self._variables: list[Variable] = []
+        self._trainable: list[Variable] = []
+        self._index: dict[int, int] = {}
+        self._slots: dict[str, list[Variable]] = {}
+        self._no_decay: Callable[[Variable], bool] | None = None
+        self._iterations = self._own(np.zeros((), np.int32), 'iteration')
+        self._learning_rate: Any = learning_rate
+        if not callable(learning_rate):
+            self._learning_rate = self._own(_number(learning_rate), 'learning_rate', dtypes.floatx())
+
+    # The rule, which subclasses give
+
+    def slot_groups(self) -> tuple[tuple[str, ...], ...]:
+        """Names of what is kept for each weight. Slots of one group lie side by side in `variables`."""
+        return ()
+
+    def slot_initializer(self, slot: str) -> Any:  # noqa: ARG002 (subclasses look)
+        return 'zeros'
+
+    def rate(self, learning_rate: Array, step: Array) -> Any:  # noqa: ARG002 (subclasses look)
+        """What `rule` needs that is one for all weights of a dtype; `step` counts from 1."""
+        return learning_rate
+
+    def rule(self, weight: Array, gradient: Array, rate: Any, *slots: Array) -> tuple[Array, ...]:
+        """The new weight, and the new slots in order."""
+        raise NotImplementedError(f'{type(self).__name__} must define rule or update_step.')
+
+    # Variables
+
+    def build(self, variables: Iterable[Variable]) -> None:
+        """Make the slots of these weights; a second call does nothing."""
+        if self.built:
+            return
+        self._trainable = list(variables)
+        self._index = {id(v): i for i, v in enumerate(self._trainable)}
+        self.built = True
+        if self.use_ema:
+            self._slots['average'] = self._add_slots(('average',))[0]
+        if self.gradient_accumulation_steps:
+            self._slots['gradient_accumulator'] = self._add_slots(('gradient_accumulator',))[0]
+        for group in self.slot_groups():
+            self._slots.update(zip(group, self._add_slots(group), strict=True))
+
+    def add_variable(
+        self,
+        shape: Sequence[int],
+        initializer: Any = 'zeros',
+        dtype: Any = None,
+        aggregation: str = 'none',
+        layout: Any = None,  # noqa: ARG002 (Keras's signature)
+        name: str | None = None,
+    ) -> Variable:
+        """Make a variable of the optimizer's state."""
+        with name_scope(self.name):
+            variable = Variable(
+                initializers.get(initializer), shape, dtype, trainable=False, aggregation=aggregation, name=name
+            )
+        self._variables.append(variable)
+        return variable
+
+    def add_variable_from_reference(
+        self, reference_variable: Variable, name: str | None = None, initializer: Any = 'zeros'
+    ) -> Variable:
+        """Make a slot: a variable of a weight's shape and dtype, named after both."""
+        name = f'{reference_variable.path.replace("/", "_")}_{name or "var"}'
+        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=name)
+
+    def add_optimizer_variables(
+        self, trainable_variables: Iterable[Variable], name: str | Sequence[str], initializer: Any = 'zeros'
+    ) -> Any:
+        """Make one slot a weight, or several side by side when `name` is a list of names."""
+        names = [name] if isinstance(name, str) else list(name)
+        starts = initializer if isinstance(initializer, (list, tuple)) else [initializer] * len(names)
+        made: tuple[list[Variable], ...] = tuple([] for _ in names)
+        for variable in trainable_variables:
+            for slots, slot, start in zip(made, names, starts, strict=True):
+                slots.append(self.add_variable_from_reference(variable, slot, start))
+        return made[0] if isinstance(name, str) else made
+
+    def _add_slots(self, group: tuple[str, ...]) -> tuple[list[Variable], ...]:
+        starts = [self.slot_initializer(slot) for slot in group]
+        return self.add_optimizer_variables(self._trainable, group, starts)
+
+    def _own(self, value: Any, name: str, dtype: Any = None) -> Variable:
+        with name_scope(self.name):
+            variable = Variable(value, dtype=dtype, trainable=False, name=name)
+        self._variables.append(variable)
+        return variable
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The state: iterations, the learning rate (unless a schedule's), then slots."""
+        return list(self._variables)
+
+    @property
+    def iterations(self) -> Any:
+        """Updates done: steps, or steps over `gradient_accumulation_steps`."""
+        steps = self.gradient_accumulation_steps
+        return self._iterations.value // steps if steps else self._iterations
+
+    @property
+    def learning_rate(self) -> Any:
+        """The learning rate now: a variable, or what a schedule or callable gives."""
+        rate = self._learning_rate
+        if isinstance(rate, Variable):
+            return rate
+        from hefted.optimizers.schedules import LearningRateSchedule
+
+        return rate(self._iterations) if isinstance(rate, LearningRateSchedule) else rate()
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate: Any) -> None:
+        if callable(learning_rate):
+            if isinstance(self._learning_rate, Variable):
+                self._variables = [v for v in self._variables if v is not self._learning_rate]
+            self._learning_rate = learning_rate
+        elif isinstance(self._learning_rate, Variable):
+            self._learning_rate.assign(learning_rate)
+        else:
+            raise TypeError(
+                'Expected a learning rate that can be set; this optimizer was made with a schedule or a callable. '
+                'Make the optimizer with a float to set it later.'
+            )
+
+    # A step
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Array, Variable]]) -> Variable:
+        """Update weights, given pairs of gradient and variable."""
+        grads, variables = zip(*grads_and_vars, strict=True)
+        self.apply(grads, variables)
+        return self._iterations
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Iterable[Variable] | None = None) -> None:
+        """Update the weights that the optimizer was built with, or those given.
+
+        Raises:
+            NotBuiltError: No variables were ever given.
+            ShapeError: The number of gradients is not that of the variables.
+            ArgumentError: A variable is not one that the optimizer was built with, or no gradient is there.
+        """
+        variables = self._variables_of(grads, trainable_variables)
+        pairs = _present(grads, variables)
+        grads, variables = [g for g, _ in pairs], [v for _, v in pairs]
+        if self.loss_scale_factor is not None:
+            grads = [g / self.loss_scale_factor for g in grads]
+        if self.gradient_accumulation_steps:
+            self._accumulate(grads, variables, self.gradient_accumulation_steps)
+        else:
+            self._update(grads, variables)
+        if self.use_ema:
+            self._average()
+        for variable in variables:
+            if variable.constraint is not None:
+                variable.assign(variable.constraint(variable.raw))
+        self._iterations.assign_add(np.int32(1))
+
+    def stateless_apply(
+        self, optimizer_variables: Sequence[Array], grads: Sequence[Array], trainable_variables: Sequence[Array]
+    ) -> tuple[list[Array], list[Array]]:
+        """The pure form of `apply`: new weights and new state."""
+        if not self.built:
+            raise NotBuiltError(f'Call build(variables) of {self.name!r} before stateless_apply.')
+        state, weights = self.variables, self._trainable
+        if len(optimizer_variables) != len(state) or len(trainable_variables) != len(weights):
+            raise ShapeError(
+                f'Expected {len(state)} optimizer variables and {len(weights)} trainable ones, received '
+                f'{len(optimizer_variables)} and {len(trainable_variables)}.'
+            )
+        with bind([*weights, *state], [*trainable_variables, *optimizer_variables]) as scope:
+            self.apply(grads)
+            return scope.values(weights), scope.values(state)
+
+    def _update(self, grads: Sequence[Array], variables: Sequence[Variable]) -> None:
+        """Clip, decay, and apply the rule to each weight."""
+        grads = clipping.clip(grads, self.clipnorm, self.clipvalue, self.global_clipnorm)
+        learning_rate = self.learning_rate
+        if self.weight_decay is not None:
+            for variable in variables:
+                if self._no_decay is None or not self._no_decay(variable):
+                    share = as_array(learning_rate, variable.dtype) * self.weight_decay
+                    variable.assign(variable.raw - variable.raw * share)
+        self.update_all(grads, variables, learning_rate)
+
+    def update_all(self, grads: Sequence[Array], variables: Sequence[Variable], learning_rate: Any) -> None:
+        """Apply the rule to each weight, with what is common to all computed once a dtype."""
+        if type(self).update_step is not Optimizer.update_step:
+            for gradient, variable in zip(grads, variables, strict=True):
+                self.update_step(gradient, variable, learning_rate)
+            return
+        rates: dict[str, Any] = {}
+        for gradient, variable in zip(grads, variables, strict=True):
+            if variable.dtype not in rates:
+                rates[variable.dtype] = self._rate(learning_rate, variable.dtype)
+            self._step(gradient, variable, rates[variable.dtype])
+
+    def update_step(self, gradient: Array, variable: Variable, learning_rate: Any) -> None:
+        """Update one weight."""
+        self._step(gradient, variable, self._rate(learning_rate, variable.dtype))
+
+    def _rate(self, learning_rate: Any, dtype: str) -> Any:
+        return self.rate(as_array(learning_rate, dtype), as_array(self.iterations, dtype) + 1)
+
+    def _step(self, gradient: Array, variable: Variable, rate: Any) -> None:
+        index = self._index[id(variable)]
+        slots = [self._slots[slot][index] for group in self.slot_groups() for slot in group]
+        gradient = as_array(gradient, variable.dtype)
+        for held, value in zip(
+            (variable, *slots),
+            self.rule(variable.raw, gradient, rate, *(slot.raw for slot in slots)),
+            strict=True,
+        ):
+            held.assign(value)
+
+    def _accumulate(self, grads: Sequence[Array], variables: Sequence[Variable], steps: int) -> None:
+        """Add gradients up, and update with their mean at every `steps`-th step."""
+        now = (self._iterations.value + 1) % steps == 0
+        sums = [self._slots['gradient_accumulator'][self._index[id(v)]] for v in variables]
+        totals = [total.raw + g for total, g in zip(sums, grads, strict=True)]
+        held = [*variables, *self.variables]
+        before = [v.raw for v in held]
+        self._update([total / steps for total in totals], variables)
+        for variable, old in zip(held, before, strict=True):
+            variable.assign(choose(now, variable.raw, old))
+        for total, value in zip(sums, totals, strict=True):
+            total.assign(choose(now, lax.full_like(value, 0), value))
+
+    def _average(self) -> None:
+        """Move each weight's average towards it; the first step takes the weight itself."""
+        iterations = as_array(self.iterations)
+        every = self.ema_overwrite_frequency
+        for variable, average in zip(self._trainable, self._slots['average'], strict=True):
+            keep = as_array(iterations != 0, variable.dtype) * self.ema_momentum
+            average.assign(keep * average.raw + (1 - keep) * variable.raw)
+            if every:
+                variable.assign(choose((iterations + 1) % every == 0, average.raw, variable.raw))
+
+    def _variables_of(self, grads: Sequence[Any], given: Iterable[Variable] | None) -> list[Variable]:
+        variables = self._trainable if given is None else list(given)
+        if given is not None and not self.built:
+            self.build(variables)
+        if not self.built:
+            raise NotBuiltError(f'Call build(variables) of {self.name!r}, or pass the variables beside the gradients.')
+        if len(grads) != len(variables):
+            raise ShapeError(f'Expected {len(variables)} gradients, one a variable, received {len(grads)}.')
+        unknown = [v.path for v in variables if id(v) not in self._index]
+        if unknown:
+            raise ArgumentError(
+                f'Expected the variables that {self.name!r} was built with, received {unknown[0]!r} as well. '
+                'Make a new optimizer for other variables.'
+            )
+        return variables
+
+    # What Keras's optimizers also do
+
+    def scale_loss(self, loss: Array) -> Array:
+        """The loss times `loss_scale_factor`."""
+        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+
+    def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
+        """Overwrite the weights with their averages, where there are any (the end of training)."""
+        if self.use_ema and self.built:
+            for variable in var_list:
+                if id(variable) in self._index:
+                    variable.assign(self._slots['average'][self._index[id(variable)]])
+
+    def exclude_from_weight_decay(
+        self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
+    ) -> None:
+        """Leave weights out of the decay: these, and those whose name one of the patterns is found in.
+
+        Raises:
+            ArgumentError: The optimizer is built already.
+        """
+        if self.built:
+            raise ArgumentError('Expected exclude_from_weight_decay before the optimizer is built.')
+        excluded = {id(v) for v in var_list or ()}
+        pattern = re.compile('|'.join(var_names)) if var_names else None
+        self._no_decay = lambda v: id(v) in excluded or bool(pattern and pattern.search(v.name))
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set the state, in the order of `variables`."""
+        for variable, value in zip(self.variables, weights, strict=True):
+            variable.assign(value)
+
+    def save_own_variables(self, store: Any) -> None:
+        """Write the state into a mapping, by index."""
+        for i, variable in enumerate(self.variables):
+            store[str(i)] = variable.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Read the state back; a store of another size is left alone, with a warning."""
+        if len(store.keys()) != len(self.variables):
+            warnings.warn(
+                f'Expected {len(self.variables)} variables for optimizer {self.name!r}, found {len(store.keys())} in '
+                'the file; its state is not loaded.',
+                stacklevel=2,
+            )
+            return
+        self.set_weights([np.asarray(store[str(i)]) for i in range(len(self.variables))])
+
+    def get_config(self) -> dict[str, Any]:
+        rate = self._learning_rate
+        return {
+            'name': self.name,
+            'learning_rate': float(rate.numpy()) if isinstance(rate, Variable) else serialize_keras_object(rate),
+            'weight_decay': self.weight_decay,
+            'clipnorm': self.clipnorm,
+            'global_clipnorm': self.global_clipnorm,
+            'clipvalue': self.clipvalue,
+            'use_ema': self.use_ema,
+            'ema_momentum': self.ema_momentum,
+            'ema_overwrite_frequency': self.ema_overwrite_frequency,
+            'loss_scale_factor': self.loss_scale_factor,
+            'gradient_accumulation_steps': self.gradient_accumulation_steps,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Optimizer:
+        rate = config.get('learning_rate')
+        if isinstance(rate, dict):
+            config = config | {'learning_rate': deserialize_keras_object(rate, custom_objects)}
+        return cls(**config)
+
+
+class Declared(Optimizer):
+    """An optimizer of ours: its config is the shared one and the attributes that it names."""
+
+    arguments: tuple[str, ...] = ()
+
+    def __init__(self, learning_rate: Any, *shared: Any, **named: Unpack[Shared]) -> None:
+        super().__init__(learning_rate, *shared, **named)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {name: getattr(self, name) for name in self.arguments}
+
+
+def choose(condition: Array, yes: Array, no: Array) -> Array:
+    """`yes` or `no`, by one boolean."""
+    return lax.select(condition, as_array(yes), as_array(no))
+
+
+def _number(learning_rate: Any) -> float:
+    if isinstance(learning_rate, (bool, str)) or not hasattr(learning_rate, '__float__'):
+        raise ArgumentError(
+            'Expected learning_rate to be a float, a LearningRateSchedule or a callable, received '
+            f'{learning_rate!r}.'
+        )
+    return float(learning_rate)
+
+
+def _present(grads: Sequence[Any], variables: Sequence[Variable]) -> list[tuple[Array, Variable]]:
+    """The pairs that have a gradient."""
+    pairs = [(g, v) for g, v in zip(grads, variables, strict=True) if g is not None]
+    missing = [v.path for g, v in zip(grads, variables, strict=True) if g is None]
+    if not pairs:
+        raise ArgumentError('Expected a gradient for one variable at least, received none.')
+    if missing:
+        warnings.warn(f'No gradients for {missing}: the loss does not depend on them.', stacklevel=3)
+    return pairs
