@@ -1,7 +1,7 @@
 """Everything that Hefted asks of the operating system, in one file: Linux, macOS, Windows.
 
-Linux is read through /proc and `time`, because importing psutil costs 11 ms of a start; psutil, imported late, serves
-elsewhere. A function that can be asked of a constructed tree takes its root.
+Linux is read through /proc and `time`, because importing psutil costs 11 ms of a start; psutil, imported
+late, serves elsewhere. A function that can be asked of a constructed tree takes its root.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def _cgroup_quota(root: str) -> float | None:
         return None
     quotas: list[float] = []
     for line in groups:
-        hierarchy, controllers, path = (line.split(':', 2) + ['', ''])[:3]
+        hierarchy, controllers, path, *_ = [*line.split(':', 2), '', '']
         if hierarchy == '0':
             base, files = f'{root}/sys/fs/cgroup', ('cpu.max',)
         elif 'cpu' in controllers.split(','):
@@ -288,17 +288,17 @@ def user_folder(kind: str) -> str:
     # What platformdirs answers on Linux (XDG Base Directory Specification 0.8), without its 15 ms of import.
     base = os.environ.get(f'XDG_{kind.upper()}_HOME', '').strip()
     if not os.path.isabs(base):  # noqa: PTH117
-        base = os.path.expanduser(
-            {'data': '~/.local/share', 'cache': '~/.cache', 'config': '~/.config'}[kind]
-        )  # noqa: PTH111
+        below = {'data': '.local/share', 'cache': '.cache', 'config': '.config'}[kind]
+        base = os.path.expanduser(f'~/{below}')  # noqa: PTH111
     return f'{base}/hefted'
 
 
 class ProcessTree:
     """CPU time and memory of this process and of all that it started.
 
-    Children are looked at only by `look`, which costs more the more processes there are; between looks what they
-    did last counts. Their CPU time never falls: when a child has been waited for, its time moves to another counter.
+    Children are looked at only by `look`, which costs more the more processes there are; between looks what
+    they did last counts. Their CPU time never falls: when a child has been waited for, its time moves to
+    another counter.
     """
 
     __slots__ = ('_children_bytes', '_children_seconds', '_page')

@@ -21,6 +21,7 @@ from hefted.metering.reading import Gap, RawReading
 Status = Literal['finished', 'stopped', 'failed', 'interrupted']
 
 _FRESH_SECONDS = 0.1  # a tick reads the sensors at most so often
+_UNNAMED = 'run'
 _LINE_SECONDS = 1.0  # and a long run's journal has a line at most so often
 
 _intensity = cache(grid.intensity)  # a loop of small fits asks for the same place each time
@@ -58,7 +59,8 @@ class Run:
         meter: What it is read by.
         parent: The id of what it is a part of.
         attempt: Which attempt it is, from 1.
-        start_up_from: When the process began, in seconds of CLOCK_MONOTONIC, if the run takes on its start-up.
+        start_up_from: When the process began, in seconds of CLOCK_MONOTONIC, if the run takes on its start-
+            up.
         attributes: What else the journal should hold.
         thread_costs: CPU time of the threads that meter and write, in seconds so far.
         ended: Told once, when the run has ended.
@@ -82,7 +84,7 @@ class Run:
         start_up_from: float | None = None,
         attributes: Mapping[str, Any] | None = None,
         thread_costs: Callable[[], float] = writer_cost_seconds,
-        ended: Callable[[Run], None] = lambda run: None,
+        ended: Callable[[Run], None] | None = None,
     ):
         begun = time.perf_counter()
         self.id = uuid7()
@@ -95,7 +97,7 @@ class Run:
         self._thread_costs = thread_costs
         self._ended = ended
         self._elsewhere = thread_costs()
-        self._phase = 'run'
+        self._phase = ''
         self._edges = 0  # rises at each phase's edge, so that the meter's thread never writes across one
         self.shares = account.Shares()
         self._step: int | None = None
@@ -107,7 +109,7 @@ class Run:
         self._fresh_at = self._written_at = self._began
         self._window = (self._began, self._before)
         self._figures: tuple[float | None, float | None, float | None] = (None, None, None)
-        self._gaps_told = 0
+        self._gaps_told = self._gaps()
         self._journal = Journal.open(
             self.id,
             {
@@ -123,7 +125,7 @@ class Run:
                 'sensors': _told(self.accuracies),
                 'start': _counters(self._last),
                 'start_up': start_up,
-                'gaps': self._gaps(),
+                'gaps': [gap.to_json() for gap in self._gaps_told],
             },
         )
         self._cost = time.perf_counter() - begun
@@ -144,8 +146,8 @@ class Run:
             return
         begun = time.perf_counter()
         self._edges += 1
-        reading = self._meter.read()
-        if reading.monotonic > self._last.monotonic or self._phase != 'run':
+        if self._phase:  # the first phase that is named began with the run
+            reading = self._meter.read()
             self._give(reading)
             self._write(reading, enter=phase)
         self._phase = phase
@@ -190,18 +192,21 @@ class Run:
         begun = time.perf_counter()
         reading = self._meter.read()
         self._give(reading)
-        self._renew_accuracies()
+        line = self._line(reading)
         self.footprint = account.footprint(
             self.shares, self.accuracies, self._place, self._intensity, self._gaps()
         )
-        self._ended(self)
-        self._write(
-            reading,
-            end=True,
-            status=status,
-            error=None if error is None else type(error).__name__,
-            meter_cost=self.meter_cost,
-            footprint=self.footprint,  # turned into JSON by the journal's thread
+        if self._ended is not None:
+            self._ended(self)
+        self._journal.write(
+            line
+            | {
+                'end': True,
+                'status': status,
+                'error': None if error is None else type(error).__name__,
+                'meter_cost': self.meter_cost,
+                'footprint': self.footprint,  # turned into JSON by the journal's thread
+            }
         )
         self._journal.close()
         self._cost += time.perf_counter() - begun
@@ -230,14 +235,13 @@ class Run:
         last = self._last
         if reading.monotonic >= last.monotonic:
             self.shares.add_between(
-                self._phase, reading.monotonic - last.monotonic, last.joules, reading.joules
+                self._phase or _UNNAMED, reading.monotonic - last.monotonic, last.joules, reading.joules
             )
             self._last = reading
 
     def _weigh(self, now: float) -> None:
         """Renew the figures of ticks from the last reading."""
         self._fresh_at = now
-        self._renew_accuracies()
         used = account.central_joules(self._last.joules, self.accuracies)
         if used is None:
             return
@@ -249,11 +253,13 @@ class Run:
         self._window = (self._last.monotonic, energy)
         self._figures = (energy, power, energy * self._intensity.value / 3.6e6)
 
-    def _renew_accuracies(self) -> None:
-        if self._meter.version != self._meter_version:
-            self._meter_version = self._meter.version
-            self.accuracies = self._meter.accuracies
-            self._journal.write({'sensors': _told(self.accuracies)})
+    def _renewed(self) -> bool:
+        """Whether sensors have come since this was asked last."""
+        if self._meter.version == self._meter_version:
+            return False
+        self._meter_version = self._meter.version
+        self.accuracies = self._meter.accuracies
+        return True
 
     def _gaps(self) -> tuple[Gap, ...]:
         return self._meter.gaps(self._began)
@@ -263,11 +269,18 @@ class Run:
         self._journal.write(self._line(reading) | more)
 
     def _line(self, reading: RawReading) -> dict[str, Any]:
-        line = {'phase': self._phase, 'step': self._step, 'epoch': self._epoch, **_counters(reading)}
+        line: dict[str, Any] = {
+            'phase': self._phase or _UNNAMED,
+            'step': self._step,
+            'epoch': self._epoch,
+            **_counters(reading),
+        }
+        if self._renewed():
+            line['sensors'] = _told(self.accuracies)
         gaps = self._gaps()
-        if len(gaps) != self._gaps_told:
-            self._gaps_told = len(gaps)
-            line['gaps'] = gaps
+        if gaps != self._gaps_told:
+            self._gaps_told = gaps
+            line['gaps'] = [gap.to_json() for gap in gaps]
         return line
 
 

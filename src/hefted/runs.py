@@ -4,8 +4,9 @@
         ...
     print(m.footprint.energy)
 
-No method of a run raises or blocks: what a sensor or a disk fails at becomes a gap with its reason. Runs belong to the
-innermost `meter(...)` around them, else to the process, so many fits in a loop are parts of one thing with a total.
+No method of a run raises or blocks: what a sensor or a disk fails at becomes a gap with its reason. Runs
+belong to the innermost `meter(...)` around them, else to the process, so many fits in a loop are parts of
+one thing with a total.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from hefted.identifiers import uuid7
 from hefted.ledger.journal import writer_cost_seconds
 from hefted.metering.discover import add_gpus, discover
 from hefted.metering.meter import Meter
-from hefted.metering.reading import Component, RawReading
+from hefted.metering.reading import Component, Gap, RawReading
 from hefted.metering.sampler import Sampler
 from hefted.quantities import Quantity
 from hefted.run import NullRun, Run, Status, Tick
@@ -75,7 +76,8 @@ def start(
     Raises:
         ArgumentError: If an argument or a setting is wrong.
     """
-    if meter not in ('auto', None) and not isinstance(meter, Meter):
+    given = meter if isinstance(meter, Meter) else None
+    if meter not in ('auto', None, given):
         raise ArgumentError(
             f"meter: expected 'auto', None or a Meter, received {meter!r}. Pass None to run without metering."
         )
@@ -83,7 +85,6 @@ def start(
     if mode == 'off' or (meter is None and mode != 'on') or _process.forked_in_run:
         return NullRun()
     where = places.find(place)
-    given = meter if isinstance(meter, Meter) else None
     return _process.open(kind, name, where, given, attributes=attributes, attempt=attempt)
 
 
@@ -161,7 +162,7 @@ class _Process:
         self._started = True
         if meter is None:
             if self._meter is None:
-                self._meter = discover()
+                self._meter = _discovered()
                 self.sampler = Sampler(self._meter, self._beat, self._wanted, prepare=self._prepare)
             meter = self._meter
         parent = _parent.get()
@@ -208,6 +209,14 @@ class _Process:
     def _beat(self, reading: RawReading) -> None:
         for run in list(self.runs):
             run.beat(reading)
+
+
+def _discovered() -> Meter:
+    try:
+        return discover()
+    except Exception as error:  # what no sensor's author thought of must not end a training
+        reason = f'No sensor could be set up: {type(error).__name__}.'
+        return Meter([], gaps=[Gap('meter', reason, host.monotonic())])
 
 
 _process = _Process()

@@ -1,7 +1,7 @@
 """From raw counters to a footprint, by one pure function: live at a run's end, and again from its journal.
 
-Energy between two instants is the difference of a sensor's joules times the sensor's accuracy, which carries the
-errors. So whatever the journal still holds of a killed run tells what it used up to there.
+Energy between two instants is the difference of a sensor's joules times the sensor's accuracy, which
+carries the errors. So whatever the journal still holds of a killed run tells what it used up to there.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def footprint(
         >>> accuracies = {'counter': ('cpu', Quantity(1, '1'))}
         >>> told = footprint(shares, accuracies, Place.of('FR'), Quantity(50, 'g CO2e/kWh'))
         >>> str(told.energy), str(told.carbon), told.phases['train'].seconds
-        ('7.2 MJ', '100 g CO2e', 2.0)
+        ('2.0 kWh', '100 g CO2e', 2.0)
     """
     by_sensor: dict[str, float] = {}
     for used in shares.joules.values():

@@ -11,7 +11,7 @@ from hefted.quantities import Quantity
 
 
 class Bounded:
-    """Asks a sensor, and gives up after a limit; while it has not answered, it is not asked again nor waited for.
+    """Asks a sensor, and gives up after a limit; until it has answered, it is not asked again.
 
     Args:
         sensor: A sensor behind a driver, such as NVML.

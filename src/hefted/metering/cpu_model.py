@@ -1,18 +1,19 @@
-"""Energy of the CPU where no counter can be read: watts by microarchitecture, driven by the kernel's CPU times.
+"""Energy of the CPU where no counter can be read: watts by microarchitecture, by the kernel's CPU times.
 
-The watts are those of whole servers at the wall, divided by their hardware threads (SPECpower_ssj2008): supply, fans and
-that server's memory are in them. Over `seconds` of wall time in which the process tree was busy for `cpu_seconds`,
-on `threads` threads, with u = cpu_seconds / (threads x seconds):
+The watts are those of whole servers at the wall, divided by their hardware threads (SPECpower_ssj2008):
+supply, fans and that server's memory are in them. Over `seconds` of wall time in which the process tree was
+busy for `cpu_seconds`, on `threads` threads, with u = cpu_seconds / (threads x seconds):
 
     idle  = idle watts x threads x seconds
     load  = (full - idle) watts x cpu_seconds                                   what a straight line gives
-    curve = (full - idle) watts x threads x seconds x (f(u) - u)                what the load curve f adds to it
+    curve = (full - idle) watts x threads x seconds x (f(u) - u)                what the load curve f adds
 
 f is concave. The three are counted apart, because they are uncertain for different reasons.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 from hefted.host import CpuIdentity
@@ -21,14 +22,16 @@ from hefted.metering.sensor import Instant
 from hefted.metering.tables import rows
 from hefted.quantities import Basis, Error, Quantity, Source
 
-# Power over thermal design power at 0, 10, 50, 100 % load: 0.12, 0.32, 0.75, 1.02 (Teads, EC2 bare metal under stress-ng,
-# 2021), here as the share of the way from idle to full.
+# Power over thermal design power at 0, 10, 50, 100 % load: 0.12, 0.32, 0.75, 1.02 (Teads, EC2 bare metal
+# under stress-ng, 2021), here as the share of the way from idle to full.
 CURVE = ((0.0, 0.0), (0.1, 0.2222), (0.5, 0.7), (1.0, 1.0))
 
-# SPECpower runs Java; code with wide vectors draws 15 to 60 % more at full load (Teads' package power under stress-ng
-# against SPECpower's whole servers, Skylake and Cascade Lake). Scalar code may draw a little less.
+# SPECpower runs Java; code with wide vectors draws 15 to 60 % more at full load (Teads' package power under
+# stress-ng against SPECpower's whole servers, Skylake and Cascade Lake). Scalar code may draw a little
+# less.
 VECTORS = Source('vector load', 'Teads EC2 bare metal dataset against SPECpower_ssj2008', 2021, None, 'fact')
-# One tuned server's idle is not that of a cloud's host, and its wall power covers memory that is counted here as well.
+# One tuned server's idle is not that of a cloud's host, and its wall power covers memory that is counted
+# here as well.
 BOUNDARY = Source(
     'server boundary', 'Assumed: tuned benchmark servers against those in use', None, None, 'fact'
 )
@@ -110,7 +113,7 @@ def load_curve(utilisation: float) -> float:
         >>> load_curve(0.5)
         0.7
     """
-    for (x0, y0), (x1, y1) in zip(CURVE, CURVE[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(CURVE):
         if utilisation <= x1:
             return y0 + (y1 - y0) * (max(utilisation, 0.0) - x0) / (x1 - x0)
     return 1.0
@@ -154,7 +157,7 @@ class CpuModel:
         }
 
     def advance(self, instant: Instant) -> None:
-        """Count what was used up to an instant; the first of the three sensors that is asked does it for all."""
+        """Count what was used up to an instant; the first sensor that is asked does it for all three."""
         last = self._last
         if last is not None and instant.monotonic <= last.monotonic:
             return

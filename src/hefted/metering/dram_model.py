@@ -11,8 +11,8 @@ from hefted.quantities import Quantity, Source
 class DramModel:
     """Memory's energy: W/GB x resident bytes, integrated by trapezoids.
 
-    The central figure is 0.392 W/GB; RAPL has read 0.15 (idle) to 1.1 W/GB (memory stress) on servers with DDR4, and no
-    measurement of DDR5 was found, so that is the interval.
+    The central figure is 0.392 W/GB; RAPL has read 0.15 (idle) to 1.1 W/GB (memory stress) on servers with
+    DDR4, and no measurement of DDR5 was found, so that is the interval.
 
     Example:
         >>> model = DramModel()

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from hefted import host
 from hefted.metering.cpu_model import CpuModel
@@ -16,6 +17,8 @@ from hefted.quantities import Quantity
 
 _PATIENCE_SECONDS = 0.02
 _SUSPEND_SECONDS = 0.5
+# Ctrl-C may strike between taking the lock and the `try`; then nobody would ever read again.
+_ORPHANED_SECONDS = 5.0
 
 
 class Meter:
@@ -53,7 +56,8 @@ class Meter:
         self._tree = tree or host.ProcessTree()
         self._gaps = list(gaps)
         self._process = os.getpid()
-        # Taken without waiting where that may not end: a signal's handler may find it held by the code it interrupted.
+        # Taken without waiting where that may not end: a signal's handler may find it held by the code it
+        # interrupted.
         self._lock = threading.Lock()
         self._ahead: float | None = None
         self._last = RawReading(clock(), 0.0)
@@ -62,11 +66,16 @@ class Meter:
     def read(self) -> RawReading:
         """Read everything: cumulative joules by sensor since the meter was made, clocks, CPU time and memory.
 
-        When another reading is under way and does not end, or in a fork's child, the last reading is given again.
+        When another reading is under way and does not end, or in a fork's child, the last reading is given
+        again.
         """
-        if os.getpid() != self._process or not self._lock.acquire(timeout=_PATIENCE_SECONDS):
+        begun, lock = time.perf_counter(), self._lock
+        if os.getpid() != self._process:
             return self._last
-        begun = time.perf_counter()
+        if not lock.acquire(timeout=_PATIENCE_SECONDS):
+            if self._clock() - self._last.monotonic > _ORPHANED_SECONDS:
+                self._lock = threading.Lock()
+            return self._last
         try:
             now, boot = self._clock(), self._boot()
             instant = self._instant(now)
@@ -78,15 +87,13 @@ class Meter:
             return self._last
         finally:
             self.cost_seconds += time.perf_counter() - begun
-            self._lock.release()
+            lock.release()
 
     def look(self) -> float:
         """Look at the process's children (dearer than a reading); seconds that it took."""
         begun = time.perf_counter()
-        try:
+        with suppress(OSError):  # /proc was taken away meanwhile: what was seen last stands
             self._tree.look()
-        except OSError:  # /proc was taken away meanwhile: what was seen last stands
-            pass
         return time.perf_counter() - begun
 
     def add(self, sensors: Iterable[Sensor], gaps: Iterable[Gap] = ()) -> None:
@@ -97,7 +104,7 @@ class Meter:
 
     @property
     def accuracies(self) -> dict[str, tuple[Component, Quantity]]:
-        """Component and accuracy of each sensor, and of the model that stands for the time before the first run."""
+        """Component and accuracy of each sensor, and of the models that stand for the time before it."""
         found: dict[str, tuple[Component, Quantity]] = {
             guard.sensor.name: (guard.sensor.component, guard.sensor.accuracy) for guard in self._guards
         }

@@ -1,7 +1,8 @@
-"""NVIDIA GPUs through NVML: the energy counter where there is one (Volta and later), else power integrated over time.
+"""NVIDIA GPUs through NVML: the energy counter (Volta and later), else power integrated over time.
 
-Devices are known by their UUID, and only those that this process may use (CUDA_VISIBLE_DEVICES) are read. The library is
-handed in; it is imported only where a driver seems present. A GPU's energy is that of the whole board, whoever uses it.
+Devices are known by their UUID, and only those that this process may use (CUDA_VISIBLE_DEVICES) are read.
+The library is handed in; it is imported only where a driver seems present. A GPU's energy is that of the
+whole board, whoever uses it.
 
 Not tried on hardware here: the tests hand in a library that answers as NVML does.
 """
@@ -86,7 +87,7 @@ def load() -> Any:
         SensorError: If that cannot be done.
     """
     try:
-        import pynvml
+        import pynvml  # pyright: ignore[reportMissingTypeStubs]
     except ImportError:
         raise SensorError(
             'An NVIDIA driver is there, but nvidia-ml-py is not installed: pip install nvidia-ml-py.'
@@ -139,7 +140,7 @@ def visible_devices() -> str | None:
 
 
 def _chosen(devices: list[tuple[str, Any]], visible: str | None) -> list[tuple[str, Any]]:
-    """The devices that CUDA would see: by index or by the beginning of a UUID, up to the first that does not exist."""
+    """The devices that CUDA would see: by index or start of UUID, up to the first that does not exist."""
     if visible is None:
         return devices
     chosen: list[tuple[str, Any]] = []
@@ -148,7 +149,7 @@ def _chosen(devices: list[tuple[str, Any]], visible: str | None) -> list[tuple[s
             found = devices[int(word) : int(word) + 1]
         else:
             found = [device for device in devices if word and device[0].startswith(word)]
-            if word.startswith('MIG-'):  # a slice of a board: the board's energy is all that can be read
+            if word.startswith('MIG-'):  # a slice of a board, whose energy is all that can be read
                 found = devices if len(devices) == 1 else []
         if len(found) != 1 or found[0] in chosen:
             break

@@ -1,8 +1,9 @@
 """Intel's and AMD's energy counters (RAPL), as Linux shows them under /sys/class/powercap.
 
-Zones are taken by what they are, not by their number: every package (one for each socket, or die), the DRAM beside or
-inside each. `psys`, the whole platform, contains the packages; it is never added to them. Cores and the graphics
-inside a package are part of it. The memory-mapped twin of the same counters (intel-rapl-mmio) is left out.
+Zones are taken by what they are, not by their number: every package (one for each socket, or die), the DRAM
+beside or inside each. `psys`, the whole platform, contains the packages; it is never added to them. Cores
+and the graphics inside a package are part of it. The memory-mapped twin of the same counters
+(intel-rapl-mmio) is left out.
 
 Not tried on hardware here: the tests read constructed trees.
 """
@@ -28,8 +29,8 @@ DRAM = Source(
 class RaplZone:
     """One zone's counter, followed over its wraps.
 
-    The counter is in microjoules and wraps at `max_energy_range_uj`, on a busy server after some minutes: it must be
-    read more often than that, which the sampler does.
+    The counter is in microjoules and wraps at `max_energy_range_uj`, on a busy server after some minutes:
+    it must be read more often than that, which the sampler does.
 
     Args:
         folder: The zone's folder.
@@ -78,7 +79,8 @@ def find(root: str = ROOT, *, now: float = 0.0) -> tuple[list[RaplZone], list[Ga
         now: Seconds of CLOCK_MONOTONIC, for the gaps.
 
     Returns:
-        The sensors, packages first; and a gap with its remedy for each counter that is there but cannot be read.
+        The sensors, packages first; and a gap with its remedy for each counter that is there but cannot be
+        read.
     """
     sensors: list[RaplZone] = []
     gaps: list[Gap] = []

@@ -1,8 +1,8 @@
 """What a sensor is, and the guard that keeps a bad one from telling a lie.
 
-A sensor gives cumulative joules. What they are worth is its `accuracy`, a factor around 1 that carries the errors by
-source: energy between two instants is the difference of the joules times the accuracy. So a sum of ten thousand
-readings is as uncertain as the sensor, and no less.
+A sensor gives cumulative joules. What they are worth is its `accuracy`, a factor around 1 that carries the
+errors by source: energy between two instants is the difference of the joules times the accuracy. So a sum
+of ten thousand readings is as uncertain as the sensor, and no less.
 """
 
 from __future__ import annotations
@@ -79,9 +79,9 @@ def measured(source: Source, within: float) -> Quantity:
 class Guard:
     """Reads a sensor so that nothing it does can hurt: its joules start at 0, never fall, and never jump.
 
-    Whatever it raises (short of KeyboardInterrupt and its kind), or says that cannot be, becomes a gap with its
-    reason. Energy is not made up for a gap; a counter that comes back brings what it counted meanwhile, as long as that
-    is credible.
+    Whatever it raises (short of KeyboardInterrupt and its kind), or says that cannot be, becomes a gap with
+    its reason. Energy is not made up for a gap; a counter that comes back brings what it counted meanwhile,
+    as long as that is credible.
 
     Args:
         sensor: The sensor.
@@ -111,7 +111,7 @@ class Guard:
         reason = self._wrong(value, now)
         if reason is None:
             self.joules += value - (self._last_value if self._last_value is not None else value)
-        if reason is None or math.isfinite(value):
+        if math.isfinite(value) and value >= 0:
             if self._last_value is None or value != self._last_value:
                 self._changed_at = now
             self._last_value = value  # after a jump, count on from where it now stands
@@ -136,7 +136,8 @@ class Guard:
         if rise < 0:
             return 'Its counter went back; it counts on from there.'
         if rise > MOST_WATTS * (now - self._read_at + _SLACK_SECONDS):
-            return f'It rose by {rise:.3g} J in {now - self._read_at:.2g} s, which is over {MOST_WATTS / 1000:.0f} kW.'
+            seconds = now - self._read_at
+            return f'It rose by {rise:.3g} J in {seconds:.2g} s, which is over {MOST_WATTS / 1000:.0f} kW.'
         return None
 
     def _miss(self, reason: str, now: float) -> None:
