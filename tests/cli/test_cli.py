@@ -11,9 +11,13 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
 
 import hefted.cli.main
+from hefted.cli.ledger import _rows, table
+from hefted.ledger import RunSummary
+from hefted.quantities import Quantity
 
 SOURCE = str(Path(hefted.cli.main.__file__).parents[2])
 
@@ -148,9 +152,9 @@ def test_a_run_is_listed_and_its_receipt_told_as_text_json_and_html(home: Path):
     )
     energy, run_id = done.stdout.splitlines()
     table = hefted_says(home, 'ledger')
-    assert re.search(rf'^{run_id[:18]} .* fit · sequential +finished ', table, re.M)
+    assert re.search(rf'^{run_id[:13]} .* fit · sequential +finished ', table, re.M)
     assert energy.replace(', modelled)', ')') in table
-    for arguments in (('receipt',), ('receipt', 'last'), ('receipt', run_id[:18]), ('receipt', run_id)):
+    for arguments in (('receipt',), ('receipt', 'last'), ('receipt', run_id[:13]), ('receipt', run_id)):
         text = hefted_says(home, *arguments)
         assert text.startswith('Hefted · fit · sequential · finished')
         assert energy.partition(' (')[0] in text
@@ -189,6 +193,24 @@ def test_a_sweep_is_one_line_with_its_total_and_all_shows_its_parts(home: Path):
     text = hefted_says(home, 'receipt', sweep['id'])
     assert text.startswith('Hefted · sweep · 3 runs · finished')
     assert re.search(r'^train +\d', text, re.M)
+
+
+@pytest.mark.parametrize('width', [60, 80, 120])
+def test_the_table_fits_the_terminal(width: int):
+    runs = [
+        RunSummary(
+            f'0193a7c4-5f2{number}-7abc-8000-1234567890ab',
+            kind='fit',
+            name='a-model-with-a-rather-long-name',
+            status='interrupted',
+            energy=Quantity(17, 'kWh'),
+            carbon=Quantity(2, 'kg CO2e'),
+        )
+        for number in range(3)
+    ]
+    lines = list(table(list(_rows(runs, 13, parts=False)), width))
+    assert max(len(click.unstyle(line)) for line in lines) <= width
+    assert all('17 kWh' in line and 'interrupted' in line for line in lines[1:])
 
 
 def test_a_run_that_is_not_there_is_one_clear_line(home: Path):

@@ -26,7 +26,7 @@ from hefted.report import Facts, Receipt, live, receipt
 from hefted.report.html import page
 from hefted.report.terminal import painted, plain, rows, show
 
-FACTS = Facts('0193a7c4-5f21-7abc-8000-1234567890ab', 'fit', 'sequential', 'finished', None, 0.0021)
+FACTS = Facts('0193a7c4-5f21-7abc-8000-1234567890ab', 'fit', 'sequential', 'finished', 1795473000.0, 0.0021)
 CPU = Quantity.between(15, 12, 19, 'J', source=Source('cpu', 'Watts by microarchitecture', 2024))
 MEMORY = Quantity.between(2.1, 1.2, 2.9, 'J', source=Source('memory', 'Watts by gigabyte', 2016))
 
@@ -96,6 +96,13 @@ def test_gaps_tell_their_reason_once_and_a_lost_journal_is_told():
     assert 'and 2 more such gaps' in text
     assert 'no space left on device' in text
     assert 'hefted receipt' not in text
+
+
+def test_a_stream_that_is_not_utf8_gets_a_receipt_and_no_error():
+    stream = io.TextIOWrapper(io.BytesIO(), encoding='ascii')
+    show(receipt(footprint(), FACTS), stream)
+    stream.flush()
+    assert b'Energy' in stream.buffer.getvalue()  # type: ignore[attr-defined]
 
 
 def test_a_person_is_told_what_it_feels_like():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -42,20 +42,35 @@ def command(everything: bool, as_json: bool) -> None:
         return
     shown = runs if everything else runs[:_LISTED]
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 200
-    for line in table(list(_rows(shown, parts=everything)), width):
+    length = _id_length(_ids(runs))
+    for line in table(list(_rows(shown, length, parts=everything)), width):
         click.echo(line)
     if len(runs) > len(shown):
         click.echo(click.style(f'… and {len(runs) - len(shown)} older: hefted ledger --all', dim=True))
 
 
-def _rows(runs: Sequence[RunSummary], *, parts: bool, indent: str = '') -> Iterator[tuple[str, ...]]:
+def _ids(runs: Sequence[RunSummary]) -> Iterator[str]:
     for run in runs:
-        yield _row(run, indent)
+        yield run.id
+        yield from _ids(run.children)
+
+
+def _id_length(ids: Iterable[str]) -> int:
+    """How much of the ids tells them apart: their millisecond, their microsecond, or all."""
+    known = list(ids)
+    return next((length for length in (13, 18) if len({i[:length] for i in known}) == len(known)), 36)
+
+
+def _rows(
+    runs: Sequence[RunSummary], length: int, *, parts: bool, indent: str = ''
+) -> Iterator[tuple[str, ...]]:
+    for run in runs:
+        yield _row(run, indent + run.id[:length])
         if parts:
-            yield from _rows(run.children, parts=True, indent=indent + '  ')
+            yield from _rows(run.children, length, parts=True, indent=indent + '  ')
 
 
-def _row(run: RunSummary, indent: str) -> tuple[str, ...]:
+def _row(run: RunSummary, told_id: str) -> tuple[str, ...]:
     started = '' if run.started is None else f'{datetime.fromtimestamp(run.started):%Y-%m-%d %H:%M}'
     what = ' · '.join(part for part in (run.kind, run.name) if part)
     if run.children:
@@ -64,7 +79,7 @@ def _row(run: RunSummary, indent: str) -> tuple[str, ...]:
         what = run.reason
     status = run.status
     figures = (_figure(run.duration), _figure(run.energy), _figure(run.carbon))
-    return (indent + run.short_id, started, what, status, *figures)
+    return (told_id, started, what, status, *figures)
 
 
 def _figure(quantity: Quantity | None) -> str:
@@ -77,16 +92,32 @@ def _figure(quantity: Quantity | None) -> str:
 def table(rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
     """Lay rows out in columns that fit; a narrow terminal goes without the least needed ones."""
     rows = [_HEAD, *rows]
-    widths = {name: max(len(row[column]) for row in rows) for column, name in enumerate(_HEAD)}
+    widths = _widths(rows)
     for name in _GIVEN_UP:
-        if sum(widths.values()) + 2 * (len(widths) - 1) > width:
+        if _sum(widths) > width:
             del widths[name]
+    if _sum(widths) > width:  # the intervals go too: they are in the receipt
+        rows = [[cell.partition(' (')[0] for cell in row] for row in rows]
+        widths = {name: columns for name, columns in _widths(rows).items() if name in widths}
+        widths['What'] = max(widths['What'] - max(_sum(widths) - width, 0), len('What'))
     for number, row in enumerate(rows):
         cells = zip(_HEAD, row, strict=True)
         told = [
-            _styled(cell.ljust(widths[name]), name, number == 0) for name, cell in cells if name in widths
+            _styled(_fitted(cell, widths[name]), name, number == 0) for name, cell in cells if name in widths
         ]
         yield '  '.join(told).rstrip()
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> dict[str, int]:
+    return {name: max(len(row[column]) for row in rows) for column, name in enumerate(_HEAD)}
+
+
+def _sum(widths: dict[str, int]) -> int:
+    return sum(widths.values()) + 2 * (len(widths) - 1)
+
+
+def _fitted(cell: str, width: int) -> str:
+    return cell.ljust(width) if len(cell) <= width else cell[: width - 1] + '…'
 
 
 def _styled(cell: str, name: str, is_head: bool) -> str:

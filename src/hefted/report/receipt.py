@@ -81,7 +81,7 @@ class Receipt:
         <BLANKLINE>
         Energy      not known
         <BLANKLINE>
-        Run         0193a7c4-5f21, told again by: hefted receipt 0193a7c4-5f21
+        Run         hefted receipt 0193a7c4-5f21 shows it again
     """
 
     facts: Facts
@@ -90,14 +90,10 @@ class Receipt:
 
     @property
     def title(self) -> str:
-        """Such as 'fit · sequential · finished · 2026-11-23 22:29'."""
+        """Such as 'fit · sequential · finished'."""
         facts = self.facts
-        parts = [facts.kind, facts.name]
-        parts += [f'{facts.children} runs'] if facts.children else []
-        parts += [facts.status]
-        if facts.started is not None:
-            parts.append(f'{datetime.fromtimestamp(facts.started):%Y-%m-%d %H:%M}')
-        return ' · '.join(part for part in parts if part)
+        runs = f'{facts.children} runs' if facts.children else ''
+        return ' · '.join(part for part in (facts.kind, facts.name, runs, facts.status) if part)
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -211,11 +207,14 @@ def _about_trust(footprint: Footprint) -> Iterator[Line]:
 def _about_run(facts: Facts) -> Iterator[Line]:
     if facts.meter_share is not None:
         yield Line('Meter', f'took {_percent(facts.meter_share)} of the run’s CPU time', kind='note')
-    if facts.journal_failure is not None:
+    told = [] if facts.started is None else [f'{datetime.fromtimestamp(facts.started):%Y-%m-%d %H:%M}']
+    if facts.journal_failure is None:
+        told.append(
+            f'hefted receipt {facts.run_id[:18]} shows it again'
+        )  # so much of the id is its microsecond
+    else:
         yield Line('Not kept', facts.journal_failure, kind='warning')
-        return
-    short = facts.run_id[:18]  # its microsecond
-    yield Line('Run', f'{short}, told again by: hefted receipt {short}', kind='note')
+    yield from _notes('Run', told)
 
 
 def _notes(label: str, texts: Sequence[str]) -> Iterator[Line]:

@@ -9,7 +9,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterator
-from typing import IO
+from typing import TextIO
 
 from hefted.report.receipt import Line, Receipt, blocks
 
@@ -26,13 +26,16 @@ Piece = tuple[str, str]  # a text and its style
 _STYLES = {'figure': 'bold', 'part': '', 'phase': '', 'note': '', 'warning': 'yellow'}
 
 
-def show(receipt: Receipt, file: IO[str] | None = None) -> None:
+def show(receipt: Receipt, file: TextIO | None = None) -> None:
     """Print a receipt: painted on a terminal, plain into a file or a pipe."""
     out = sys.stdout if file is None else file
     if out.isatty():
-        out.write(painted(receipt, shutil.get_terminal_size().columns))
+        text = painted(receipt, shutil.get_terminal_size().columns)
     else:
-        out.write(plain(receipt) + '\n')
+        text = plain(receipt) + '\n'
+    # A stream that is not UTF-8 gets question marks for what it lacks, and never an error at the end of a fit.
+    encoding = out.encoding or 'utf-8'
+    out.write(text.encode(encoding, 'replace').decode(encoding))
 
 
 def plain(receipt: Receipt, width: int = 88) -> str:
@@ -85,7 +88,7 @@ def _phase(line: Line, width: int, *, bars: bool) -> Iterator[list[Piece]]:
     row: list[Piece] = [(f'{line.label:<{_LABEL}}', 'cyan'), (f'{line.value:<{_VALUE}}', '')]
     row.append((f'{line.detail:<{_DETAIL}}', 'bright_black'))
     if line.share is not None:
-        percent = f'{100 * line.share:.0f}' if line.share > 0.005 else '<1'
+        percent = f'{100 * line.share:.0f}' if line.share >= 0.005 else '<1'
         row.append((f'{percent:>{_SHARE - 2}} %', ''))
         room = min(width - _LABEL - _VALUE - _DETAIL - _SHARE - 2, 40)
         if bars and room >= 6:
