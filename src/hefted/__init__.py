@@ -1,0 +1,48 @@
+"""Hefted: a Keras-shaped neural-network library on JAX whose `fit` knows what it weighs and where it stands.
+
+    from hefted import Sequential
+    from hefted.layers import Dense
+
+What costs time to import is imported when it is first asked for; metering a program needs no JAX at all.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = '0.1.0'
+
+# Every public name and the room that it comes from; None where the name is the room itself.
+_PUBLIC: dict[str, str | None] = {
+    'Footprint': 'hefted.footprint',
+    'Input': 'hefted.layers',
+    'Layer': 'hefted.layers',
+    'Model': 'hefted.models',
+    'Place': 'hefted.footprint',
+    'Quantity': 'hefted.quantities',
+    'Sequential': 'hefted.models',
+    'Variable': 'hefted.variables',
+    'meter': 'hefted.runs',
+    **dict.fromkeys(
+        (
+            'activations', 'callbacks', 'constraints', 'datasets', 'errors', 'initializers', 'layers', 'ledger', 'losses',
+            'metrics', 'models', 'optimizers', 'random', 'regularizers', 'saving', 'utils',
+        )
+    ),
+}  # fmt: skip
+
+__all__ = sorted(_PUBLIC)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    room = _PUBLIC[name]
+    found = importlib.import_module(f'{__name__}.{name}') if room is None else getattr(importlib.import_module(room), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return [*__all__, '__version__']

@@ -1,0 +1,1 @@
+"""Data: arrays, frames, loaders and generators to stretches of steps."""

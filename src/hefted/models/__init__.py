@@ -1,0 +1,6 @@
+"""Models."""
+
+from hefted.models.model import Model
+from hefted.models.sequential import Sequential
+
+__all__ = ['Model', 'Sequential']

@@ -1,0 +1,27 @@
+"""Saving and loading: `.keras` archives that Keras opens, weights in HDF5; no file can run code."""
+
+from hefted.saving.archive import load_model, save_model
+from hefted.saving.weights import load_weights, save_weights
+from hefted.utils.serialization import (
+    custom_object_scope,
+    deserialize_keras_object,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+    serialize_keras_object,
+)
+
+__all__ = [
+    'custom_object_scope',
+    'deserialize_keras_object',
+    'get_custom_objects',
+    'get_registered_name',
+    'get_registered_object',
+    'load_model',
+    'load_weights',
+    'register_keras_serializable',
+    'save_model',
+    'save_weights',
+    'serialize_keras_object',
+]

@@ -1,0 +1,53 @@
+"""`History`: what a training's epochs came to, and what the training took."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hefted.callbacks.callback import Callback, Logs
+
+if TYPE_CHECKING:
+    from hefted.footprint.footprint import Footprint
+    from hefted.report.receipt import Receipt
+
+
+class History(Callback):
+    """Returned by `fit`.
+
+    Attributes:
+        history: Floats by metric, one an epoch.
+        epoch: The epochs' numbers.
+        footprint: What the training took; None where the meter was off.
+        run: The run's id, for `hefted receipt`; None where the meter was off.
+    """
+
+    reads_state = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history: dict[str, list[float]] = {}
+        self.epoch: list[int] = []
+        self.footprint: Footprint | None = None
+        self.run: str | None = None
+        self._receipt: Receipt | None = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.epoch = []
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+        self.model.history = self
+
+    def receipt(self) -> Receipt | None:
+        """The receipt as told at the end of `fit`; None where the meter was off."""
+        return self._receipt
+
+    def keep(self, run: str | None, footprint: Any, receipt: Any) -> None:
+        """Take what the run came to."""
+        self.run, self.footprint, self._receipt = run, footprint, receipt
+
+    def __repr__(self) -> str:
+        energy = f', energy={self.footprint.energy}' if self.footprint and self.footprint.energy else ''
+        return f'<History epochs={len(self.epoch)}, metrics={list(self.history)}{energy}>'

@@ -1,0 +1,149 @@
+"""Arrays in memory as rows: checked, weighted, split; nothing is moved to a device here."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hefted import dtypes, tree
+from hefted.errors import ArgumentError, DataError, ShapeError
+
+HostArray = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Inputs, targets and weights with one row count.
+
+    Attributes:
+        x: Arrays, nested as the model takes them, of device dtypes.
+        y: The same for targets, or None.
+        weight: float32 (rows,) or (rows, …), or None.
+    """
+
+    x: Any
+    y: Any
+    weight: Any
+
+    @property
+    def count(self) -> int:
+        return int(tree.flatten(self.x)[0].shape[0])
+
+    @property
+    def nbytes(self) -> int:
+        return sum(leaf.nbytes for leaf in tree.flatten((self.x, self.y, self.weight)) if leaf is not None)
+
+    def take(self, rows: slice) -> Rows:
+        """A range of rows, without copying."""
+        return Rows(*(_map(lambda a: a[rows], part) for part in (self.x, self.y, self.weight)))
+
+
+def rows_of(x: Any, y: Any = None, sample_weight: Any = None, class_weight: Mapping[int, float] | None = None) -> Rows:
+    """Arrays, lists or frames as `Rows`.
+
+    Args:
+        x: (rows, …), or a nested structure of such.
+        y: The same, or None.
+        sample_weight: (rows,), or None.
+        class_weight: Weight by class, for targets that are classes; not with `sample_weight`.
+
+    Raises:
+        ArgumentError: Something that is not an array, or both kinds of weight.
+        ShapeError: Unequal numbers of rows.
+        DataError: No rows at all.
+    """
+    x = _map(lambda a: host_array('x', a), x)
+    y = _map(lambda a: host_array('y', a), y)
+    weight = _map(lambda a: host_array('sample_weight', a).astype(dtypes.floatx(), copy=False), sample_weight)
+    _check_counts({'x': x, 'y': y, 'sample_weight': weight})
+    if class_weight is not None:
+        if weight is not None:
+            raise ArgumentError('Expected class_weight or sample_weight, received both. Multiply them into sample_weight.')
+        weight = weights_by_class(y, class_weight)
+    return Rows(x, y, weight)
+
+
+def host_array(argument: str, value: Any) -> HostArray:
+    """A NumPy array of the dtype that the device will hold; one-dimensional targets stay so."""
+    if hasattr(value, 'to_numpy'):  # pandas and polars
+        value = value.to_numpy()
+    array = np.asarray(value)
+    if array.dtype.kind not in 'biuf' and array.dtype.name != 'bfloat16':
+        raise ArgumentError(
+            f'Expected {argument} to be an array of numbers, received dtype {array.dtype} from {type(value).__name__}. '
+            'Encode text and objects as numbers first.'
+        )
+    if array.ndim == 0:
+        raise ArgumentError(f'Expected {argument} to have at least one axis (rows), received the scalar {value!r}.')
+    return array.astype(dtypes.on_device(array.dtype), copy=False)
+
+
+def _check_counts(named: dict[str, Any]) -> None:
+    counts = {name: leaf.shape[0] for name, part in named.items() for leaf in tree.flatten(part) if leaf is not None}
+    if len(set(counts.values())) > 1:
+        told = ', '.join(f'{name} has {count}' for name, count in counts.items())
+        raise ShapeError(f'Data cardinality is ambiguous. Expected equal numbers of rows, received: {told}.')
+    if 'x' not in counts or counts['x'] == 0:
+        raise DataError('Expected x with at least one row, received an empty array. Check how the data was loaded.')
+
+
+def weights_by_class(y: Any, class_weight: Mapping[int, float]) -> HostArray:
+    """Weight of each row by its class: the class itself, or the index of the largest of a one-hot row."""
+    if not isinstance(y, np.ndarray):
+        raise ArgumentError('Expected one array of targets with class_weight, received several or none.')
+    classes = y.argmax(axis=-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y))
+    classes = classes.round().astype(int)
+    known, inverse = np.unique(classes, return_inverse=True)
+    missing = [int(c) for c in known if int(c) not in class_weight]
+    if missing:
+        # Keras gives classes that are not named a weight of 1.
+        class_weight = {**{c: 1.0 for c in missing}, **class_weight}
+    return np.array([class_weight[int(c)] for c in known], dtypes.floatx())[inverse]
+
+
+def split(rows: Rows, fraction: float) -> tuple[Rows, Rows]:
+    """The first rows to train on, the last `fraction` of them to validate on (before any shuffling, as Keras).
+
+    Raises:
+        ArgumentError: The fraction leaves no row on one side.
+    """
+    if not 0 < fraction < 1:
+        raise ArgumentError(f'Expected validation_split between 0 and 1, received {fraction!r}.')
+    at = int(rows.count * (1 - fraction))
+    if at in (0, rows.count):
+        raise ArgumentError(
+            f'Expected validation_split to leave rows on both sides, received {fraction!r} for {rows.count} rows.'
+        )
+    return rows.take(slice(None, at)), rows.take(slice(at, None))
+
+
+def batch_size_for(rows: int, batch_size: int | None) -> int:
+    """The batch size to train with: 32 unless given, and never more than there are rows.
+
+    Raises:
+        ArgumentError: Not a positive integer.
+    """
+    size = 32 if batch_size is None else batch_size
+    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
+        raise ArgumentError(f'Expected batch_size to be a positive integer or None, received {batch_size!r}.')
+    if batch_size is not None and size > rows:
+        warnings.warn(
+            f'batch_size={batch_size} is larger than the data: each step takes all {rows} rows.', stacklevel=4
+        )
+    return min(int(size), rows)
+
+
+def _map(function: Any, structure: Any) -> Any:
+    if structure is None:
+        return None
+    if isinstance(structure, dict):
+        return {key: _map(function, value) for key, value in structure.items()}
+    if isinstance(structure, tuple) or (
+        isinstance(structure, list) and structure and all(hasattr(item, 'shape') for item in structure)
+    ):
+        return tuple(_map(function, item) for item in structure)
+    return function(structure)

@@ -1,0 +1,211 @@
+"""Where batches come from: rows that live on the device, or blocks of rows streamed to it.
+
+A source says, for each epoch, which stretches of steps to run over which data:
+
+    for stretch in source.epoch(3, steps):
+        state, logs = train(state, stretch.data, stretch.order, first, count, …)
+
+Within a stretch any number of steps can be taken at a time. Only the order of the rows moves to the device when the
+rows live there already; rows that do not fit are gathered on the host, block by block, one block ahead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+
+from hefted import tree
+from hefted.data.arrays import HostArray, Rows
+from hefted.variables import Array
+
+_RESIDENT_SHARE = 0.25  # of the device's memory: the rest is for weights, activations and other programs
+_BLOCK_BYTES = 64 << 20  # streamed blocks: large enough to hide the copy, small enough to hold two
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Steps over one piece of data.
+
+    Attributes:
+        data: (x, y, weight) on the device.
+        order: int32, the rows in the order of the steps, padded to whole batches.
+        first: The first step, counted in `order`.
+        steps: How many steps.
+        rows: How many entries of `order` are real rows.
+    """
+
+    data: Any
+    order: Array
+    first: int
+    steps: int
+    rows: int
+
+
+class Source(Protocol):
+    """What the loop needs of data."""
+
+    batch_size: int
+    rows: int
+    steps: int
+
+    @property
+    def shapes(self) -> tuple[Any, Any]:
+        """ShapeDtypeStructs of a stretch's data and order."""
+        ...
+
+    def epoch(self, epoch: int, steps: int | None = None) -> Iterator[Stretch]:
+        """The stretches of one epoch."""
+        ...
+
+    def prepare(self, epoch: int) -> None:
+        """Work ahead for an epoch, while the device is busy with another."""
+        ...
+
+
+class _Ordered:
+    """The order of rows, pass by pass, from one seed: any pass can be had again."""
+
+    def __init__(self, rows: Rows, batch_size: int, shuffle: bool, seed: int) -> None:
+        self.rows = rows.count
+        self.batch_size = batch_size
+        self.steps = math.ceil(self.rows / batch_size)
+        self._shuffle, self._seed = shuffle, seed
+        self._ahead: dict[int, Any] = {}
+
+    def _host_order(self, number: int) -> HostArray:
+        order = np.zeros(self.steps * self.batch_size, np.int32)
+        if self._shuffle:
+            order[: self.rows] = np.random.default_rng([self._seed, number]).permutation(self.rows)
+        else:
+            order[: self.rows] = np.arange(self.rows)
+        return order
+
+    def _passes(self, epoch: int, steps: int | None) -> Iterator[tuple[int, int, int]]:
+        """(pass, first step, steps) of an epoch: one whole pass, or `steps` steps from where the last epoch ended."""
+        if steps is None:
+            yield epoch, 0, self.steps
+            return
+        at = epoch * steps
+        end = at + steps
+        while at < end:
+            number, first = divmod(at, self.steps)
+            count = min(self.steps - first, end - at)
+            yield number, first, count
+            at += count
+
+
+class ResidentSource(_Ordered):
+    """Rows that live on the device.
+
+    Args:
+        rows: What to train on.
+        batch_size: Rows a step.
+        shuffle: Whether each pass has an order of its own.
+        seed: Of the orders.
+    """
+
+    def __init__(self, rows: Rows, batch_size: int, shuffle: bool = False, seed: int = 0) -> None:
+        super().__init__(rows, batch_size, shuffle, seed)
+        self._data = jax.device_put((rows.x, rows.y, rows.weight))
+
+    @property
+    def shapes(self) -> tuple[Any, Any]:
+        return shapes_of(self._data), jax.ShapeDtypeStruct((self.steps * self.batch_size,), np.int32)
+
+    def epoch(self, epoch: int, steps: int | None = None) -> Iterator[Stretch]:
+        for number, first, count in self._passes(epoch, steps):
+            order = self._order(number)
+            self._ahead = {n: o for n, o in self._ahead.items() if n >= number}
+            yield Stretch(self._data, order, first, count, self.rows)
+
+    def prepare(self, epoch: int) -> None:
+        self._order(epoch)
+
+    def _order(self, number: int) -> Array:
+        if not self._shuffle:
+            number = 0
+        if number not in self._ahead:
+            self._ahead[number] = jax.device_put(self._host_order(number))
+        return self._ahead[number]
+
+
+class StreamedSource(_Ordered):
+    """Rows that stay on the host: blocks of whole batches are gathered and sent one block ahead of the device.
+
+    Args:
+        rows: What to train on.
+        batch_size: Rows a step.
+        shuffle: Whether each pass has an order of its own.
+        seed: Of the orders.
+        block_bytes: About how much to send at a time.
+    """
+
+    def __init__(
+        self, rows: Rows, batch_size: int, shuffle: bool = False, seed: int = 0, block_bytes: int = _BLOCK_BYTES
+    ) -> None:
+        super().__init__(rows, batch_size, shuffle, seed)
+        self._host = rows
+        row_bytes = max(1, rows.nbytes // rows.count)
+        self._block_steps = min(self.steps, max(1, block_bytes // (row_bytes * batch_size)))
+        self._arange = jax.device_put(np.arange(self._block_steps * batch_size, dtype=np.int32))
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix='hefted-data')
+
+    @property
+    def shapes(self) -> tuple[Any, Any]:
+        size = self._block_steps * self.batch_size
+        block = _map(lambda a: jax.ShapeDtypeStruct((size, *a.shape[1:]), a.dtype), self._parts())
+        return block, jax.ShapeDtypeStruct((size,), np.int32)
+
+    def epoch(self, epoch: int, steps: int | None = None) -> Iterator[Stretch]:
+        for number, first, count in self._passes(epoch, steps):
+            order = self._host_order(number)
+            starts = list(range(first, first + count, self._block_steps))
+            ahead = self._send(order, starts[0])
+            for start, following in zip(starts, [*starts[1:], None], strict=True):
+                data = ahead.result()
+                if following is not None:
+                    ahead = self._send(order, following)
+                real = min(self.rows - start * self.batch_size, self._block_steps * self.batch_size)
+                yield Stretch(data, self._arange, 0, min(self._block_steps, first + count - start), real)
+
+    def prepare(self, epoch: int) -> None:
+        """Blocks are sent ahead within the epoch."""
+
+    def _parts(self) -> Any:
+        return (self._host.x, self._host.y, self._host.weight)
+
+    def _send(self, order: HostArray, start: int) -> Future[Any]:
+        size = self._block_steps * self.batch_size
+        rows = order[start * self.batch_size :][:size]
+        rows = np.pad(rows, (0, size - len(rows)))
+        return self._pool.submit(lambda: jax.device_put(_map(lambda a: a[rows], self._parts())))
+
+
+def source_for(rows: Rows, batch_size: int, shuffle: bool = False, seed: int = 0) -> ResidentSource | StreamedSource:
+    """Rows on the device if they fit in a quarter of its memory, else streamed."""
+    kind = ResidentSource if rows.nbytes <= _RESIDENT_SHARE * _device_memory() else StreamedSource
+    return kind(rows, batch_size, shuffle, seed)
+
+
+def shapes_of(structure: Any) -> Any:
+    """ShapeDtypeStructs of a nested structure of arrays; None stays None."""
+    return _map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), structure)
+
+
+def _map(function: Any, structure: Any) -> Any:
+    return tree.map_structure(lambda leaf: None if leaf is None else function(leaf), structure)
+
+
+def _device_memory() -> float:
+    device = jax.local_devices()[0]
+    if device.platform != 'cpu' and (stats := device.memory_stats()):
+        return float(stats.get('bytes_limit', math.inf))
+    from hefted import host
+
+    return float(host.total_memory_bytes() or math.inf)

@@ -1,0 +1,134 @@
+"""Dense, Activation, Flatten: layers that are one formula."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+from jax import lax
+
+from hefted import activations, constraints, dtypes, initializers, regularizers
+from hefted.errors import ArgumentError
+from hefted.layers.input_spec import InputSpec
+from hefted.layers.layer import Layer
+from hefted.variables import Array
+
+
+class Dense(Layer):
+    """`activation(inputs @ kernel + bias)`.
+
+    Args:
+        units: Size of the output's last axis.
+        activation: A name, a function, or None for none.
+        use_bias: Whether to add a bias.
+        kernel_initializer: For the (inputs, units) kernel.
+        bias_initializer: For the (units,) bias.
+        kernel_regularizer: Adds a loss on the kernel.
+        bias_regularizer: Adds a loss on the bias.
+        activity_regularizer: Adds a loss on the output.
+        kernel_constraint: Applied to the kernel after each update.
+        bias_constraint: Applied to the bias after each update.
+
+    Input (batch, …, inputs), output (batch, …, units).
+
+    Example:
+        >>> import numpy as np
+        >>> Dense(4, activation='relu')(np.ones((2, 3))).shape
+        (2, 4)
+    """
+
+    rows_independent = True
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = 'glorot_uniform',
+        bias_initializer: Any = 'zeros',
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        if not isinstance(units, int) or isinstance(units, bool) or units <= 0:
+            raise ArgumentError(f'Expected units of Dense to be a positive integer, received {units!r}.')
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.units = units
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.input_spec = InputSpec(min_ndim=2)
+
+    def build(self, input_shape: Any) -> None:
+        inputs = input_shape[-1]
+        self.kernel = self.add_weight(
+            (inputs, self.units), self.kernel_initializer, name='kernel',
+            regularizer=self.kernel_regularizer, constraint=self.kernel_constraint,
+        )  # fmt: skip
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (self.units,), self.bias_initializer, name='bias',
+                regularizer=self.bias_regularizer, constraint=self.bias_constraint,
+            )  # fmt: skip
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: inputs})
+
+    def call(self, inputs: Array) -> Array:
+        inputs = as_float(inputs, self.compute_dtype)
+        outputs = lax.dot_general(inputs, self.kernel.value, (((inputs.ndim - 1,), (0,)), ((), ())))
+        if self.bias is not None:
+            outputs = outputs + self.bias.value
+        return self.activation(outputs)
+
+
+class Activation(Layer):
+    """An activation as a layer.
+
+    Args:
+        activation: A name or a function.
+    """
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+        self.supports_masking = True
+
+    @property
+    def rows_independent(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Ours are; a function handed in may do anything."""
+        return activations.is_builtin(self.activation)
+
+    def call(self, inputs: Array) -> Array:
+        return self.activation(inputs)
+
+
+class Flatten(Layer):
+    """Flatten all axes but the first: (batch, a, b) to (batch, a * b), and (batch,) to (batch, 1).
+
+    Args:
+        data_format: 'channels_first' moves the channels last before flattening.
+    """
+
+    rows_independent = True
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = data_format or 'channels_last'
+
+    def call(self, inputs: Array) -> Array:
+        if self.data_format == 'channels_first' and inputs.ndim > 2:
+            inputs = jnp.moveaxis(inputs, 1, -1)
+        return inputs.reshape(inputs.shape[0], -1)
+
+
+def as_float(inputs: Array, dtype: str) -> Array:
+    """Integers as floats, floats as they are: what a product with a float kernel needs."""
+    return inputs if dtypes.is_float(inputs.dtype) else inputs.astype(dtype)

@@ -1,0 +1,120 @@
+"""What is wrong with the data or the arguments, said before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hefted import losses, tree
+from hefted.data.arrays import Rows
+from hefted.errors import ArgumentError, DataError, ShapeError
+
+if TYPE_CHECKING:
+    from hefted.models.model import Model
+
+_PROBABILITIES = {
+    'BinaryCrossentropy', 'BinaryFocalCrossentropy', 'CategoricalCrossentropy', 'CategoricalFocalCrossentropy',
+    'binary_crossentropy', 'binary_focal_crossentropy', 'categorical_crossentropy', 'categorical_focal_crossentropy',
+}  # fmt: skip
+_CLASSES = {'SparseCategoricalCrossentropy', 'sparse_categorical_crossentropy'}
+
+
+def epochs(last: Any, first: Any) -> None:
+    """Raise unless both are whole numbers and the last is not negative."""
+    for name, value in (('epochs', last), ('initial_epoch', first)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+            raise ArgumentError(f'Expected {name} to be a whole number of at least 0, received {value!r}.')
+
+
+def steps(name: str, value: Any) -> None:
+    """Raise unless it is None or a positive whole number."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1):
+        raise ArgumentError(f'Expected {name} to be a positive whole number or None, received {value!r}.')
+
+
+def validation_data(given: Any) -> tuple[Any, ...]:
+    """(x, y) or (x, y, sample_weight)."""
+    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+        raise ArgumentError(
+            f'Expected validation_data to be (x, y) or (x, y, sample_weight), received {type(given).__name__}.'
+        )
+    return tuple(given)
+
+
+def validates(frequency: Any) -> Callable[[int], bool]:
+    """Whether an epoch (from 0) is validated, for `validation_freq`."""
+    if isinstance(frequency, Iterable):
+        chosen = set(frequency)
+        return lambda epoch: epoch + 1 in chosen
+    steps('validation_freq', frequency)
+    return lambda epoch: (epoch + 1) % frequency == 0
+
+
+def targets(model: Model, rows: Rows, argument: str = 'y') -> None:
+    """Raise where targets do not fit the outputs, or are outside what the loss can take."""
+    if rows.y is None:
+        if any(loss is not None for loss in model.objective.losses):
+            raise ArgumentError(f'Expected {argument} for the loss that compile was given, received None.')
+        return
+    import jax
+
+    probe = tree.map_structure(lambda a: jax.ShapeDtypeStruct((1, *a.shape[1:]), a.dtype), rows.x)
+    outputs = tree.flatten(model.compute_outputs(probe))
+    for loss, y, output in zip(model.objective.losses, tree.flatten(rows.y), outputs, strict=True):
+        if loss is not None:
+            _target(loss, y, output.shape, argument)
+
+
+def _target(loss: losses.Loss, y: Any, output: tuple[int, ...], argument: str) -> None:
+    name = _name(loss)
+    if name in _CLASSES:
+        _classes(loss, y, output, argument)
+    elif name in _PROBABILITIES or getattr(loss, 'rows_independent', False):
+        _same_shape(name, y, output, argument)
+        if name in _PROBABILITIES:
+            _within(name, y, argument)
+
+
+def _name(loss: Any) -> str:
+    """The class of a built-in loss, or the function that it wraps."""
+    function = getattr(loss, 'fn', None)
+    return getattr(function, '__name__', type(loss).__name__)
+
+
+def _classes(loss: Any, y: Any, output: tuple[int, ...], argument: str) -> None:
+    count = output[-1]
+    shape = y.shape[1:-1] if y.ndim == len(output) and y.shape[-1] == 1 else y.shape[1:]
+    if shape != tuple(output[1:-1]):
+        raise ShapeError(
+            f'Expected {argument} of classes with shape {(None, *output[1:-1])}, received {(None, *y.shape[1:])}. '
+            'For one-hot targets use categorical_crossentropy.'
+        )
+    ignored = getattr(loss, 'ignore_class', None)
+    low, high = int(y.min()), int(y.max())
+    if ignored is None and (low < 0 or high >= count):
+        raise DataError(
+            f'Expected {argument} to hold classes from 0 to {count - 1} for an output of {count} values, received values '
+            f'from {low} to {high}. Number the classes from 0, or widen the last layer.'
+        )
+
+
+def _same_shape(name: str, y: Any, output: tuple[int, ...], argument: str) -> None:
+    """Targets must have the output's shape; a last axis of 1 may be missing on either side."""
+    wanted, found = tuple(output[1:]), tuple(y.shape[1:])
+    if wanted == found or (*found, 1) == wanted or (*wanted, 1) == found:
+        return
+    hint = ' For targets that are classes use sparse_categorical_crossentropy.' if 'categorical' in name.lower() else ''
+    raise ShapeError(
+        f'Expected {argument} of shape {(None, *wanted)} as the output, received {(None, *found)} (loss {name}).{hint}'
+    )
+
+
+def _within(name: str, y: Any, argument: str) -> None:
+    low, high = float(y.min()), float(y.max())
+    if not (low >= 0 and high <= 1):  # NaN fails too
+        raise DataError(
+            f'Expected {argument} between 0 and 1 for {name}, received values from {low:g} to {high:g}. '
+            'Map the labels to 0 and 1 (for -1 and 1: (y + 1) / 2).'
+        )

@@ -1,0 +1,43 @@
+"""`run_eagerly=True`: the same steps in plain Python, one by one, so that a debugger can stop in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from hefted.data.source import Source
+from hefted.train.program import Batch, Program, Stretcher
+
+
+def training(program: Program, source: Source) -> Stretcher:
+    """The training loop, uncompiled."""
+
+    def run(_: None, state: Any, data: Any, order: Any, numbers: Any, key: Any) -> Any:
+        first, _steps, rows, fresh = (int(n) for n in numbers)
+        if fresh:
+            state = program.begin_epoch(state)
+        return program.train_step(state, _batch(data, order, first, rows, source.batch_size), key)
+
+    return Stretcher(run, single=True, compiled=None)
+
+
+def evaluation(program: Program, source: Source) -> Stretcher:
+    """The evaluation loop, uncompiled."""
+    step = program.eval_step
+    assert step is not None
+
+    def run(state: Any, metrics: Any, data: Any, order: Any, numbers: Any, _key: Any) -> Any:
+        first, _steps, rows, fresh = (int(n) for n in numbers)
+        if fresh:
+            metrics = program.begin_evaluation(metrics)
+        return step(state, metrics, _batch(data, order, first, rows, source.batch_size))
+
+    return Stretcher(run, single=True, compiled=None)
+
+
+def _batch(data: Any, order: Any, first: int, rows: int, size: int) -> Batch:
+    index = np.asarray(order)[first * size : min((first + 1) * size, rows)]
+    x, y, weight = jax.tree.map(lambda a: a[index], data)
+    return Batch(x, y, weight, None)

@@ -1,0 +1,275 @@
+"""`fit` and `evaluate`: data in, a run opened, a program compiled, the loop, a receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hefted import runs
+from hefted.callbacks import CallbackList, History
+from hefted.data.arrays import Rows, batch_size_for, rows_of, split
+from hefted.data.source import Source, source_for
+from hefted.models import checks, eager, reporting
+from hefted.models.steps import binding_of, program_of
+from hefted.random import make_default_seed
+from hefted.train import loop
+from hefted.train.program import Logs, Program, State, Stretcher, compile_evaluation, compile_training
+from hefted.train.progress import progress_for
+
+if TYPE_CHECKING:
+    from hefted.models.model import Model
+
+_TEST_BATCH_HOOKS = ('on_test_batch_begin', 'on_test_batch_end')
+
+
+def fit(
+    self: Model,
+    x: Any = None,
+    y: Any = None,
+    batch_size: int | None = None,
+    epochs: int = 1,
+    verbose: Any = 'auto',
+    callbacks: Any = None,
+    validation_split: float = 0.0,
+    validation_data: Any = None,
+    shuffle: bool = True,
+    class_weight: Mapping[int, float] | None = None,
+    sample_weight: Any = None,
+    initial_epoch: int = 0,
+    steps_per_epoch: int | None = None,
+    validation_steps: int | None = None,
+    validation_batch_size: int | None = None,
+    validation_freq: Any = 1,
+    *,
+    place: Any = None,
+    meter: Any = 'auto',
+) -> History:
+    """Train for a number of epochs, metered.
+
+    Args:
+        x: Inputs (rows, …), or a nested structure of such.
+        y: Targets (rows, …).
+        batch_size: Rows a step; 32 if None.
+        epochs: The number of the last epoch.
+        verbose: 0 shows nothing; 1 a live line; 2 a line an epoch; 'auto' is 1 on a terminal, else 2. A receipt follows
+            unless 0.
+        callbacks: One or several.
+        validation_split: The last share of the rows, kept out of training and evaluated after each epoch.
+        validation_data: (x, y) or (x, y, sample_weight), evaluated after each epoch.
+        shuffle: Whether each epoch takes the rows in an order of its own.
+        class_weight: Weight by class, for targets that are classes.
+        sample_weight: (rows,) weights of the loss.
+        initial_epoch: The number of the first epoch.
+        steps_per_epoch: Steps an epoch; all rows once if None.
+        validation_steps: Batches of each evaluation; all if None.
+        validation_batch_size: Rows a step of evaluation; `batch_size` if None.
+        validation_freq: Evaluate every so many epochs, or in the epochs listed (from 1).
+        place: Where this runs, such as 'FR' or 'aws:us-west-2'; what is set elsewhere if None.
+        meter: 'auto', or None for no metering.
+
+    Returns:
+        `History`: metrics by epoch, `.footprint` and `.receipt()`.
+
+    Raises:
+        NotCompiledError: `compile` was not called.
+        ShapeError: Rows or shapes do not agree.
+        DataError: No rows, or labels outside the loss's range.
+        ArgumentError: Any other argument that is wrong.
+    """
+    self.require_compiled('fit')
+    checks.epochs(epochs, initial_epoch)
+    checks.steps('steps_per_epoch', steps_per_epoch)
+    checks.steps('validation_steps', validation_steps)
+    run = runs.start('fit', name=self.name, place=place, meter=meter)
+    with _ended(run, self, verbose) as ended:
+        run.enter('input')
+        rows = rows_of(x, y, sample_weight, class_weight)
+        validation: Rows | None = None
+        if validation_data is not None:
+            validation = rows_of(*checks.validation_data(validation_data))
+        elif validation_split:
+            rows, validation = split(rows, validation_split)
+        size = batch_size_for(rows.count, batch_size)
+        self.prepare(rows.x, rows.y, size, 'fit')
+        checks.targets(self, rows)
+        if validation is not None:
+            checks.targets(self, validation, 'validation_data')
+        source = source_for(rows, size, shuffle, make_default_seed() if shuffle else 0)
+        held_out = validation and source_for(validation, batch_size_for(validation.count, validation_batch_size or size))
+
+        history = History()
+        steps = steps_per_epoch or source.steps
+        params = {'verbose': verbose, 'epochs': epochs, 'steps': steps}
+        listeners = CallbackList([callbacks, history], self, params)
+        binding = binding_of(self)
+        program = program_of(self, binding)
+        state = binding.take()
+
+        run.enter('compile')
+        trainer = _trainer(self, program, state, source)
+        judge = held_out and _judge(self, program, state, held_out, listeners, validation_steps)
+        run.enter('train')
+        self.stop_training = False
+        ended.progress = progress_for(verbose, epochs, steps)
+        ended.history = history
+        loop.fit(
+            loop.Job(
+                train=trainer,
+                source=source,
+                binding=binding,
+                state=state,
+                callbacks=listeners,
+                progress=ended.progress,
+                run=run,
+                epochs=epochs,
+                key=np.array([make_default_seed(), 0], np.uint32),
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validate=judge,
+                validates=checks.validates(validation_freq),
+                stopped=lambda: bool(self.stop_training),
+                pace=self._compiled.setdefault(('pace', size), loop.Pace()),
+            )
+        )
+    return history
+
+
+class _Ended:
+    """What is told of a training when it ends, however."""
+
+    def __init__(self) -> None:
+        self.progress: Any = None
+        self.history: History | None = None
+
+
+@contextmanager
+def _ended(run: Any, model: Model, verbose: Any) -> Iterator[_Ended]:
+    """Close the run, say its receipt, and let every error through."""
+    ended = _Ended()
+    status, error = 'finished', None
+    try:
+        yield ended
+        if model.stop_training:
+            status = 'stopped'
+    except BaseException as caught:
+        status, error = ('failed' if isinstance(caught, Exception) else 'stopped'), caught
+        raise
+    finally:
+        if ended.progress is not None:
+            ended.progress.close()
+        footprint = run.finish(status, error)
+        if ended.history is not None:
+            receipt = reporting.receipt_of(run, model.name, status, footprint)
+            ended.history.keep(run.id or None, footprint, receipt)
+            model.history = ended.history
+            if verbose not in (0, False) and receipt is not None:
+                reporting.show(receipt)
+
+
+def evaluate(
+    self: Model,
+    x: Any = None,
+    y: Any = None,
+    batch_size: int | None = None,
+    verbose: Any = 'auto',
+    sample_weight: Any = None,
+    steps: int | None = None,
+    callbacks: Any = None,
+    return_dict: bool = False,
+    *,
+    place: Any = None,
+    meter: Any = 'auto',
+) -> Any:
+    """The loss and metrics over a set of rows.
+
+    Args:
+        x: Inputs (rows, …).
+        y: Targets (rows, …).
+        batch_size: Rows a step; 32 if None.
+        verbose: 0 shows nothing.
+        sample_weight: (rows,) weights of the loss.
+        steps: How many batches; all if None.
+        callbacks: One or several.
+        return_dict: Whether to return a dict by name instead of a list.
+        place: Where this runs.
+        meter: 'auto', or None for no metering.
+
+    Returns:
+        The loss, or [loss, metrics…] in the order of `metrics_names`, or a dict of floats.
+    """
+    self.require_compiled('evaluate')
+    checks.steps('steps', steps)
+    run = runs.start('evaluate', name=self.name, place=place, meter=meter)
+    status, error = 'finished', None
+    try:
+        run.enter('input')
+        rows = rows_of(x, y, sample_weight)
+        size = batch_size_for(rows.count, batch_size)
+        self.prepare(rows.x, rows.y, size, 'evaluate')
+        checks.targets(self, rows)
+        source = source_for(rows, size)
+        listeners = CallbackList(callbacks, self, {'steps': steps or source.steps, 'verbose': verbose})
+        binding = binding_of(self)
+        state = {name: [v.held for v in group] for name, group in binding.groups.items()}
+        run.enter('compile')
+        judge = _judge(self, program_of(self, binding), state, source, listeners, steps)
+        run.enter('validate')
+        progress = progress_for(verbose, 1, steps or source.steps)
+        progress.epoch_begin(0)
+        logs = judge(state)
+        progress.epoch_end(0, logs, None)
+    except BaseException as caught:
+        status, error = ('failed' if isinstance(caught, Exception) else 'stopped'), caught
+        raise
+    finally:
+        run.finish(status, error)
+    if return_dict:
+        return logs
+    values = [logs[name] for name in self.metrics_names if name in logs]
+    return values[0] if len(values) == 1 else values
+
+
+def _trainer(model: Model, program: Program, state: State, source: Source) -> Stretcher:
+    if model.run_eagerly:
+        return eager.training(program, source)
+    key = ('train', _signature(model, program, source))
+    if key not in model._compiled:
+        model._compiled[key] = compile_training(program, state, source)
+    return model._compiled[key]
+
+
+def _judge(
+    model: Model, program: Program, state: State, source: Source, listeners: CallbackList, steps: int | None
+) -> Any:
+    """`judge(state) -> logs`: evaluate a state, with its hooks."""
+    if model.run_eagerly:
+        compiled = eager.evaluation(program, source)
+    else:
+        key = ('evaluate', _signature(model, program, source))
+        if key not in model._compiled:
+            model._compiled[key] = compile_evaluation(program, state, source)
+        compiled = model._compiled[key]
+
+    def each(batch: int, logs: Logs) -> None:
+        listeners.call('on_test_batch_begin', batch)
+        listeners.call('on_test_batch_end', batch, logs)
+
+    def judge(state: State) -> Logs:
+        listeners.call('on_test_begin')
+        hooked = each if listeners.has(*_TEST_BATCH_HOOKS) else None
+        logs = loop.evaluate(compiled, state, program.init_metrics(), source, steps, hooked)
+        listeners.call('on_test_end', logs)
+        return logs
+
+    return judge
+
+
+def _signature(model: Model, program: Program, source: Source) -> Any:
+    """What a compiled loop depends on besides what `compile` was told."""
+    tail = source.rows % source.batch_size
+    short = min(tail, 1) if program.spec.rows_independent else tail  # a masked tail may be of any size
+    switches = tuple(layer.trainable for layer in model.flatten_layers())
+    return str(source.shapes), source.batch_size, short, switches

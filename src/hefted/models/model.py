@@ -1,0 +1,246 @@
+"""`Model`: a layer that can be compiled, fitted, evaluated and saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from hefted import optimizers, tree
+from hefted.errors import NotBuiltError, NotCompiledError
+from hefted.layers.layer import Layer, context
+from hefted.metrics.metric import Metric
+from hefted.models import fitting, prediction, single_steps
+from hefted.models.compiling import Objective, objective_for, total_loss
+from hefted.variables import Array
+
+
+class Model(Layer):
+    """Layers with an objective. Subclass it with a `call` of its own, or use `Sequential`.
+
+    Attributes:
+        optimizer: Set by `compile`.
+        stop_training: A callback sets it to True to stop.
+        history: The last `History`.
+    """
+
+    optimizer: Any = None
+    stop_training: bool = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._compile_arguments: dict[str, Any] | None = None
+        self._objective: Objective | None = None
+        self._compiled: dict[Any, Any] = {}
+        self.history: Any = None
+
+    # compile
+
+    def compile(
+        self,
+        optimizer: Any = 'rmsprop',
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = 'auto',
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Say how to train.
+
+        Args:
+            optimizer: A name or an instance.
+            loss: A name, an instance or a function; a list or dict of such for several outputs.
+            loss_weights: One float for each output.
+            metrics: Names, instances or functions; updated without sample weights.
+            weighted_metrics: The same, updated with them.
+            run_eagerly: Run the step in Python, step by step, for debugging.
+            steps_per_execution: Kept for Keras's sake: Hefted chooses how many steps run at a time.
+            jit_compile: Kept for Keras's sake; all is compiled.
+            auto_scale_loss: Kept for Keras's sake; used with 'mixed_float16'.
+
+        Raises:
+            UnknownNameError: An optimizer, loss or metric of that name is not known.
+        """
+        self.optimizer = optimizers.get(optimizer)
+        self._compile_arguments = {
+            'optimizer': self.optimizer, 'loss': loss, 'loss_weights': loss_weights, 'metrics': metrics,
+            'weighted_metrics': weighted_metrics, 'run_eagerly': run_eagerly,
+            'steps_per_execution': steps_per_execution, 'jit_compile': jit_compile,
+        }  # fmt: skip
+        self.run_eagerly = run_eagerly
+        self._objective = None
+        self._compiled = {}
+        self.stop_training = False
+        # A name that is not known is an error here, not after the data has been read.
+        from hefted import losses
+        from hefted import metrics as metrics_room
+
+        for name in _names(loss, ('crossentropy', 'ce')):
+            losses.get(name)
+        for name in (*_names(metrics, ('accuracy', 'acc')), *_names(weighted_metrics, ('accuracy', 'acc'))):
+            metrics_room.get(name)
+
+    @property
+    def compiled(self) -> bool:
+        return self._compile_arguments is not None
+
+    @property
+    def objective(self) -> Objective:
+        """Losses and metrics, once the model has seen data."""
+        if self._objective is None:
+            raise NotCompiledError('The model has no losses and metrics yet: compile it and train it, or evaluate it.')
+        return self._objective
+
+    def require_compiled(self, method: str) -> dict[str, Any]:
+        """What `compile` was told.
+
+        Raises:
+            NotCompiledError: It was not called.
+        """
+        if self._compile_arguments is None:
+            raise NotCompiledError(f'You must call `compile()` before calling `{method}()`.')
+        return self._compile_arguments
+
+    def prepare(self, x: Any, y: Any, batch_size: int, method: str) -> None:
+        """Build the weights, the losses and metrics and the optimizer's slots for data of these shapes."""
+        arguments = self.require_compiled(method)
+        batch = tree.map_structure(lambda a: jax.ShapeDtypeStruct((batch_size, *a.shape[1:]), a.dtype), x)
+        if self._objective is None:
+            outputs = jax.eval_shape(self, batch)
+            self._objective = objective_for(arguments, y, outputs)
+        if not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def compute_outputs(self, probe: Any) -> Any:
+        """The outputs' shapes for the inputs' (ShapeDtypeStructs): nothing is computed."""
+        return jax.eval_shape(self, probe)
+
+    def _built_for(self, rows: Any, batch_size: int) -> Any:
+        """The variables, made now for rows of this shape."""
+        jax.eval_shape(self, tree.map_structure(lambda a: jax.ShapeDtypeStruct((batch_size, *a.shape[1:]), a.dtype), rows.x))
+        return self.variables
+
+    def compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None, rows: Array | None = None) -> Any:
+        """The loss of one batch: a scalar."""
+        del x
+        return total_loss(self.objective, y, y_pred, sample_weight, rows if rows is not None else context.rows)
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The loss's tracker, then the metrics; empty before data was seen."""
+        return [] if self._objective is None else self._objective.all_metrics
+
+    @property
+    def metrics_names(self) -> list[str]:
+        return [metric.name for metric in self.metrics]
+
+    def reset_metrics(self) -> None:
+        """Set every metric back."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    # fit, evaluate, predict: in files of their own
+
+    fit = fitting.fit
+    evaluate = fitting.evaluate
+    predict = prediction.predict
+    train_on_batch = single_steps.train_on_batch
+    test_on_batch = single_steps.test_on_batch
+    predict_on_batch = single_steps.predict_on_batch
+
+    # Weights and files
+
+    def save(self, filepath: str | Path, overwrite: bool = True, **kwargs: Any) -> None:
+        """Save architecture, weights, optimizer and compile state to a `.keras` file."""
+        from hefted.saving import save_model
+
+        save_model(self, filepath, overwrite, **kwargs)
+
+    def save_weights(self, filepath: str | Path, overwrite: bool = True) -> None:
+        """Save the weights to a `.weights.h5` file."""
+        from hefted.saving import save_weights
+
+        save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: str | Path) -> None:
+        """Load weights that `save_weights` (ours or Keras's) wrote, or those in a `.keras` file."""
+        from hefted.saving import load_weights
+
+        load_weights(self, filepath)
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Any = None,
+    ) -> None:
+        """Print the layers, their output shapes and their numbers of parameters."""
+        from hefted.models.summary import print_summary
+
+        del positions, expand_nested, layer_range
+        if not self.built:
+            raise NotBuiltError(
+                'This model has not yet been built. Build it by calling `build()` or by calling it on a batch of data.'
+            )
+        print_summary(self, line_length, print_fn, show_trainable)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The model's layers, one level deep."""
+        return [layer for layer in self._sublayers() if not isinstance(layer, Metric)]
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """A layer by name or index."""
+        from hefted.errors import ArgumentError, unknown_name
+
+        if (name is None) == (index is None):
+            raise ArgumentError('Expected name or index, one of them.')
+        if index is not None:
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise unknown_name('layer', name, [layer.name for layer in self.layers])
+
+    # Configuration
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What `compile` was told, to be saved."""
+        if self._compile_arguments is None:
+            return None
+        from hefted.utils.serialization import serialize_keras_object
+
+        names = ('optimizer', 'loss', 'loss_weights', 'metrics', 'weighted_metrics', 'run_eagerly')
+        told = {name: serialize_keras_object(self._compile_arguments[name]) for name in names}
+        return {**told, 'steps_per_execution': self._compile_arguments['steps_per_execution'], 'jit_compile': True}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as a saved model was."""
+        from hefted.utils.serialization import deserialize_keras_object
+
+        known = {k: v for k, v in config.items() if k not in ('steps_per_execution', 'jit_compile', 'run_eagerly')}
+        self.compile(**{name: deserialize_keras_object(value) for name, value in known.items()})
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def build(self, input_shape: Any) -> None:
+        """Build the weights by tracing `call` for a shape (batch axis None)."""
+        shapes = input_shape if isinstance(input_shape, dict) else tuple(input_shape)
+        probe = jax.ShapeDtypeStruct(tuple(2 if d is None else d for d in shapes), np.dtype(self.compute_dtype))
+        self.built = True
+        jax.eval_shape(self, probe)
+        self._build_shape = tuple(input_shape)
+
+
+def _names(value: Any, special: tuple[str, ...]) -> list[str]:
+    found = tree.flatten(value) if isinstance(value, (dict, list, tuple)) else [value]
+    return [name for name in found if isinstance(name, str) and name.lower() not in special]

@@ -1,0 +1,86 @@
+"""`predict`: outputs for rows, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from hefted import tree
+from hefted.callbacks import CallbackList
+from hefted.data.arrays import Rows, batch_size_for, rows_of
+from hefted.layers.layer import calling
+from hefted.models.steps import rows_independent
+from hefted.train import compile_cache
+from hefted.train.progress import progress_for
+from hefted.variables import bind
+
+if TYPE_CHECKING:
+    from hefted.models.model import Model
+
+
+def predict(
+    self: Model,
+    x: Any,
+    batch_size: int | None = None,
+    verbose: Any = 'auto',
+    steps: int | None = None,
+    callbacks: Any = None,
+) -> Any:
+    """The outputs for rows.
+
+    Args:
+        x: Inputs (rows, …).
+        batch_size: Rows a step; 32 if None.
+        verbose: 0 shows nothing.
+        steps: How many batches; all if None.
+        callbacks: One or several.
+
+    Returns:
+        NumPy arrays (rows, …), nested as the model's outputs.
+    """
+    rows = rows_of(x)
+    size = batch_size_for(rows.count, batch_size)
+    count = -(-rows.count // size) if steps is None else min(steps, -(-rows.count // size))
+    listeners = CallbackList(callbacks, self, {'steps': count, 'verbose': verbose})
+    progress = progress_for(verbose, 1, count)
+    progress.epoch_begin(0)
+    listeners.call('on_predict_begin')
+    variables = self.variables if self.built else self._built_for(rows, size)
+    values = [v.held for v in variables]
+    parts: list[Any] = []
+    for step in range(count):
+        listeners.call('on_predict_batch_begin', step)
+        batch = rows.take(slice(step * size, (step + 1) * size))
+        parts.append(_outputs(self, batch, size, values))
+        listeners.call('on_predict_batch_end', step, {'outputs': parts[-1]})
+    outputs = tree.map_structure(lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves]), *parts)
+    listeners.call('on_predict_end')
+    progress.epoch_end(0, {}, None)
+    return outputs
+
+
+def _outputs(model: Model, batch: Rows, size: int, values: list[Any]) -> Any:
+    """One batch's outputs; a short one is padded where rows do not touch one another."""
+    real = batch.count
+    x = batch.x
+    if real < size and rows_independent(model):
+        x = tree.map_structure(lambda a: np.pad(a, [(0, size - real)] + [(0, 0)] * (a.ndim - 1)), x)
+    outputs = forward(model, x, values)(values, x)
+    return outputs if real == size else tree.map_structure(lambda a: a[:real], outputs)
+
+
+def forward(model: Model, x: Any, values: list[Any]) -> Callable[[list[Any], Any], Any]:
+    """The compiled `(values, x) -> outputs` for inputs of this shape."""
+    key = ('forward', str(tree.map_structure(lambda a: (a.shape, str(a.dtype)), x)), len(values))
+    if key not in model._compiled:
+        variables = model.variables
+
+        def outputs(values: list[Any], x: Any) -> Any:
+            with bind(variables, values), calling(training=False):
+                return model(x)
+
+        model._compiled[key] = compile_cache.compile(jax.jit(outputs).trace(values, x).lower())
+    return model._compiled[key]

@@ -1,0 +1,94 @@
+"""`train_on_batch`, `test_on_batch`, `predict_on_batch`: one step at a time, for loops that users write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from hefted import tree
+from hefted.data.arrays import Rows, rows_of
+from hefted.models import checks
+from hefted.models.prediction import forward
+from hefted.models.steps import binding_of, program_of
+from hefted.train import compile_cache
+from hefted.train.loop import read_logs
+from hefted.train.program import Batch
+
+if TYPE_CHECKING:
+    from hefted.models.model import Model
+
+
+def train_on_batch(
+    self: Model,
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    class_weight: Mapping[int, float] | None = None,
+    return_dict: bool = False,
+) -> Any:
+    """One step of training on one batch; metrics go on from the batch before, as Keras's do.
+
+    Returns:
+        The loss, or [loss, metrics…] in the order of `metrics_names`, or a dict of floats.
+    """
+    rows = _rows(self, 'train_on_batch', x, y, sample_weight, class_weight)
+    return _step(self, 'train', rows, return_dict)
+
+
+def test_on_batch(
+    self: Model, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+) -> Any:
+    """The loss and metrics of one batch; metrics go on from the batch before, as Keras's do.
+
+    Returns:
+        The loss, or [loss, metrics…] in the order of `metrics_names`, or a dict of floats.
+    """
+    return _step(self, 'test', _rows(self, 'test_on_batch', x, y, sample_weight), return_dict)
+
+
+def predict_on_batch(self: Model, x: Any) -> Any:
+    """The outputs for one batch, as NumPy arrays."""
+    rows = rows_of(x)
+    variables = self.variables if self.built else self._built_for(rows, rows.count)
+    values = [v.held for v in variables]
+    return tree.map_structure(np.asarray, forward(self, rows.x, values)(values, rows.x))
+
+
+def _rows(model: Model, method: str, x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> Rows:
+    model.require_compiled(method)
+    rows = rows_of(x, y, sample_weight, class_weight)
+    model.prepare(rows.x, rows.y, rows.count, method)
+    checks.targets(model, rows)
+    return rows
+
+
+def _step(model: Model, kind: str, rows: Rows, return_dict: bool) -> Any:
+    binding = binding_of(model)
+    state = {name: [v.held for v in group] for name, group in binding.groups.items()}
+    batch = Batch(rows.x, rows.y, rows.weight, None)
+    switches = tuple(layer.trainable for layer in model.flatten_layers())
+    key = (kind, str(jax.tree.map(lambda a: (a.shape, str(a.dtype)), batch)), switches)
+    if key not in model._compiled:
+        program = program_of(model, binding)
+        step = program.train_step if kind == 'train' else _test_step(program)
+        traced = jax.jit(step).trace(state, batch, np.zeros(2, np.uint32))
+        model._compiled[key] = compile_cache.compile(traced.lower())
+    state, logs = model._compiled[key](state, batch, np.zeros(2, np.uint32))
+    binding.lend(state)
+    logs = read_logs(logs)
+    if return_dict:
+        return logs
+    values = [logs[name] for name in model.metrics_names if name in logs]
+    return values[0] if len(values) == 1 else values
+
+
+def _test_step(program: Any) -> Any:
+    def step(state: Any, batch: Batch, key: Any) -> Any:
+        del key
+        metrics, logs = program.eval_step(state, state['metrics'], batch)
+        return {**state, 'metrics': metrics}, logs
+
+    return step

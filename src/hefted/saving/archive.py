@@ -1,0 +1,101 @@
+"""`.keras` archives, both ways: Keras 3 opens what we save, and we open what Keras 3 saves.
+
+An archive is a zip with `config.json`, `metadata.json` and `model.weights.h5`. Reading takes these three members by
+name and nothing else, each within a size that is checked before it is unpacked.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hefted.errors import ArchiveError, ArgumentError
+from hefted.saving.weights import read_weights, weights_bytes, write_aside
+from hefted.utils.serialization import deserialize_keras_object, serialize_keras_object
+
+_KERAS_FORMAT = '3.15.1'  # the version whose format we write
+_MEMBERS = {'config.json': 64 << 20, 'metadata.json': 1 << 20, 'model.weights.h5': 1 << 40}
+_MOST_SQUEEZED = 200  # weights hardly compress: more than so many times is a bomb
+
+
+def save_model(model: Any, filepath: str | Path, overwrite: bool = True) -> None:
+    """Save architecture, weights, optimizer and compile state.
+
+    Args:
+        model: Built.
+        filepath: Ends in `.keras`.
+        overwrite: Whether a file that is there is replaced.
+
+    Raises:
+        ArgumentError: Another ending, or the file is there and `overwrite` is False.
+        NotBuiltError: The model has no weights yet.
+    """
+    path = Path(filepath)
+    if path.suffix != '.keras':
+        raise ArgumentError(f"Expected filepath to end in .keras, received {str(path)!r}. Write '{path.stem}.keras'.")
+    buffer = io.BytesIO()
+    about = {'keras_version': _KERAS_FORMAT, 'date_saved': time.strftime('%Y-%m-%d@%H:%M:%S')}
+    with zipfile.ZipFile(buffer, 'w') as archive:
+        archive.writestr('metadata.json', json.dumps(about))
+        archive.writestr('config.json', json.dumps(serialize_keras_object(model)))
+        archive.writestr('model.weights.h5', weights_bytes(model))
+    write_aside(path, buffer.getvalue(), overwrite)
+
+
+def load_model(
+    filepath: str | Path,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Any:
+    """Load a model from a `.keras` file.
+
+    Args:
+        filepath: Ours or Keras's.
+        custom_objects: Users' classes and functions by name, besides those registered.
+        compile: Whether to compile it as it was.
+        safe_mode: Kept for Keras's sake: no file runs code here, whatever it says.
+
+    Raises:
+        ArchiveError: The file is damaged, hostile, or names something that is not known.
+    """
+    if not safe_mode:
+        raise ArgumentError('Expected safe_mode=True: Hefted never runs code from a file. Register the classes instead.')
+    members = read_members(Path(filepath))
+    try:
+        config = json.loads(members['config.json'])
+    except ValueError as error:
+        raise ArchiveError(f'config.json in {str(filepath)!r} is not JSON: {error}.') from error
+    if not compile and isinstance(config, dict):
+        config.pop('compile_config', None)
+    model = deserialize_keras_object(config, custom_objects)
+    if not hasattr(model, 'predict'):
+        raise ArchiveError(f'Expected a model in {str(filepath)!r}, received {type(model).__name__}.')
+    read_weights(model, members['model.weights.h5'], with_optimizer=compile)
+    return model
+
+
+def read_members(path: Path) -> dict[str, bytes]:
+    """The three members of an archive, checked before they are unpacked."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {name: _member(archive, name, most) for name, most in _MEMBERS.items()}
+    except zipfile.BadZipFile as error:
+        raise ArchiveError(f'{str(path)!r} is not a .keras archive: {error}.') from error
+
+
+def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    try:
+        info = archive.getinfo(name)
+    except KeyError:
+        raise ArchiveError(f'The archive has no {name}: it is damaged, or not a .keras file.') from None
+    if info.file_size > most or info.file_size > _MOST_SQUEEZED * max(info.compress_size, 1024):
+        raise ArchiveError(
+            f'{name} would unpack {info.compress_size} bytes to {info.file_size}: refused, that is no model file.'
+        )
+    return archive.read(info)

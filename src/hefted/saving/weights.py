@@ -1,0 +1,161 @@
+"""Weights in HDF5, laid out as Keras 3 lays them out.
+
+`layers/<class>[_<n>]/vars/<i>` for the layers of a model, `<attribute>/vars/<i>` for layers held in attributes,
+`optimizer/vars/<i>` for the optimizer. Reading follows no links and takes no dataset whose shape is not the variable's.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hefted.errors import ArchiveError, ArgumentError, NotBuiltError
+from hefted.layers.layer import Layer
+from hefted.utils.naming import snake_case
+from hefted.variables import Variable
+
+
+def save_weights(model: Any, filepath: str | Path, overwrite: bool = True) -> None:
+    """Save a model's weights to a file that ends in `.weights.h5`.
+
+    Raises:
+        ArgumentError: Another ending, or the file is there and `overwrite` is False.
+        NotBuiltError: The model has no weights yet.
+    """
+    path = Path(filepath)
+    if not path.name.endswith('.weights.h5'):
+        raise ArgumentError(f'Expected filepath to end in .weights.h5, received {str(path)!r}.')
+    write_aside(path, weights_bytes(model), overwrite)
+
+
+def load_weights(model: Any, filepath: str | Path) -> None:
+    """Load weights from a `.weights.h5` file, or from the weights in a `.keras` file, Keras's or ours.
+
+    Raises:
+        ArchiveError: The file is not HDF5, or does not fit the model; the model is then as it was.
+        NotBuiltError: The model has no weights yet.
+    """
+    path = Path(filepath)
+    if path.suffix == '.keras':
+        from hefted.saving.archive import read_members
+
+        read_weights(model, read_members(path)['model.weights.h5'], with_optimizer=False)
+    else:
+        read_weights(model, path.read_bytes(), with_optimizer=False)
+
+
+def weights_bytes(model: Any) -> bytes:
+    """The HDF5 file of a model's weights and its optimizer's."""
+    import h5py
+
+    if not model.built:
+        raise NotBuiltError('The model has no weights to save yet. Build it, or call it on data, first.')
+    buffer = io.BytesIO()
+    with h5py.File(buffer, 'w') as file:
+        for path, name, variables in _places(model):
+            group = file.create_group(f'{path}/vars' if path else 'vars')
+            group.attrs['name'] = name
+            for index, variable in enumerate(variables):
+                _write(group, str(index), variable)
+    return buffer.getvalue()
+
+
+def read_weights(model: Any, blob: bytes, with_optimizer: bool) -> None:
+    """Set a model's weights from an HDF5 file; nothing is set unless everything fits."""
+    import h5py
+
+    if not model.built:
+        raise NotBuiltError('The model has no weights to load into yet. Build it, or call it on data, first.')
+    found: list[tuple[Variable, Any]] = []
+    try:
+        with h5py.File(io.BytesIO(blob), 'r') as file:
+            for path, name, variables in _places(model):
+                if path == 'optimizer' and not (with_optimizer and path in file):
+                    continue
+                for index, variable in enumerate(variables):
+                    found.append((variable, _read(file, f'{path}/vars/{index}'.lstrip('/'), name, variable)))
+    except OSError as error:
+        raise ArchiveError(f'The file does not hold weights that can be read (HDF5 says: {error}).') from error
+    for variable, value in found:
+        variable.assign(value)
+
+
+def _places(model: Any) -> Iterator[tuple[str, str, list[Variable]]]:
+    """(path, name, variables) of every layer and the optimizer, in Keras's layout."""
+    yield from _walk(model, '')
+    optimizer = getattr(model, 'optimizer', None)
+    if optimizer is not None and optimizer.built:
+        yield 'optimizer', optimizer.name, list(optimizer.variables)
+
+
+def _walk(layer: Layer, path: str) -> Iterator[tuple[str, str, list[Variable]]]:
+    own = sorted(layer._variables_here(), key=lambda v: not v.trainable)
+    yield path, layer.name, own
+    prefix = f'{path}/' if path else ''
+    if hasattr(layer, 'layers'):
+        taken: Counter[str] = Counter()
+        for inner in layer.layers:  # pyright: ignore[reportAttributeAccessIssue]
+            base = snake_case(type(inner).__name__)
+            name = f'{base}_{taken[base]}' if taken[base] else base
+            taken[base] += 1
+            yield from _walk(inner, f'{prefix}layers/{name}')
+        return
+    for name in sorted(vars(layer)):
+        if isinstance(vars(layer)[name], Layer):
+            yield from _walk(vars(layer)[name], f'{prefix}{name}')
+
+
+def _write(group: Any, name: str, variable: Variable) -> None:
+    value = variable.numpy()
+    if value.dtype.name == 'bfloat16':  # HDF5 has no such type; Keras keeps its bits as void
+        group.create_dataset(name, data=value.view(np.dtype('V2')))
+        group[name].attrs['dtype'] = 'bfloat16'
+    else:
+        group.create_dataset(name, data=value)
+
+
+def _read(file: Any, path: str, name: str, variable: Variable) -> Any:
+    import h5py
+
+    node = file
+    for part in path.split('/'):
+        if not isinstance(node, h5py.Group) or part not in node:
+            raise ArchiveError(
+                f'The file has no weights for {variable.path!r} (layer {name!r}, looked for at {path}). '
+                'It was saved from a model of another architecture.'
+            )
+        if not isinstance(node.get(part, getlink=True), h5py.HardLink):
+            raise ArchiveError(f'The file holds a link at {path}, which is never followed.')
+        node = node[part]
+    if not isinstance(node, h5py.Dataset) or node.external or node.is_virtual:
+        raise ArchiveError(f'Expected plain numbers at {path}, received data kept outside the file.')
+    if node.shape != variable.shape:
+        raise ArchiveError(f'Expected shape {variable.shape} for {variable.path!r}, received {node.shape} at {path}.')
+    value = node[()]
+    if node.attrs.get('dtype') == 'bfloat16':
+        import ml_dtypes
+
+        return np.asarray(value).view(ml_dtypes.bfloat16)
+    return value
+
+
+def write_aside(path: Path, blob: bytes, overwrite: bool) -> None:
+    """Write a file whole or not at all: aside first, then renamed."""
+    import os
+
+    if path.exists() and not overwrite:
+        raise ArgumentError(f'Expected overwrite=True for {str(path)!r}, which is there already.')
+    aside = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    try:
+        with aside.open('wb') as file:
+            file.write(blob)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,39 @@
+"""Finds convolutions that XLA runs slowly inside a loop on CPU: those whose dimensions are permuted.
+
+Hefted's own layers write their gradients in the plain layout (`hefted.ops.convolution`). A program built elsewhere has
+JAX's own gradients; the engine then takes one step at a time instead of a loop.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def has_slow_convolution(jaxpr: Any) -> bool:
+    """Whether a traced program holds a convolution that is not plain NHWC/HWIO, at any depth.
+
+    Args:
+        jaxpr: A ClosedJaxpr, or a Jaxpr.
+    """
+    return any(_is_slow(equation) for equation in _equations(getattr(jaxpr, 'jaxpr', jaxpr)))
+
+
+def _equations(jaxpr: Any) -> Any:
+    for equation in jaxpr.eqns:
+        yield equation
+        for value in equation.params.values():
+            for inner in value if isinstance(value, (tuple, list)) else (value,):
+                inner = getattr(inner, 'jaxpr', inner)
+                if hasattr(inner, 'eqns'):
+                    yield from _equations(inner)
+
+
+def _is_slow(equation: Any) -> bool:
+    if equation.primitive.name != 'conv_general_dilated':
+        return False
+    numbers = equation.params['dimension_numbers']
+    rank = len(numbers.lhs_spec)
+    batch_first_channels_last = (0, rank - 1, *range(1, rank - 1))
+    kernel_last = (rank - 1, rank - 2, *range(rank - 2))
+    plain = numbers.lhs_spec == numbers.out_spec == batch_first_channels_last and numbers.rhs_spec == kernel_last
+    return not plain or equation.params['feature_group_count'] != 1 or equation.params['batch_group_count'] != 1

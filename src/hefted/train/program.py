@@ -1,0 +1,170 @@
+"""`Program`, what the engine trains: pure steps over one pytree; and the compiled loop that runs stretches of them.
+
+The number of steps is an argument of the compiled program, not a shape: a short chunk, an epoch's end or a resume
+compiles nothing. A short last batch is padded and masked where the program says that rows do not touch one another;
+otherwise loop and true-sized tail are one compiled module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from hefted import tree
+from hefted.data.source import Source
+from hefted.train import compile_cache
+from hefted.train.convolutions import has_slow_convolution
+from hefted.variables import Array
+
+State = Any  # one pytree: weights, optimizer, metrics, keys
+Logs = dict[str, Any]
+
+
+class Batch(NamedTuple):
+    """One step's data.
+
+    Attributes:
+        x: (batch, …), nested as the model takes it.
+        y: The same for targets, or None.
+        weight: (batch, …) sample weights, or None.
+        rows: float32 (batch,), 1 for a real row and 0 for padding; None where all are real.
+    """
+
+    x: Any
+    y: Any
+    weight: Any
+    rows: Array | None
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What the engine may assume of a program.
+
+    Attributes:
+        rows_independent: A padded, masked row changes nothing, so a short batch may be masked.
+    """
+
+    rows_independent: bool = False
+
+
+@dataclass(frozen=True)
+class Program:
+    """Anything that can be fitted.
+
+    Attributes:
+        init: `init() -> state`; its arrays may be given away to the device.
+        train_step: `train_step(state, batch, key) -> (state, logs)`, pure; logs are scalars by name.
+        eval_step: `eval_step(state, metrics, batch) -> (metrics, logs)`, pure; None if it cannot be evaluated.
+        spec: What may be assumed.
+        begin_epoch: `begin_epoch(state) -> state`, pure: metrics back to zero.
+        init_metrics: `init_metrics() -> metrics`: what `eval_step` starts from.
+        begin_evaluation: `begin_evaluation(metrics) -> metrics`, pure: back to zero.
+    """
+
+    init: Callable[[], State]
+    train_step: Callable[[State, Batch, Array], tuple[State, Logs]]
+    eval_step: Callable[[State, Any, Batch], tuple[Any, Logs]] | None = None
+    spec: Spec = Spec()
+    begin_epoch: Callable[[State], State] = lambda state: state
+    init_metrics: Callable[[], Any] = dict
+    begin_evaluation: Callable[[Any], Any] = lambda metrics: metrics
+
+
+class Stretcher(NamedTuple):
+    """A compiled loop: `run(constants, carry, data, order, numbers, key) -> (carry, logs)`.
+
+    Attributes:
+        run: `numbers` is int32 (first, steps, rows, fresh): the first step, how many, how many rows of `order` are
+            real, and 1 at an epoch's start. `carry` is donated.
+        single: Whether `run` takes at most one step at a time.
+        compiled: The executable, for its cost and memory.
+    """
+
+    run: Callable[..., tuple[Any, Logs]]
+    single: bool
+    compiled: Any
+
+
+def compile_training(program: Program, state: State, source: Source) -> Stretcher:
+    """The training loop over a source, compiled (or loaded from the cache)."""
+
+    def step(_: None, state: State, batch: Batch, key: Array) -> tuple[State, Logs]:
+        return program.train_step(state, batch, key)
+
+    return _compile(step, program.begin_epoch, program.spec, None, state, source)
+
+
+def compile_evaluation(program: Program, state: State, source: Source) -> Stretcher:
+    """The evaluation loop over a source: the state is a constant, the metrics are what is carried."""
+    eval_step = program.eval_step
+    assert eval_step is not None
+
+    def step(state: State, metrics: Any, batch: Batch, _: Array) -> tuple[Any, Logs]:
+        return eval_step(state, metrics, batch)
+
+    return _compile(step, program.begin_evaluation, program.spec, state, program.init_metrics(), source)
+
+
+def _compile(
+    step: Any, begin: Callable[[Any], Any], spec: Spec, constants: Any, carry: Any, source: Source
+) -> Stretcher:
+    data, order = source.shapes
+    size, tail = source.batch_size, source.rows % source.batch_size
+    masked = bool(tail) and spec.rows_independent
+    avals = _avals((constants, carry))
+    key = jax.ShapeDtypeStruct((2,), np.uint32)
+    # An inlined jit traces the step once, for its logs here and for the loop's body below.
+    inner = jax.jit(step, inline=True)
+    traced = inner.trace(*avals, _batch_avals(data, size, masked), key)
+    logs = traced.out_info[1]
+    single = jax.default_backend() == 'cpu' and has_slow_convolution(traced.jaxpr)
+
+    def loop(constants: Any, carry: Any, data: Any, order: Array, numbers: Array, key: Array) -> tuple[Any, Logs]:
+        first, steps, rows, fresh = numbers
+        carry = lax.cond(fresh > 0, begin, lambda c: c, carry)
+        full = steps if masked or not tail else jnp.minimum(steps, rows // size - first)
+
+        def body(i: Array, carried: tuple[Any, Logs]) -> tuple[Any, Logs]:
+            start = (first + i) * size
+            index = lax.dynamic_slice(order, (start,), (size,))
+            real = (start + np.arange(size, dtype=np.int32) < rows).astype('float32') if masked else None
+            return inner(constants, carried[0], _batch(data, index, real), jax.random.fold_in(key, first + i))
+
+        zeros = tree.map_structure(lambda s: jnp.zeros(s.shape, s.dtype), logs)
+        if single:
+            carried = lax.cond(full > 0, lambda c: body(np.int32(0), c), lambda c: c, (carry, zeros))
+        else:
+            carried = lax.fori_loop(0, full, body, (carry, zeros))
+        if masked or not tail:
+            return carried
+
+        def last(carried: tuple[Any, Logs]) -> tuple[Any, Logs]:
+            index = lax.dynamic_slice(order, ((first + full) * size,), (tail,))
+            return inner(constants, carried[0], _batch(data, index, None), jax.random.fold_in(key, first + full))
+
+        return lax.cond(full < steps, last, lambda c: c, carried)
+
+    numbers = jax.ShapeDtypeStruct((4,), np.int32)
+    lowered = jax.jit(loop, donate_argnums=1).trace(*avals, data, order, numbers, key).lower()
+    compiled = compile_cache.compile(lowered)
+    return Stretcher(compiled, single, compiled)
+
+
+def _avals(structure: Any) -> Any:
+    return jax.tree.map(lambda a: jax.ShapeDtypeStruct(np.shape(a), a.dtype), structure)
+
+
+def _batch_avals(data: Any, size: int, masked: bool) -> Batch:
+    x, y, weight = jax.tree.map(lambda s: jax.ShapeDtypeStruct((size, *s.shape[1:]), s.dtype), data)
+    return Batch(x, y, weight, jax.ShapeDtypeStruct((size,), np.float32) if masked else None)
+
+
+def _batch(data: Any, index: Array, rows: Array | None) -> Batch:
+    x, y, weight = jax.tree.map(lambda a: a.at[index].get(mode='promise_in_bounds'), data)
+    return Batch(x, y, weight, rows)
