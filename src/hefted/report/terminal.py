@@ -29,11 +29,9 @@ _STYLES = {'figure': 'bold', 'part': '', 'phase': '', 'note': '', 'warning': 'ye
 def show(receipt: Receipt, file: TextIO | None = None) -> None:
     """Print a receipt: painted on a terminal, plain into a file or a pipe."""
     out = sys.stdout if file is None else file
-    if out.isatty():
-        text = painted(receipt, shutil.get_terminal_size().columns)
-    else:
-        text = plain(receipt) + '\n'
-    # A stream that is not UTF-8 gets question marks for what it lacks, and never an error at the end of a fit.
+    columns = shutil.get_terminal_size().columns
+    text = painted(receipt, columns) if out.isatty() else plain(receipt) + '\n'
+    # A stream that is not UTF-8 gets question marks for what it lacks, never an error at a fit's end.
     encoding = out.encoding or 'utf-8'
     out.write(text.encode(encoding, 'replace').decode(encoding))
 
