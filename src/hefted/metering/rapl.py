@@ -100,13 +100,13 @@ def find(root: str = ROOT, *, now: float = 0.0) -> tuple[list[RaplZone], list[Ga
             sensors.append(RaplZone(folder, name, component))
             taken.add(name)
         except PermissionError:
-            gaps.append(Gap(name, _remedy(folder), now))
+            gaps.append(Gap(name, remedy(folder), now))
         except (OSError, ValueError):
             gaps.append(Gap(name, 'Its counter could not be read.', now))
     return sorted(sensors, key=lambda sensor: sensor.component), gaps
 
 
-def _remedy(folder: str) -> str:
+def remedy(folder: str) -> str:
     return (
         "The processor's energy counter may be read by root alone. "
         f'To measure instead of modelling, once after each boot: sudo chmod a+r {folder}/energy_uj'

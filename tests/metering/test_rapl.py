@@ -1,0 +1,122 @@
+"""RAPL over constructed trees: wraps, resets, zones that vanish or may not be read."""
+
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from hefted.metering import rapl
+from hefted.metering.sensor import Guard, Instant, SensorError
+
+RANGE = 262_143_328_850
+
+
+def zone(root, folder, name, microjoules):
+    path = root / folder
+    path.mkdir(parents=True)
+    (path / 'name').write_text(f'{name}\n')
+    (path / 'max_energy_range_uj').write_text(f'{RANGE}\n')
+    (path / 'energy_uj').write_text(f'{microjoules}\n')
+    return path / 'energy_uj'
+
+
+def test_every_socket_and_its_memory_is_found_once_and_the_platform_is_not_added(tmp_path):
+    for socket in (0, 1):
+        zone(tmp_path, f'intel-rapl:{socket}', f'package-{socket}', 1)
+        zone(tmp_path, f'intel-rapl:{socket}/intel-rapl:{socket}:0', 'core', 1)
+        zone(tmp_path, f'intel-rapl:{socket}/intel-rapl:{socket}:1', 'dram', 1)
+        # the kernel also links each part beside its package
+        (tmp_path / f'intel-rapl:{socket}:1').symlink_to(tmp_path / f'intel-rapl:{socket}/intel-rapl:{socket}:1')
+    zone(tmp_path, 'intel-rapl:2', 'psys', 1)
+    zone(tmp_path, 'intel-rapl-mmio:0', 'package-0', 1)
+    sensors, gaps = rapl.find(str(tmp_path))
+    found = [(sensor.name, sensor.component) for sensor in sensors]
+    assert found == [
+        ('rapl:package-0', 'cpu'),
+        ('rapl:package-1', 'cpu'),
+        ('rapl:dram-0', 'dram'),
+        ('rapl:dram-1', 'dram'),
+    ]
+    assert gaps == []
+    assert all(sensor.accuracy.basis == 'measured' for sensor in sensors)
+
+
+def test_a_machine_without_counters_has_none(tmp_path):
+    assert rapl.find(str(tmp_path / 'powercap')) == ([], [])
+
+
+def test_wraps_are_added_up(tmp_path):
+    counter = zone(tmp_path, 'intel-rapl:0', 'package-0', RANGE - 2_000_000)
+    ((sensor,), _) = rapl.find(str(tmp_path))
+    guard = Guard(sensor)
+    guard.read(Instant(0.0))
+    counter.write_text('3000000\n')
+    assert guard.read(Instant(1.0)) == pytest.approx(5.0)
+    counter.write_text(str(RANGE - 1))
+    guard.read(Instant(60.0))
+    counter.write_text('0\n')
+    assert guard.read(Instant(61.0)) == pytest.approx((RANGE + 2_000_000) / 1e6)
+    assert guard.gaps == []
+
+
+def test_a_reset_is_a_gap_and_no_negative_energy(tmp_path):
+    counter = zone(tmp_path, 'intel-rapl:0', 'package-0', 50_000_000)
+    ((sensor,), _) = rapl.find(str(tmp_path))
+    guard = Guard(sensor)
+    guard.read(Instant(0.0))
+    counter.write_text('0\n')
+    assert guard.read(Instant(1.0)) == 0.0
+    assert 'went back' in guard.gaps[0].reason
+    counter.write_text('7000000\n')
+    assert guard.read(Instant(2.0)) == 7.0
+
+
+def test_a_zone_that_vanishes_says_so(tmp_path):
+    counter = zone(tmp_path, 'intel-rapl:0', 'package-0', 1)
+    ((sensor,), _) = rapl.find(str(tmp_path))
+    counter.unlink()
+    with pytest.raises(SensorError, match='gone'):
+        sensor.read(Instant(0.0))
+
+
+def test_junk_in_a_counter_is_an_error_of_the_sensor(tmp_path):
+    counter = zone(tmp_path, 'intel-rapl:0', 'package-0', 1)
+    ((sensor,), _) = rapl.find(str(tmp_path))
+    counter.write_text('not a number\n')
+    with pytest.raises(SensorError, match='could not be read'):
+        sensor.read(Instant(0.0))
+
+
+@pytest.mark.skipif(not hasattr(os, 'geteuid'), reason='counters are Linux files')
+def test_a_counter_of_roots_alone_is_a_gap_with_the_exact_remedy():
+    root = Path(tempfile.mkdtemp())
+    root.chmod(0o755)
+    counter = zone(root, 'intel-rapl:0', 'package-0', 1)
+    counter.chmod(0)
+    with as_nobody():
+        sensors, (gap,) = rapl.find(str(root))
+    shutil.rmtree(root)
+    assert sensors == []
+    assert f'sudo chmod a+r {counter}' in gap.reason
+
+
+@contextmanager
+def as_nobody():
+    """Root may read everything, so the tests of root are somebody else's for a moment."""
+    if os.geteuid():
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_the_remedy_names_the_file_that_must_be_opened():
+    assert rapl.remedy('/sys/class/powercap/intel-rapl:0').endswith(
+        'sudo chmod a+r /sys/class/powercap/intel-rapl:0/energy_uj'
+    )
