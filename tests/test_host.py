@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -99,7 +100,7 @@ def test_the_start_of_a_fresh_process_is_found_to_a_few_hundredths():
 
 
 def _src():
-    return os.path.dirname(os.path.dirname(host.__file__))
+    return str(Path(host.__file__).parents[1])
 
 
 def test_memory_is_told_in_bytes_and_in_order():

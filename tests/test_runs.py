@@ -73,8 +73,6 @@ def lines_of(run, folder):
     return journal.read(folder / 'runs' / f'{run.id}.jsonl')
 
 
-
-
 @pytest.fixture(scope='module', autouse=True)
 def start_up_is_taken(tmp_path_factory):
     os.environ['HEFTED_DATA_DIR'] = str(tmp_path_factory.mktemp('first'))
@@ -141,7 +139,7 @@ def test_a_journal_names_no_host_user_argument_or_path(data_folder):
     with runs.meter('m') as run:
         pass
     text = json.dumps(lines_of(run, data_folder)[:1])
-    for secret in (os.uname().nodename, str(data_folder), sys.argv[0], os.getcwd(), 'argv'):
+    for secret in (os.uname().nodename, str(data_folder), sys.argv[0], str(Path.cwd()), 'argv'):
         assert secret not in text
     (header, *_) = lines_of(run, data_folder)
     assert header['schema'] == 1
@@ -249,10 +247,9 @@ def test_runs_of_a_process_have_one_parent_and_a_total(data_folder):
 
 def test_runs_inside_a_meter_are_its_parts_and_counted_once(data_folder):
     before = runs.process().ended
-    with runs.meter('sweep') as sweep:
-        with runs.meter('inner') as inner:
-            fit = runs.start('fit', name='m')
-            fit.finish()
+    with runs.meter('sweep') as sweep, runs.meter('inner') as inner:
+        fit = runs.start('fit', name='m')
+        fit.finish()
     assert lines_of(fit, data_folder)[0]['parent'] == inner.id
     assert lines_of(inner, data_folder)[0]['parent'] == sweep.id
     assert runs.process().ended == before + 1
@@ -296,11 +293,10 @@ from hefted import runs
 run = runs.start('fit', name='a'); run.enter('train'); print('go', flush=True)
 while True: pass
 """
-    process = script(code, data_folder)
-    process.stdout.readline()
-    time.sleep(2.5)
-    process.kill()
-    process.wait()
+    with script(code, data_folder) as process:
+        process.stdout.readline()
+        time.sleep(2.5)
+        process.kill()
     (path,) = (data_folder / 'runs').iterdir()
     footprint = runs.rebuild(journal.read(path))
     assert footprint.phases['train'].seconds > 1.0  # at most the last second and a bit is lost

@@ -67,5 +67,3 @@ def test_a_relative_folder_is_refused(config, monkeypatch):
 def test_a_home_is_expanded(config, monkeypatch):
     monkeypatch.setenv('HEFTED_DATASETS', '~/sets')
     assert settings.datasets_folder().is_absolute()
-
-

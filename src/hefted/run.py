@@ -193,9 +193,7 @@ class Run:
         reading = self._meter.read()
         self._give(reading)
         line = self._line(reading)
-        self.footprint = account.footprint(
-            self.shares, self.accuracies, self._place, self._intensity, self._gaps()
-        )
+        self.footprint = account.footprint(self.shares, self.accuracies, self._place, self._intensity, self._gaps())
         if self._ended is not None:
             self._ended(self)
         self._journal.write(
@@ -314,10 +312,7 @@ def _counters(reading: RawReading) -> dict[str, Any]:
 
 
 def _told(accuracies: account.Accuracies) -> dict[str, Any]:
-    return {
-        name: {'component': component, 'accuracy': accuracy}
-        for name, (component, accuracy) in accuracies.items()
-    }
+    return {name: {'component': component, 'accuracy': accuracy} for name, (component, accuracy) in accuracies.items()}
 
 
 def _versions() -> dict[str, str]:

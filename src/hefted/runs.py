@@ -175,6 +175,8 @@ class _Process:
             attempt=attempt,
             start_up_from=since,
             attributes=attributes,
+            thread_costs=self._thread_costs,
+            ended=self._nested if parent else self._ended,
         )
         self.runs[run] = None
         if meter is self._meter and self.sampler is not None:

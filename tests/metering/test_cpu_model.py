@@ -1,7 +1,8 @@
 """The CPU's model: microarchitectures, watts, and the load curve."""
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hefted.host import CpuIdentity
 from hefted.metering.cpu_model import CpuModel, load_curve, watts_for
@@ -49,9 +50,7 @@ def test_full_load_owes_nothing_to_the_load_curve_and_half_load_does():
     assert model.between(1.0, 1.0)['cpu-model:curve'] > 0
 
 
-@pytest.mark.parametrize(
-    ('stepping', 'name'), [(4, 'Skylake (server)'), (7, 'Cascade Lake'), (11, 'Cooper Lake')]
-)
+@pytest.mark.parametrize(('stepping', 'name'), [(4, 'Skylake (server)'), (7, 'Cascade Lake'), (11, 'Cooper Lake')])
 def test_a_stepping_tells_skylake_from_its_successors(stepping, name):
     assert watts_for(CpuIdentity('GenuineIntel', 6, 85, stepping)).microarchitecture == name
 
