@@ -1,0 +1,121 @@
+"""Metrics that are one sum, or one mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from jax import lax
+
+from hefted.metrics.metric import Metric
+from hefted.utils.arrays import as_array, divide_no_nan, squeeze_or_expand
+from hefted.utils.serialization import deserialize_keras_object, serialize_keras_object
+from hefted.variables import Array
+
+
+def row_values(values: Any, sample_weight: Any, mean: bool, dtype: str) -> tuple[Array, Array | None]:
+    """Weighted values with one number a row, and the weights in the same form.
+
+    Args:
+        values: Of shape (batch, …).
+        sample_weight: Of the shape of the values, or of their first axes.
+        mean: Whether further axes are averaged; else they are summed.
+        dtype: Of the result.
+    """
+    values = as_array(values, dtype)
+    weight = None if sample_weight is None else as_array(sample_weight, dtype)
+    if weight is not None:
+        values, weight = squeeze_or_expand(values, weight)
+        values = _reduced(values, weight.ndim, mean)
+        weight = weight if weight.shape == values.shape else _broadcast(weight, values.shape)
+        values = values * weight
+        if weight.ndim > 1:
+            weight = _reduced(weight, 1, mean)
+    return _reduced(values, 1, mean), weight
+
+
+def _reduced(values: Array, first: int, mean: bool) -> Array:
+    axes = tuple(range(first, values.ndim))
+    if not axes:
+        return values
+    return values.mean(axis=axes) if mean else values.sum(axis=axes)
+
+
+def _broadcast(weight: Array, shape: tuple[int, ...]) -> Array:
+    return lax.full_like(weight, 0, shape=shape) + weight
+
+
+class Sum(Metric):
+    """The weighted sum of values."""
+
+    weights_rows = True
+
+    def __init__(self, name: str | None = 'sum', dtype: Any = None) -> None:
+        super().__init__(dtype, name)
+        (self.total,) = self._counters((), 'total', dtype=self.dtype)
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        values, _ = row_values(values, sample_weight, False, self.dtype)
+        self.total.assign_add(values.sum())
+
+    def result(self) -> Array:
+        return self.total.value
+
+
+class Mean(Metric):
+    """The weighted mean of values, one a row.
+
+    Example:
+        >>> mean = Mean()
+        >>> mean.update_state([1.0, 3.0], sample_weight=[3, 1])
+        >>> float(mean.result())
+        1.5
+    """
+
+    weights_rows = True
+
+    def __init__(self, name: str | None = 'mean', dtype: Any = None) -> None:
+        super().__init__(dtype, name)
+        self.total, self.count = self._counters((), 'total', 'count', dtype=self.dtype)
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        values, weight = row_values(values, sample_weight, True, self.dtype)
+        self.total.assign_add(values.sum())
+        rows = values.shape[0] if values.ndim else 1
+        self.count.assign_add(weight.sum() if weight is not None else lax.full((), rows, self.dtype))
+
+    def result(self) -> Array:
+        return divide_no_nan(self.total.value, self.count.value)
+
+
+class MeanMetricWrapper(Mean):
+    """The mean of a function `fn(y_true, y_pred, **kwargs)` over rows."""
+
+    #: What `get_config` holds besides name and dtype. None: the function itself and all its arguments.
+    arguments: tuple[str, ...] | None = None
+
+    def __init__(
+        self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any
+    ) -> None:
+        super().__init__(name, dtype)
+        self._fn, self._fn_kwargs = fn, kwargs
+        self.weights_rows = bool(getattr(fn, 'rows_independent', False))
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        super().update_state(self._fn(y_true, y_pred, **self._fn_kwargs), sample_weight)
+
+    def __getattr__(self, name: str) -> Any:
+        # The function's arguments, by name: metric.threshold, metric.k.
+        if name in self.__dict__.get('_fn_kwargs', ()):
+            return self._fn_kwargs[name]
+        raise AttributeError(f'{type(self).__name__!r} object has no attribute {name!r}')
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        if self.arguments is not None:
+            return config | {name: self._fn_kwargs[name] for name in self.arguments}
+        return config | {'fn': serialize_keras_object(self._fn)} | serialize_keras_object(self._fn_kwargs)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Metric:
+        return cls(**(deserialize_keras_object(config) if 'fn' in config else config))
