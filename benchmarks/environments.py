@@ -15,8 +15,8 @@ FOLDER = HERE / '.envs'
 _JAX = 'jax==0.10.2'
 _KERAS = 'keras==3.15.1'
 
-# Environment: what pip is asked for, one call after the other. A torch asked for alone, by its exact version, is
-# the build for CPUs where there is one at hand; asked for as a dependency it may bring gigabytes of CUDA.
+# Environment: what pip is asked for, one call after the other. A torch asked for alone, by its exact version,
+# is the build for CPUs where there is one; asked for as a dependency it may bring gigabytes of CUDA.
 REQUIREMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
     'hefted': ((_JAX, '--editable', str(ROOT)),),
     'floor': ((_JAX, 'numpy>=2.0'),),

@@ -1,0 +1,52 @@
+"""What every peer's program shares: the same numbers to train on, one clock, one line of JSON at the end."""
+
+import json
+import os
+import time
+
+import numpy as np
+
+# Set by the runner. A full run takes enough steps for a steady median; --quick only shows that everything works.
+EPOCHS = int(os.environ.get('BENCH_EPOCHS', '1'))
+
+
+def reference_data():
+    """The reference program's: 1,000 rows of 100 features, a class each."""
+    rng = np.random.default_rng(0)
+    return rng.random((1000, 100), dtype=np.float32), rng.integers(0, 2, (1000, 1)).astype(np.float32)
+
+
+def mlp_data(rows=200 * 128):
+    """200 batches of 784 features and a digit each."""
+    rng = np.random.default_rng(0)
+    return rng.random((rows, 784), dtype=np.float32), rng.integers(0, 10, rows).astype(np.int32)
+
+
+def cnn_data(rows=20 * 128):
+    """20 batches of images of 28 x 28 x 1 and a digit each."""
+    rng = np.random.default_rng(0)
+    return rng.random((rows, 28, 28, 1), dtype=np.float32), rng.integers(0, 10, rows).astype(np.int32)
+
+
+def glorot(rng, *shape):
+    """Keras's glorot_uniform, by numpy."""
+    field = int(np.prod(shape[:-2]))
+    limit = np.sqrt(6 / (field * shape[-2] + field * shape[-1]))
+    return rng.uniform(-limit, limit, shape).astype(np.float32)
+
+
+class Clock:
+    """Seconds of wall and of CPU since it was made."""
+
+    def __init__(self):
+        self.wall, self.cpu = time.perf_counter(), time.process_time()
+
+    def read(self, steps=1):
+        """Both, per step."""
+        wall, cpu = time.perf_counter() - self.wall, time.process_time() - self.cpu
+        return {'wall': wall / steps, 'cpu': cpu / steps}
+
+
+def report(**figures):
+    """The program's result: its last line."""
+    print(json.dumps(figures), flush=True)

@@ -1,0 +1,33 @@
+"""Every test has folders of its own, and a test that needs a service says which."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope='session')
+def own_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test reads or writes the journals, the cache or the settings of the person who runs it."""
+    folder = tmp_path_factory.mktemp('home')
+    for variable in ('HEFTED_DATA_DIR', 'HEFTED_CACHE_DIR', 'XDG_CONFIG_HOME'):
+        os.environ[variable] = str(folder / variable.lower())
+    for variable in ('HEFTED_METER', 'HEFTED_PLACE'):
+        os.environ.pop(variable, None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`@pytest.mark.service('postgresql')` runs where HEFTED_TEST_SERVICES names it, as .ci/run does."""
+    there = os.environ.get('HEFTED_TEST_SERVICES', '').split()
+    for item in items:
+        for marker in item.iter_markers('service'):
+            if marker.args[0] not in there:
+                item.add_marker(pytest.mark.skip(f'service: {marker.args[0]} is installed by .ci/run alone'))
+
+
+@pytest.fixture
+def root() -> Path:
+    """The repository's root."""
+    return Path(__file__).parent.parent
