@@ -26,20 +26,22 @@ _PUBLIC: dict[str, str | None] = {
     'meter': 'hefted.runs',
     **dict.fromkeys(
         (
-            'activations', 'callbacks', 'constraints', 'datasets', 'errors', 'initializers', 'layers', 'ledger', 'losses',
-            'metrics', 'models', 'optimizers', 'random', 'regularizers', 'saving', 'utils',
+            'activations', 'callbacks', 'constraints', 'datasets', 'errors', 'initializers', 'layers', 'ledger',
+            'losses', 'metrics', 'models', 'optimizers', 'random', 'regularizers', 'saving', 'utils',
         )
     ),
 }  # fmt: skip
 
-__all__ = sorted(_PUBLIC)  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = sorted(_PUBLIC)  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     room = _PUBLIC[name]
-    found = importlib.import_module(f'{__name__}.{name}') if room is None else getattr(importlib.import_module(room), name)
+    found = (
+        importlib.import_module(f'{__name__}.{name}') if room is None else getattr(importlib.import_module(room), name)
+    )
     globals()[name] = found
     return found
 

@@ -174,7 +174,8 @@ class Variable:
         if scope:
             return scope.get(self)
         if isinstance(self._value, np.ndarray) and _local.scope is None:
-            self._value = jax.device_put(self._value)
+            with jax.ensure_compile_time_eval():  # while shapes are traced, a variable is an array all the same
+                self._value = jax.device_put(self._value)
         return self._value
 
     def numpy(self) -> np.ndarray[Any, Any]:

@@ -114,5 +114,3 @@ def _overrides(callback: Any, hook: str) -> bool:
     names = (hook, _OLDER[hook]) if hook in _OLDER else (hook,)
     own = vars(callback)
     return any(name in own or getattr(type(callback), name, None) is not getattr(Callback, name) for name in names)
-
-

@@ -12,7 +12,18 @@ from typing import Any
 from hefted.callbacks.callback import Callback, Logs
 from hefted.errors import unknown_name
 
-_HIGHER_IS_BETTER = ('acc', 'auc', 'precision', 'recall', 'f1', 'fbeta', 'iou', 'r2_score', 'top_k', 'cosine_similarity')
+_HIGHER_IS_BETTER = (
+    'acc',
+    'auc',
+    'precision',
+    'recall',
+    'f1',
+    'fbeta',
+    'iou',
+    'r2_score',
+    'top_k',
+    'cosine_similarity',
+)
 
 
 def better(monitor: str, mode: str) -> Callable[[float, float], bool]:

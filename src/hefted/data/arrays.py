@@ -62,7 +62,9 @@ def rows_of(x: Any, y: Any = None, sample_weight: Any = None, class_weight: Mapp
     _check_counts({'x': x, 'y': y, 'sample_weight': weight})
     if class_weight is not None:
         if weight is not None:
-            raise ArgumentError('Expected class_weight or sample_weight, received both. Multiply them into sample_weight.')
+            raise ArgumentError(
+                'Expected class_weight or sample_weight, received both. Multiply them into sample_weight.'
+            )
         weight = weights_by_class(y, class_weight)
     return Rows(x, y, weight)
 
@@ -101,7 +103,7 @@ def weights_by_class(y: Any, class_weight: Mapping[int, float]) -> HostArray:
     missing = [int(c) for c in known if int(c) not in class_weight]
     if missing:
         # Keras gives classes that are not named a weight of 1.
-        class_weight = {**{c: 1.0 for c in missing}, **class_weight}
+        class_weight = {**dict.fromkeys(missing, 1.0), **class_weight}
     return np.array([class_weight[int(c)] for c in known], dtypes.floatx())[inverse]
 
 

@@ -147,7 +147,12 @@ class StreamedSource(_Ordered):
     """
 
     def __init__(
-        self, rows: Rows, batch_size: int, shuffle: bool = False, seed: int = 0, block_bytes: int = _BLOCK_BYTES
+        self,
+        rows: Rows,
+        batch_size: int,
+        shuffle: bool = False,
+        seed: int = 0,
+        block_bytes: int = _BLOCK_BYTES,
     ) -> None:
         super().__init__(rows, batch_size, shuffle, seed)
         self._host = rows

@@ -98,9 +98,7 @@ class Conv2D(Layer):
 
     def call(self, inputs: Array) -> Array:
         inputs = channels_last(as_float(inputs, self.compute_dtype), self.data_format)
-        outputs = conv2d(
-            inputs, self.kernel.value, self.strides, self.padding.upper(), self.dilation_rate, self.groups
-        )
+        outputs = conv2d(inputs, self.kernel.value, self.strides, self.padding.upper(), self.dilation_rate, self.groups)
         if self.bias is not None:
             outputs = outputs + self.bias.value
         return channels_back(self.activation(outputs), self.data_format)

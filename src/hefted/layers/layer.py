@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import jax
 import numpy as np
@@ -79,7 +79,7 @@ class Layer:
     """
 
     #: Whether a row of the output depends on that row of the input alone (the layer heeds `context.rows` if not).
-    #: A short batch is then padded and masked; False, the default for layers written elsewhere, costs compile time only.
+    #: A short batch is then padded and masked. False, for layers written elsewhere, costs compile time only.
     rows_independent: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -87,7 +87,7 @@ class Layer:
         if cls.__module__.startswith('hefted.layers'):
             register_builtin(cls, 'keras.layers')
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Layer:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         layer = super().__new__(cls)
         layer.__dict__['_init_arguments'] = (args, kwargs)
         return layer
@@ -107,6 +107,7 @@ class Layer:
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.autocast = autocast
         self.built = False
+        self.output_shape: Any = None
         self.supports_masking = False
         self.input_spec: InputSpec | None = None
         self._trainable = trainable
@@ -427,5 +428,3 @@ def _own_arguments(cls: type[Layer]) -> tuple[str, ...]:
     parameters = inspect.signature(cls.__init__).parameters.values()
     skip = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     return tuple(p.name for p in parameters if p.name not in base and p.kind not in skip)
-
-

@@ -95,15 +95,15 @@ def _classes(loss: Any, y: Any, output: tuple[int, ...], argument: str) -> None:
     low, high = int(y.min()), int(y.max())
     if ignored is None and (low < 0 or high >= count):
         raise DataError(
-            f'Expected {argument} to hold classes from 0 to {count - 1} for an output of {count} values, received values '
-            f'from {low} to {high}. Number the classes from 0, or widen the last layer.'
+            f'Expected {argument} to hold classes from 0 to {count - 1} for an output of {count} values, '
+            f'received values from {low} to {high}. Number the classes from 0, or widen the last layer.'
         )
 
 
 def _same_shape(name: str, y: Any, output: tuple[int, ...], argument: str) -> None:
     """Targets must have the output's shape; a last axis of 1 may be missing on either side."""
     wanted, found = tuple(output[1:]), tuple(y.shape[1:])
-    if wanted == found or (*found, 1) == wanted or (*wanted, 1) == found:
+    if wanted in (found, (*found, 1)) or (*wanted, 1) == found:
         return
     hint = ' For targets that are classes use sparse_categorical_crossentropy.' if 'categorical' in name.lower() else ''
     raise ShapeError(

@@ -72,7 +72,9 @@ def objective_for(config: dict[str, Any], y: Any, outputs: Any) -> Objective:
     plain, weighted = (
         [
             [_metric(m, t, p) for m in _listed(group)]
-            for group, t, p in zip(_per_output(kind, config[kind], count, names, groups=True), targets, predicted, strict=True)
+            for group, t, p in zip(
+                _per_output(kind, config[kind], count, names, groups=True), targets, predicted, strict=True
+            )
         ]
         for kind in ('metrics', 'weighted_metrics')
     )  # fmt: skip
@@ -95,7 +97,9 @@ def _per_output(argument: str, value: Any, count: int, names: Sequence[str], gro
         if groups and count == 1:
             return [value]
         if len(value) != count:
-            raise ArgumentError(f'Expected {argument} to have one entry for each of {count} outputs, received {len(value)}.')
+            raise ArgumentError(
+                f'Expected {argument} to have one entry for each of {count} outputs, received {len(value)}.'
+            )
         return list(value)
     return [value] * count
 
@@ -174,7 +178,9 @@ def times(weight: Any, rows: Array | None) -> Any:
     return weight * rows.reshape((-1,) + (1,) * (weight.ndim - 1))
 
 
-def update_metrics(objective: Objective, loss: Any, y: Any, y_pred: Any, weight: Any, rows: Array | None) -> dict[str, Any]:
+def update_metrics(
+    objective: Objective, loss: Any, y: Any, y_pred: Any, weight: Any, rows: Array | None
+) -> dict[str, Any]:
     """Update the metrics (their variables are bound) and return their results by name."""
     outputs = tree.flatten(y_pred)
     count = rows.sum() if rows is not None else outputs[0].shape[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +98,9 @@ def fit(
         if validation is not None:
             checks.targets(self, validation, 'validation_data')
         source = source_for(rows, size, shuffle, make_default_seed() if shuffle else 0)
-        held_out = validation and source_for(validation, batch_size_for(validation.count, validation_batch_size or size))
+        held_out = validation and source_for(
+            validation, batch_size_for(validation.count, validation_batch_size or size)
+        )
 
         history = History()
         steps = steps_per_epoch or source.steps
@@ -146,7 +148,7 @@ class _Ended:
 
 
 @contextmanager
-def _ended(run: Any, model: Model, verbose: Any) -> Iterator[_Ended]:
+def _ended(run: Any, model: Model, verbose: Any) -> Generator[_Ended, None, None]:
     """Close the run, say its receipt, and let every error through."""
     ended = _Ended()
     status, error = 'finished', None

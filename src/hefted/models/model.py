@@ -123,7 +123,10 @@ class Model(Layer):
 
     def _built_for(self, rows: Any, batch_size: int) -> Any:
         """The variables, made now for rows of this shape."""
-        jax.eval_shape(self, tree.map_structure(lambda a: jax.ShapeDtypeStruct((batch_size, *a.shape[1:]), a.dtype), rows.x))
+        jax.eval_shape(
+            self,
+            tree.map_structure(lambda a: jax.ShapeDtypeStruct((batch_size, *a.shape[1:]), a.dtype), rows.x),
+        )
         return self.variables
 
     def compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None, rows: Array | None = None) -> Any:
@@ -221,7 +224,11 @@ class Model(Layer):
 
         names = ('optimizer', 'loss', 'loss_weights', 'metrics', 'weighted_metrics', 'run_eagerly')
         told = {name: serialize_keras_object(self._compile_arguments[name]) for name in names}
-        return {**told, 'steps_per_execution': self._compile_arguments['steps_per_execution'], 'jit_compile': True}
+        return {
+            **told,
+            'steps_per_execution': self._compile_arguments['steps_per_execution'],
+            'jit_compile': True,
+        }
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as a saved model was."""

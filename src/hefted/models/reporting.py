@@ -28,8 +28,8 @@ def show(told: Receipt) -> None:
 
     try:
         total = runs.process()
-        if total.count > 1:
-            print(f'{one_line(told)} · {total.count} runs of this process: {total.energy}')
+        if total.ended > 1:
+            print(f'{one_line(told)} · {total.ended} runs of this process: {total.energy}')
         else:
             on_terminal(told, sys.stdout)
     except (OSError, ValueError):  # a closed stream is no reason to lose a training

@@ -34,9 +34,7 @@ class Sequential(Model):
 
     rows_independent = True
 
-    def __init__(
-        self, layers: Sequence[Layer] | None = None, trainable: bool = True, name: str | None = None
-    ) -> None:
+    def __init__(self, layers: Sequence[Layer] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(trainable=trainable, name=name)
         self._input: InputLayer | None = None
         self._stack: list[Layer] = []
@@ -87,7 +85,7 @@ class Sequential(Model):
         shape = tuple(2 if size is None else size for size in input_shape)
         probe = jax.ShapeDtypeStruct(shape, self._input.input_dtype)
         try:
-            self._output_shape = (None, *jax.eval_shape(self._trace, probe).shape[1:])
+            self.output_shape = (None, *jax.eval_shape(self._trace, probe).shape[1:])
         except ShapeError:
             self._input = None if self._build_shape is None else self._input
             raise
@@ -118,10 +116,6 @@ class Sequential(Model):
     @property
     def input_shape(self) -> Any:
         return None if self._input is None else self._input.batch_shape
-
-    @property
-    def output_shape(self) -> Any:
-        return self._output_shape if self.built else None
 
     def get_config(self) -> dict[str, Any]:
         from hefted.utils.serialization import serialize_keras_object

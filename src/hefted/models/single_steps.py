@@ -38,9 +38,7 @@ def train_on_batch(
     return _step(self, 'train', rows, return_dict)
 
 
-def test_on_batch(
-    self: Model, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
-) -> Any:
+def test_on_batch(self: Model, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
     """The loss and metrics of one batch; metrics go on from the batch before, as Keras's do.
 
     Returns:

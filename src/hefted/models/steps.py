@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from hefted.layers.layer import Layer, calling, regularization_losses
-from hefted.models.compiling import Objective, total_loss, update_metrics
+from hefted.models.compiling import Objective, update_metrics
 from hefted.train.binding import Binding
 from hefted.train.program import Batch, Logs, Program, Spec, State
 from hefted.variables import Array, bind

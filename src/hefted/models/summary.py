@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,10 @@ from hefted.variables import Variable
 
 
 def print_summary(
-    model: Any, width: int | None = None, print_fn: Callable[[str], Any] | None = None, show_trainable: bool = False
+    model: Any,
+    width: int | None = None,
+    print_fn: Callable[[str], Any] | None = None,
+    show_trainable: bool = False,
 ) -> None:
     """Print layers, output shapes and parameter counts.
 
@@ -32,7 +36,11 @@ def print_summary(
         table.add_column('Trained', justify='center')
     for layer in model.layers:
         shape = str(getattr(layer, 'output_shape', None) or '?')
-        row = [f'{layer.name} ({type(layer).__name__})', shape, f'{layer.count_params():,}' if layer.built else '0']
+        row = [
+            f'{layer.name} ({type(layer).__name__})',
+            shape,
+            f'{layer.count_params():,}' if layer.built else '0',
+        ]
         table.add_row(*row, *(['yes' if layer.trainable else 'no'] if show_trainable else []))
     console = Console(width=width, record=print_fn is not None, quiet=False, file=None if print_fn is None else _Null())
     console.print(f'[bold]Model: "{model.name}"[/bold]', highlight=False)
@@ -75,7 +83,7 @@ def size(variables: list[Variable]) -> str:
     return ''
 
 
-class _Null:
+class _Null(io.TextIOBase):
     """A stream that swallows what rich also records."""
 
     def write(self, text: str) -> int:

@@ -34,8 +34,8 @@ def conv2d(x: Array, kernel: Array, strides: Pair, padding: str, dilation: Pair 
         (batch, height', width', out).
     """
     spread = tuple((k - 1) * d + 1 for k, d in zip(kernel.shape[:2], dilation, strict=True))
-    pads = lax.padtype_to_pads(x.shape[1:3], spread, strides, padding)
-    pads = tuple((int(low), int(high)) for low, high in pads)
+    rows, columns = lax.padtype_to_pads(x.shape[1:3], spread, strides, padding)
+    pads = ((int(rows[0]), int(rows[1])), (int(columns[0]), int(columns[1])))
     if groups != 1:
         return _plain(x, kernel, strides, pads, dilation, groups)
     return _conv2d(x, kernel, strides, pads, dilation)

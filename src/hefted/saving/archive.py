@@ -65,7 +65,9 @@ def load_model(
         ArchiveError: The file is damaged, hostile, or names something that is not known.
     """
     if not safe_mode:
-        raise ArgumentError('Expected safe_mode=True: Hefted never runs code from a file. Register the classes instead.')
+        raise ArgumentError(
+            'Expected safe_mode=True: Hefted never runs code from a file. Register the classes instead.'
+        )
     members = read_members(Path(filepath))
     try:
         config = json.loads(members['config.json'])

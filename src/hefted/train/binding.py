@@ -7,8 +7,6 @@ dispatch thus leaves the variables as they were last drained.
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import numpy as np
 

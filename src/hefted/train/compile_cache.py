@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jaxlib
 
 from hefted import host, settings
 
@@ -60,7 +61,7 @@ def _key(lowered: Any) -> str:
     device = jax.local_devices()[0]
     parts: Iterable[str] = (
         jax.__version__,
-        jax.lib.__version__,
+        jaxlib.__version__,
         os.environ.get('XLA_FLAGS', ''),
         f'{device.platform} {device.device_kind} {jax.device_count()} {os.cpu_count()}',
         host.cpu_features(),
@@ -87,7 +88,7 @@ def _load(path: Path, lowered: Any) -> Any:
             compiled = serialize_executable.deserialize_and_load(bytes(body), lowered.in_tree, lowered.out_tree)
             os.utime(path)
             return compiled
-        except Exception:  # noqa: BLE001  whatever does not load is compiled again
+        except Exception:
             pass
     with contextlib.suppress(OSError):
         path.unlink()
@@ -99,7 +100,7 @@ def _store(path: Path, compiled: Any) -> None:
 
     try:
         body = serialize_executable.serialize(compiled)[0]
-    except Exception:  # noqa: BLE001  some programs (host callbacks) cannot be kept
+    except Exception:
         return
     aside = path.with_suffix(f'.{os.getpid()}.tmp')
     try:

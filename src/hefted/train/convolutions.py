@@ -22,8 +22,8 @@ def _equations(jaxpr: Any) -> Any:
     for equation in jaxpr.eqns:
         yield equation
         for value in equation.params.values():
-            for inner in value if isinstance(value, (tuple, list)) else (value,):
-                inner = getattr(inner, 'jaxpr', inner)
+            for held in value if isinstance(value, (tuple, list)) else (value,):
+                inner = getattr(held, 'jaxpr', held)
                 if hasattr(inner, 'eqns'):
                     yield from _equations(inner)
 

@@ -82,7 +82,7 @@ class Job:
     initial_epoch: int = 0
     steps_per_epoch: int | None = None
     validate: Callable[[State], Logs] | None = None
-    validates: Callable[[int], bool] = lambda epoch: True
+    validates: Callable[[int], bool] = lambda _: True
     stopped: Callable[[], bool] = lambda: False
     pace: Pace = field(default_factory=Pace)
 
@@ -156,7 +156,10 @@ class _Training:
         for stretch in self.job.source.epoch(epoch, self.job.steps_per_epoch):
             first = 0
             while first < stretch.steps:
-                steps = min(1 if self.by_batch or self.job.train.single else self.job.pace.steps, stretch.steps - first)
+                steps = min(
+                    1 if self.by_batch or self.job.train.single else self.job.pace.steps,
+                    stretch.steps - first,
+                )
                 if self.by_batch:
                     self.hook('on_train_batch_begin', end)
                 logs = self.dispatch(stretch, first, steps, fresh=end == 0)
@@ -190,7 +193,11 @@ class _Training:
 
 
 def evaluate(
-    compiled: Stretcher, state: State, metrics: Any, source: Source, steps: int | None = None,
+    compiled: Stretcher,
+    state: State,
+    metrics: Any,
+    source: Source,
+    steps: int | None = None,
     each: Callable[[int, Logs], None] | None = None,
 ) -> Logs:
     """Run the evaluation loop over one pass.

@@ -25,7 +25,7 @@ class Progress:
         self.stream = stream or sys.stdout
         self.began = perf_counter()
 
-    def epoch_begin(self, epoch: int) -> None:
+    def epoch_begin(self, epoch: int) -> None:  # noqa: ARG002
         """An epoch begins."""
         self.began = perf_counter()
 
@@ -77,7 +77,7 @@ class LiveProgress(Progress):
             self._drawn = now
             self._draw(step, logs, tick)
 
-    def epoch_end(self, epoch: int, logs: Logs, tick: Tick | None) -> None:
+    def epoch_end(self, epoch: int, logs: Logs, tick: Tick | None) -> None:  # noqa: ARG002
         self._draw(self.steps or 0, logs, tick)
         self.close()
 
@@ -124,7 +124,10 @@ def progress_for(verbose: Any, epochs: int, steps: int | None) -> Progress:
 def summary(progress: Progress, step: int, logs: Logs, tick: Tick | None) -> str:
     """'32/32 - 0s 1ms/step - accuracy: 0.5110 - loss: 0.6967 - 11 W · 9.8 J · 1.0 mg CO2e'."""
     seconds = perf_counter() - progress.began
-    parts = [f'{step}/{progress.steps or step}', f'{_seconds(seconds)} {_seconds(seconds / max(step, 1))}/step']
+    parts = [
+        f'{step}/{progress.steps or step}',
+        f'{_seconds(seconds)} {_seconds(seconds / max(step, 1))}/step',
+    ]
     parts += [f'{name}: {_number(value)}' for name, value in sorted(logs.items(), key=_validation_last)]
     weight = live(tick) if tick is not None else ''
     return ' - '.join(parts + ([weight] if weight else []))
