@@ -22,7 +22,7 @@ Status = Literal['finished', 'stopped', 'failed', 'interrupted']
 
 _FRESH_SECONDS = 0.1  # a tick reads the sensors at most so often
 _UNNAMED = 'run'
-_LINE_SECONDS = 1.0  # and a long run's journal has a line at most so often
+_LINE_SECONDS = 1.0  # and a journal has a line at most so often; more often at first, as most runs are short
 
 _intensity = cache(grid.intensity)  # a loop of small fits asks for the same place each time
 
@@ -86,7 +86,7 @@ class Run:
         thread_costs: Callable[[], float] = writer_cost_seconds,
         ended: Callable[[Run], None] | None = None,
     ):
-        begun = time.perf_counter()
+        begun = time.thread_time()
         self.id = uuid7()
         self.footprint: Footprint | None = None
         self._place = place
@@ -128,7 +128,7 @@ class Run:
                 'gaps': [gap.to_json() for gap in self._gaps_told],
             },
         )
-        self._cost = time.perf_counter() - begun
+        self._cost = time.thread_time() - begun
 
     @property
     def journal_failure(self) -> str | None:
@@ -144,14 +144,14 @@ class Run:
         """Begin a phase; what was used since the last edge goes to the phase that ends."""
         if phase == self._phase or self.footprint is not None:
             return
-        begun = time.perf_counter()
+        begun = time.thread_time()
         self._edges += 1
         if self._phase:  # the first phase that is named began with the run
             reading = self._meter.read()
             self._give(reading)
             self._write(reading, enter=phase)
         self._phase = phase
-        self._cost += time.perf_counter() - begun
+        self._cost += time.thread_time() - begun
 
     def tick(self, step: int, epoch: int = 0, logs: Mapping[str, Any] | None = None) -> Tick:
         """Tell how far the run is, and what it took so far.
@@ -164,7 +164,7 @@ class Run:
         Returns:
             The figures; those of the last reading when that is under a tenth of a second old.
         """
-        begun = time.perf_counter()
+        begun = time.thread_time()
         self._step, self._epoch = step, epoch
         logs = {} if logs is None else logs
         now = host.monotonic()
@@ -172,9 +172,9 @@ class Run:
             reading = self._meter.read()
             self._give(reading)
             self._weigh(now)
-            if now - self._written_at >= min(_LINE_SECONDS, (now - self._began) / 100):
+            if now - self._written_at >= min(_LINE_SECONDS, _FRESH_SECONDS + (now - self._began) / 20):
                 self._write(reading, logs=dict(logs))
-        self._cost += time.perf_counter() - begun
+        self._cost += time.thread_time() - begun
         return Tick(step, epoch, logs, *self._figures, now - self._began)
 
     def finish(self, status: Status = 'finished', error: BaseException | None = None) -> Footprint:
@@ -189,7 +189,7 @@ class Run:
         """
         if self.footprint is not None:
             return self.footprint
-        begun = time.perf_counter()
+        begun = time.thread_time()
         reading = self._meter.read()
         self._give(reading)
         line = self._line(reading)
@@ -207,7 +207,7 @@ class Run:
             }
         )
         self._journal.close()
-        self._cost += time.perf_counter() - begun
+        self._cost += time.thread_time() - begun
         return self.footprint
 
     def beat(self, reading: RawReading) -> None:
