@@ -6,8 +6,9 @@ import time
 
 import numpy as np
 
-# Set by the runner. A full run takes enough steps for a steady median; --quick only shows that everything works.
+# Set by the runner: enough steps for a steady median, or few, to show that everything works.
 EPOCHS = int(os.environ.get('BENCH_EPOCHS', '1'))
+PAIRS = int(os.environ.get('BENCH_PAIRS', '5'))
 
 
 def reference_data():

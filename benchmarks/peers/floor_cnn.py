@@ -1,4 +1,4 @@
-"""The small CNN as JAX is plainly written: one jitted step, called in a Python loop, metrics read each epoch."""
+"""The small CNN in plain JAX: one jitted step, called in a Python loop, metrics read each epoch."""
 
 import jax
 import jax.numpy as jnp

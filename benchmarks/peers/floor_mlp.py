@@ -1,5 +1,7 @@
 """The floor of the MLP 784-512-512-10: one jitted scan an epoch, Adam as Keras has it."""
 
+from itertools import pairwise
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,15 +28,13 @@ def step(carry, batch):
 
 
 def epoch(weights, state, x, y, order):
-    carry, _ = jax.lax.scan(
-        lambda carry, batch: step(carry, (x[batch], y[batch])), (weights, state, 0.0, 0.0), order
-    )
+    carry, _ = jax.lax.scan(lambda carry, batch: step(carry, (x[batch], y[batch])), (weights, state, 0.0, 0.0), order)
     return carry
 
 
 x, y = mlp_data()
 rng = np.random.default_rng(1)
-weights = [(glorot(rng, a, b), np.zeros(b, np.float32)) for a, b in zip(SIZES, SIZES[1:], strict=False)]
+weights = [(glorot(rng, a, b), np.zeros(b, np.float32)) for a, b in pairwise(SIZES)]
 state = moments(weights)
 train = jax.jit(epoch, donate_argnums=(0, 1))
 x, y = jax.device_put((x, y))

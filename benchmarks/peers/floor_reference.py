@@ -1,4 +1,4 @@
-"""The floor: the reference program written by hand, one jitted scan an epoch, all 1,000 rows, metrics read each epoch."""
+"""The floor: the reference program written by hand, a jitted scan an epoch, every row, metrics read each epoch."""
 
 import jax
 import jax.numpy as jnp

@@ -16,9 +16,7 @@ model = Sequential(
         Dense(10, activation='softmax'),
     ]
 )
-model.compile(
-    optimizer='adam', loss='sparse_categorical_crossentropy', metrics=['accuracy'], steps_per_execution=STEPS
-)
+model.compile(optimizer='adam', loss='sparse_categorical_crossentropy', metrics=['accuracy'], steps_per_execution=STEPS)
 model.fit(x, y, batch_size=128, verbose=0)
 clock = Clock()
 history = model.fit(x, y, batch_size=128, epochs=EPOCHS, verbose=0)

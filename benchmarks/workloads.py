@@ -1,0 +1,89 @@
+"""What is measured: for each workload, the programs that do the same work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+PEERS = {
+    'hefted': 'Hefted',
+    'floor': 'JAX by hand',
+    'keras_jax': 'Keras on JAX',
+    'keras_jax_32': 'the same, 32 steps an execution',
+    'keras_tensorflow': 'Keras on TensorFlow',
+    'keras_torch': 'Keras on PyTorch',
+    'torch': 'PyTorch',
+    'torch_compiled': 'PyTorch, compiled',
+    'scikit_learn': 'scikit-learn',
+}
+
+
+@dataclass(frozen=True)
+class Program:
+    """One peer's program: its environment, its file in peers/, its arguments and variables."""
+
+    environment: str
+    file: str
+    arguments: tuple[str, ...] = ()
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Programs that do the same work.
+
+    Attributes:
+        title: What a table calls it.
+        programs: By peer.
+        warm: Whether a peer's compile cache is kept from run to run; it is emptied before each run otherwise.
+        epochs: How long the timed part is: in a full run, and in a quick one.
+        once: Whether one process makes all the measurements itself, in pairs.
+    """
+
+    title: str
+    programs: dict[str, Program]
+    warm: bool = True
+    epochs: tuple[int, int] = (1, 1)
+    once: bool = False
+
+
+def _peers(suffix: str, *, names: tuple[str, ...], arguments: tuple[str, ...] = ()) -> dict[str, Program]:
+    return {name: _program(name, suffix, arguments) for name in names}
+
+
+def _program(peer: str, suffix: str, arguments: tuple[str, ...]) -> Program:
+    if peer.startswith('keras'):
+        environment = peer.removesuffix('_32')
+        more = ('steps32',) if peer.endswith('_32') else ()
+        variables = {'KERAS_BACKEND': environment.removeprefix('keras_')}
+        return Program(environment, f'keras_{suffix}.py', (*arguments, *more), variables)
+    if peer == 'torch_compiled':
+        return Program('torch', f'torch_{suffix}.py', (*arguments, 'compiled'))
+    return Program(peer, f'{peer}_{suffix}.py', arguments)
+
+
+_EVERY = tuple(name for name in PEERS if name != 'keras_jax_32')
+_DEEP = tuple(name for name in PEERS if name != 'scikit_learn')
+
+WORKLOADS = {
+    'reference_cold': Workload(
+        'Reference program, whole process, nothing compiled before', _peers('reference', names=_EVERY), warm=False
+    ),
+    'reference_warm': Workload('Reference program, whole process, again', _peers('reference', names=_EVERY)),
+    'second_fit': Workload(
+        'Its second fit in one process, 10 epochs',
+        _peers('reference', names=tuple(PEERS), arguments=('second',)),
+    ),
+    'mlp': Workload('MLP 784-512-512-10, batch 128, a step', _peers('mlp', names=_DEEP), epochs=(3, 1)),
+    'cnn': Workload(
+        'CNN 28 x 28, batch 128, a step',
+        _peers('cnn', names=('hefted', 'floor', 'keras_jax', 'torch', 'torch_compiled')),
+        epochs=(5, 1),
+    ),
+    'meter': Workload(
+        'A fit with the meter on, and off',
+        {'hefted': Program('hefted', 'hefted_meter.py')},
+        epochs=(30, 2),  # here the seconds of one fit
+        once=True,
+    ),
+    'help': Workload('hefted --help', {'hefted': Program('hefted', 'hefted_help.py')}),
+}
