@@ -34,7 +34,9 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
     zero = lax.full_like(x, 0)
     # Not `max`: its gradient at 0 would be 1/2, where Keras's is 0. NaN stays NaN.
     kept = lax.select(lax.le(x, lax.full_like(x, threshold)), zero, x)
-    if max_value is not None:
+    if max_value == 6 and threshold == 0:
+        kept = relu6(x)  # whose gradient at exactly 6 is 0
+    elif max_value is not None:
         kept = lax.min(kept, lax.full_like(x, max_value))
     if negative_slope == 0.0:
         return kept
@@ -43,7 +45,7 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Array:
-    """x where positive, `negative_slope * x` elsewhere."""
+    """X where positive, `negative_slope * x` elsewhere."""
     return jax.nn.leaky_relu(as_array(x), negative_slope)
 
 
@@ -78,7 +80,7 @@ def sparsemax(x: Any, axis: int = -1) -> Array:
 
 
 def elu(x: Any, alpha: float = 1.0) -> Array:
-    """x where positive, `alpha * (exp(x) - 1)` elsewhere."""
+    """X where positive, `alpha * (exp(x) - 1)` elsewhere."""
     return jax.nn.elu(as_float(x), alpha)
 
 
@@ -88,7 +90,7 @@ def selu(x: Any) -> Array:
 
 
 def celu(x: Any, alpha: float = 1.0) -> Array:
-    """x where positive, `alpha * (exp(x / alpha) - 1)` elsewhere."""
+    """X where positive, `alpha * (exp(x / alpha) - 1)` elsewhere."""
     return jax.nn.celu(as_float(x), alpha)
 
 
@@ -108,7 +110,7 @@ def squareplus(x: Any, b: float = 4) -> Array:
 
 
 def soft_shrink(x: Any, threshold: float = 0.5) -> Array:
-    """x moved towards 0 by `threshold`, and 0 within it."""
+    """X moved towards 0 by `threshold`, and 0 within it."""
     x = as_float(x)
     return jnp.where(x > threshold, x - threshold, jnp.where(x < -threshold, x + threshold, 0.0))
 
@@ -187,7 +189,7 @@ def exponential(x: Any) -> Array:
 
 
 def threshold(x: Any, threshold: float, default_value: float) -> Array:
-    """x where above `threshold`, `default_value` elsewhere."""
+    """X where above `threshold`, `default_value` elsewhere."""
     x = as_array(x)
     return jnp.where(x > threshold, x, default_value)
 

@@ -26,9 +26,9 @@ _room = Room(
         'regression': 'MeanSquaredError MeanAbsoluteError MeanAbsolutePercentageError '
         'MeanSquaredLogarithmicError CosineSimilarity Huber LogCosh mean_squared_error mean_absolute_error '
         'mean_absolute_percentage_error mean_squared_logarithmic_error cosine_similarity huber log_cosh',
-        'hinge': 'Hinge SquaredHinge CategoricalHinge hinge squared_hinge categorical_hinge',
+        'margin': 'Hinge SquaredHinge CategoricalHinge hinge squared_hinge categorical_hinge',
         'overlap': 'Dice Tversky dice tversky',
-        'circle': 'Circle circle',
+        'similarity': 'Circle circle',
     },
     aliases={
         **dict.fromkeys(('bce', 'BCE'), 'binary_crossentropy'),

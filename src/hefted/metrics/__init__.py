@@ -20,7 +20,7 @@ _room = Room(
     {
         'metric': 'Metric',
         'reduction': 'Mean Sum MeanMetricWrapper',
-        'accuracy': 'Accuracy BinaryAccuracy CategoricalAccuracy SparseCategoricalAccuracy '
+        'accuracies': 'Accuracy BinaryAccuracy CategoricalAccuracy SparseCategoricalAccuracy '
         'TopKCategoricalAccuracy SparseTopKCategoricalAccuracy accuracy binary_accuracy categorical_accuracy '
         'sparse_categorical_accuracy top_k_categorical_accuracy sparse_top_k_categorical_accuracy',
         'wrapped': 'MeanSquaredError MeanAbsoluteError MeanAbsolutePercentageError '

@@ -6,7 +6,7 @@ from typing import Any
 
 from jax import lax
 
-from hefted.losses import crossentropy, divergence, hinge, regression
+from hefted.losses import crossentropy, divergence, margin, regression
 from hefted.losses.loss import row_wise
 from hefted.metrics.reduction import Mean, MeanMetricWrapper
 from hefted.utils.arrays import as_array, squeeze_or_expand
@@ -72,21 +72,21 @@ class Hinge(_Plain):
     """The mean hinge loss."""
 
     def __init__(self, name: str | None = 'hinge', dtype: Any = None) -> None:
-        super().__init__(hinge.hinge, name, dtype)
+        super().__init__(margin.hinge, name, dtype)
 
 
 class SquaredHinge(_Plain):
     """The mean squared hinge loss."""
 
     def __init__(self, name: str | None = 'squared_hinge', dtype: Any = None) -> None:
-        super().__init__(hinge.squared_hinge, name, dtype)
+        super().__init__(margin.squared_hinge, name, dtype)
 
 
 class CategoricalHinge(_Plain):
     """The mean categorical hinge loss."""
 
     def __init__(self, name: str | None = 'categorical_hinge', dtype: Any = None) -> None:
-        super().__init__(hinge.categorical_hinge, name, dtype)
+        super().__init__(margin.categorical_hinge, name, dtype)
 
 
 class CosineSimilarity(_Plain):
@@ -155,6 +155,15 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
             crossentropy.sparse_categorical_crossentropy, name, dtype,
             from_logits=from_logits, ignore_class=ignore_class, axis=axis,
         )  # fmt: skip
+        self.weights_rows = ignore_class is None
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        # As in Keras, ignored rows leave the mean's count only where there are weights.
+        if self.ignore_class is not None and sample_weight is not None:
+            kept = crossentropy.class_numbers(y_true, as_array(y_pred), self.axis) != self.ignore_class
+            weight, kept = squeeze_or_expand(as_array(sample_weight, self.dtype), as_array(kept, self.dtype))
+            sample_weight = weight * kept
+        super().update_state(y_true, y_pred, sample_weight)
 
 
 class RootMeanSquaredError(Mean):
