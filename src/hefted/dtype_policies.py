@@ -21,7 +21,10 @@ class DTypePolicy:
 
     def __init__(self, name: str) -> None:
         if name.startswith('mixed_'):
-            self.compute_dtype, self.variable_dtype = dtypes.standardize(name.removeprefix('mixed_')), 'float32'
+            self.compute_dtype, self.variable_dtype = (
+                dtypes.standardize(name.removeprefix('mixed_')),
+                'float32',
+            )
         else:
             self.compute_dtype = self.variable_dtype = dtypes.standardize(name)
         self.name = name

@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import jax
@@ -34,7 +35,7 @@ class Stretch:
 
     Attributes:
         data: (x, y, weight) on the device.
-        order: int32, the rows in the order of the steps, padded to whole batches.
+        order: int32, the rows in the order of the steps, padded to whole batches; a host array moves as it is used.
         first: The first step, counted in `order`.
         steps: How many steps.
         rows: How many entries of `order` are real rows.
@@ -131,7 +132,7 @@ class ResidentSource(_Ordered):
         if not self._shuffle:
             number = 0
         if number not in self._ahead:
-            self._ahead[number] = jax.device_put(self._host_order(number))
+            self._ahead[number] = self._host_order(number)
         return self._ahead[number]
 
 
@@ -207,6 +208,7 @@ def _map(function: Any, structure: Any) -> Any:
     return tree.map_structure(lambda leaf: None if leaf is None else function(leaf), structure)
 
 
+@cache
 def _device_memory() -> float:
     device = jax.local_devices()[0]
     if device.platform != 'cpu' and (stats := device.memory_stats()):

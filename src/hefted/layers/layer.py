@@ -156,11 +156,11 @@ class Layer:
     def _sublayers(self) -> Iterator[Layer]:
         """Layers held in attributes, lists, tuples and dicts, in the order of their assignment."""
         seen = {id(self)}
-        for value in list(self.__dict__.values()):
-            for layer in _layers_in(value):
-                if id(layer) not in seen:
-                    seen.add(id(layer))
-                    yield layer
+        held = [v for v in self.__dict__.values() if isinstance(v, (Layer, list, tuple, dict))]
+        for layer in _layers_in(held):
+            if id(layer) not in seen:
+                seen.add(id(layer))
+                yield layer
 
     def flatten_layers(self) -> Iterator[Layer]:
         """This layer and all inside it, each once."""

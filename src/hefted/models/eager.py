@@ -18,7 +18,8 @@ def training(program: Program, source: Source) -> Stretcher:
         first, _steps, rows, fresh = (int(n) for n in numbers)
         if fresh:
             state = program.begin_epoch(state)
-        return program.train_step(state, _batch(data, order, first, rows, source.batch_size), key)
+        state, logs = program.train_step(state, _batch(data, order, first, rows, source.batch_size), key)
+        return state, logs, state
 
     return Stretcher(run, single=True, compiled=None)
 
@@ -32,7 +33,7 @@ def evaluation(program: Program, source: Source) -> Stretcher:
         first, _steps, rows, fresh = (int(n) for n in numbers)
         if fresh:
             metrics = program.begin_evaluation(metrics)
-        return step(state, metrics, _batch(data, order, first, rows, source.batch_size))
+        return *step(state, metrics, _batch(data, order, first, rows, source.batch_size)), None
 
     return Stretcher(run, single=True, compiled=None)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from hefted.models import checks, eager, reporting
 from hefted.models.steps import binding_of, program_of
 from hefted.random import make_default_seed
 from hefted.train import loop
+from hefted.train.binding import Binding
 from hefted.train.program import Logs, Program, State, Stretcher, compile_evaluation, compile_training
 from hefted.train.progress import progress_for
 
@@ -112,7 +113,7 @@ def fit(
 
         run.enter('compile')
         trainer = _trainer(self, program, state, source)
-        judge = held_out and _judge(self, program, state, held_out, listeners, validation_steps)
+        judge = held_out and _judge(self, program, binding, held_out, listeners, validation_steps)
         run.enter('train')
         self.stop_training = False
         ended.progress = progress_for(verbose, epochs, steps)
@@ -215,13 +216,12 @@ def evaluate(
         source = source_for(rows, size)
         listeners = CallbackList(callbacks, self, {'steps': steps or source.steps, 'verbose': verbose})
         binding = binding_of(self)
-        state = {name: [v.held for v in group] for name, group in binding.groups.items()}
         run.enter('compile')
-        judge = _judge(self, program_of(self, binding), state, source, listeners, steps)
+        judge = _judge(self, program_of(self, binding), binding, source, listeners, steps)
         run.enter('validate')
         progress = progress_for(verbose, 1, steps or source.steps)
         progress.epoch_begin(0)
-        logs = judge(state)
+        logs = judge()
         progress.epoch_end(0, logs, None)
     except BaseException as caught:
         status, error = ('failed' if isinstance(caught, Exception) else 'stopped'), caught
@@ -244,25 +244,25 @@ def _trainer(model: Model, program: Program, state: State, source: Source) -> St
 
 
 def _judge(
-    model: Model, program: Program, state: State, source: Source, listeners: CallbackList, steps: int | None
-) -> Any:
-    """`judge(state) -> logs`: evaluate a state, with its hooks."""
+    model: Model, program: Program, binding: Binding, source: Source, listeners: CallbackList, steps: int | None
+) -> Callable[[], Logs]:
+    """`judge() -> logs`: evaluate what the variables hold, with its hooks."""
     if model.run_eagerly:
         compiled = eager.evaluation(program, source)
     else:
         key = ('evaluate', _signature(model, program, source))
         if key not in model._compiled:
-            model._compiled[key] = compile_evaluation(program, state, source)
+            model._compiled[key] = compile_evaluation(program, binding.held(), source)
         compiled = model._compiled[key]
 
     def each(batch: int, logs: Logs) -> None:
         listeners.call('on_test_batch_begin', batch)
         listeners.call('on_test_batch_end', batch, logs)
 
-    def judge(state: State) -> Logs:
+    def judge() -> Logs:
         listeners.call('on_test_begin')
         hooked = each if listeners.has(*_TEST_BATCH_HOOKS) else None
-        logs = loop.evaluate(compiled, state, program.init_metrics(), source, steps, hooked)
+        logs = loop.evaluate(compiled, binding.held(), program.init_metrics(), source, steps, hooked)
         listeners.call('on_test_end', logs)
         return logs
 

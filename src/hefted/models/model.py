@@ -119,7 +119,10 @@ class Model(Layer):
 
     def compute_outputs(self, probe: Any) -> Any:
         """The outputs' shapes for the inputs' (ShapeDtypeStructs): nothing is computed."""
-        return jax.eval_shape(self, probe)
+        key = ('outputs', str(probe))
+        if key not in self._compiled:
+            self._compiled[key] = jax.eval_shape(self, probe)
+        return self._compiled[key]
 
     def _built_for(self, rows: Any, batch_size: int) -> Any:
         """The variables, made now for rows of this shape."""

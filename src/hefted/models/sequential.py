@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -108,6 +108,9 @@ class Sequential(Model):
         for layer in self._stack:
             inputs = layer(inputs)
         return inputs
+
+    def _sublayers(self) -> Iterator[Layer]:
+        yield from self._stack
 
     @property
     def layers(self) -> list[Layer]:

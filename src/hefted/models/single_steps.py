@@ -29,7 +29,7 @@ def train_on_batch(
     class_weight: Mapping[int, float] | None = None,
     return_dict: bool = False,
 ) -> Any:
-    """One step of training on one batch; metrics go on from the batch before, as Keras's do.
+    """One step of training on one batch; the metrics are those of this batch.
 
     Returns:
         The loss, or [loss, metrics…] in the order of `metrics_names`, or a dict of floats.
@@ -39,7 +39,7 @@ def train_on_batch(
 
 
 def test_on_batch(self: Model, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-    """The loss and metrics of one batch; metrics go on from the batch before, as Keras's do.
+    """The loss and metrics of one batch.
 
     Returns:
         The loss, or [loss, metrics…] in the order of `metrics_names`, or a dict of floats.
@@ -65,17 +65,17 @@ def _rows(model: Model, method: str, x: Any, y: Any, sample_weight: Any, class_w
 
 def _step(model: Model, kind: str, rows: Rows, return_dict: bool) -> Any:
     binding = binding_of(model)
-    state = {name: [v.held for v in group] for name, group in binding.groups.items()}
+    state = binding.held()
     batch = Batch(rows.x, rows.y, rows.weight, None)
     switches = tuple(layer.trainable for layer in model.flatten_layers())
     key = (kind, str(jax.tree.map(lambda a: (a.shape, str(a.dtype)), batch)), switches)
     if key not in model._compiled:
         program = program_of(model, binding)
-        step = program.train_step if kind == 'train' else _test_step(program)
+        step = _train_step(program) if kind == 'train' else _test_step(program)
         traced = jax.jit(step).trace(state, batch, np.zeros(2, np.uint32))
         model._compiled[key] = compile_cache.compile(traced.lower())
     state, logs = model._compiled[key](state, batch, np.zeros(2, np.uint32))
-    binding.lend(state)
+    binding.drain(state)
     logs = read_logs(logs)
     if return_dict:
         return logs
@@ -83,10 +83,17 @@ def _step(model: Model, kind: str, rows: Rows, return_dict: bool) -> Any:
     return values[0] if len(values) == 1 else values
 
 
+def _train_step(program: Any) -> Any:
+    def step(state: Any, batch: Batch, key: Any) -> Any:
+        return program.train_step(program.begin_epoch(state), batch, key)
+
+    return step
+
+
 def _test_step(program: Any) -> Any:
     def step(state: Any, batch: Batch, key: Any) -> Any:
         del key
-        metrics, logs = program.eval_step(state, state['metrics'], batch)
+        metrics, logs = program.eval_step(state, program.begin_evaluation(state['metrics']), batch)
         return {**state, 'metrics': metrics}, logs
 
     return step

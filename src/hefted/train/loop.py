@@ -1,7 +1,7 @@
 """The training loop: stretches of steps to the device, ticks to the listeners, drained at every hook.
 
-It reads one chunk behind: while the device runs a chunk, Python reads the logs of the one before. The one place that
-waits for the device is `_read`.
+It reads one chunk behind: while the device runs a chunk, Python reads the logs of the one before, over an epoch's edge
+too unless somebody there may read the model. The one place that waits for the device is `read_logs`.
 """
 
 from __future__ import annotations
@@ -41,11 +41,23 @@ class Pace:
 
 
 class Chunk(NamedTuple):
-    """Steps that were dispatched together: the epoch's step after them, how many, their logs to come."""
+    """Steps that were dispatched together.
 
+    Attributes:
+        epoch: Which epoch they belong to.
+        end: The epoch's step after them.
+        steps: How many.
+        last: Whether the epoch ends with them.
+        logs: Their logs, to come.
+        copy: The state after them, to come, for the variables.
+    """
+
+    epoch: int
     end: int
     steps: int
+    last: bool
     logs: Logs
+    copy: State
 
 
 @dataclass
@@ -64,7 +76,7 @@ class Job:
         key: uint32 (2,), folded with the step for each step's draws.
         initial_epoch: The number of the first.
         steps_per_epoch: Steps an epoch; a whole pass if None.
-        validate: `validate(state) -> logs`, or None.
+        validate: `validate() -> logs` of what the variables hold, or None.
         validates: Whether an epoch is validated.
         stopped: Whether somebody asked to stop.
         pace: Of the compiled loop.
@@ -81,7 +93,7 @@ class Job:
     key: Any
     initial_epoch: int = 0
     steps_per_epoch: int | None = None
-    validate: Callable[[State], Logs] | None = None
+    validate: Callable[[], Logs] | None = None
     validates: Callable[[int], bool] = lambda _: True
     stopped: Callable[[], bool] = lambda: False
     pace: Pace = field(default_factory=Pace)
@@ -97,99 +109,115 @@ class _Training:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.state = job.state
+        self.state = job.state  # given away with each dispatch
+        self.behind: Chunk | None = None  # dispatched, not read yet
         self.by_batch = job.callbacks.has(*_BATCH_HOOKS)
-        self.done = 0  # steps since the training began
+        self.by_epoch = (
+            self.by_batch
+            or job.validate is not None
+            or any(job.callbacks.reads_state(hook) for hook in ('on_epoch_begin', 'on_epoch_end'))
+        )
+        self.dispatched = self.done = 0  # steps since the training began
+        self.begun = job.initial_epoch - 1
+        self.logs: Logs = {}
         self.clock = perf_counter()
 
     def run(self) -> None:
         job = self.job
-        logs: Logs = {}
         try:
-            job.callbacks.call('on_train_begin')
-            self.refresh()
+            self.hook('on_train_begin')
             for epoch in range(job.initial_epoch, job.epochs):
-                logs = self.epoch(epoch)
+                if self.by_epoch:
+                    self.begin(epoch)
+                for chunk in self.chunks(epoch):
+                    before, self.behind = self.behind, chunk
+                    self.settle(before)
+                    if self.by_batch:
+                        self.settle_all()
+                        if job.stopped():
+                            break
+                if self.by_epoch:
+                    self.settle_all()
+                    self.end(epoch)
                 if job.stopped():
                     break
-            job.binding.lend(self.state)
-            job.callbacks.call('on_train_end', logs)
+            self.settle_all()
+            job.callbacks.call('on_train_end', self.logs)
         except BaseException:
             # What was dispatched last may still be whole; if not, the variables keep what was drained last.
-            with suppress(Exception):
-                job.binding.drain(jax.block_until_ready(self.state))
+            if self.behind is not None:
+                with suppress(Exception):
+                    job.binding.drain(jax.block_until_ready(self.behind.copy))
             raise
-
-    def epoch(self, epoch: int) -> Logs:
-        job = self.job
-        job.progress.epoch_begin(epoch)
-        self.hook('on_epoch_begin', epoch)
-        logs: Logs = {}
-        behind: Chunk | None = None
-        self.clock = perf_counter()
-        for chunk in self.chunks(epoch):
-            if behind is not None:
-                logs = self.read(behind, epoch)
-            behind = chunk
-            if self.by_batch:
-                behind, logs = None, self.read(chunk, epoch)
-                job.binding.drain(self.state)
-                self.hook('on_train_batch_end', chunk.end - 1, logs)
-                if job.stopped():
-                    break
-        if epoch + 1 < job.epochs:
-            job.source.prepare(epoch + 1)
-        if behind is not None:
-            logs = self.read(behind, epoch)
-        job.binding.drain(self.state)
-        if job.validate is not None and job.validates(epoch):
-            job.run.enter('validate')
-            logs |= {f'val_{name}': value for name, value in job.validate(self.state).items()}
-            job.run.enter('train')
-        job.progress.epoch_end(epoch, logs, job.run.tick(self.done, epoch, logs))
-        self.hook('on_epoch_end', epoch, logs)
-        return logs
 
     def chunks(self, epoch: int) -> Iterator[Chunk]:
         """Dispatch an epoch, chunk by chunk."""
-        end = 0
-        for stretch in self.job.source.epoch(epoch, self.job.steps_per_epoch):
+        job, end = self.job, 0
+        total = job.steps_per_epoch or job.source.steps
+        for stretch in job.source.epoch(epoch, job.steps_per_epoch):
             first = 0
             while first < stretch.steps:
-                steps = min(
-                    1 if self.by_batch or self.job.train.single else self.job.pace.steps,
-                    stretch.steps - first,
-                )
+                most = 1 if self.by_batch or job.train.single else job.pace.steps
+                steps = min(most, stretch.steps - first)
                 if self.by_batch:
                     self.hook('on_train_batch_begin', end)
-                logs = self.dispatch(stretch, first, steps, fresh=end == 0)
-                first, end = first + steps, end + steps
-                yield Chunk(end, steps, logs)
+                numbers = np.array([stretch.first + first, steps, stretch.rows, end == 0], np.int32)
+                key = job.key + np.array([0, self.dispatched], np.uint32)
+                self.state, logs, copy = job.train.run(
+                    None, self.state, stretch.data, stretch.order, numbers, key
+                )
+                first, end, self.dispatched = first + steps, end + steps, self.dispatched + steps
+                yield Chunk(epoch, end, steps, end == total, logs, copy)
+        if epoch + 1 < job.epochs:
+            job.source.prepare(epoch + 1)
 
-    def dispatch(self, stretch: Stretch, first: int, steps: int, fresh: bool) -> Logs:
-        numbers = np.array([stretch.first + first, steps, stretch.rows, fresh], np.int32)
-        key = self.job.key + np.array([0, self.done], np.uint32)
-        self.state, logs = self.job.train.run(None, self.state, stretch.data, stretch.order, numbers, key)
-        return logs
+    def settle_all(self) -> None:
+        """Drain the pipeline."""
+        before, self.behind = self.behind, None
+        self.settle(before)
 
-    def read(self, chunk: Chunk, epoch: int) -> Logs:
-        """The chunk's logs as floats: the one place that waits for the device."""
-        logs = read_logs(chunk.logs)
+    def settle(self, chunk: Chunk | None) -> None:
+        """Read a chunk's logs and tell everybody."""
+        if chunk is None:
+            return
+        job = self.job
+        if self.begun < chunk.epoch:
+            self.begin(chunk.epoch)
+        self.logs = read_logs(chunk.logs)
         now = perf_counter()
-        self.job.pace.learn(chunk.steps, now - self.clock)
+        job.pace.learn(chunk.steps, now - self.clock)
         self.clock = now
         self.done += chunk.steps
-        self.job.progress.tick(chunk.end, logs, self.job.run.tick(self.done, epoch, logs))
-        return logs
+        job.binding.drain(chunk.copy)
+        if not chunk.last:
+            job.progress.tick(chunk.end, self.logs, job.run.tick(self.done, chunk.epoch, self.logs))
+        if self.by_batch:
+            self.hook('on_train_batch_end', chunk.end - 1, self.logs)
+        if chunk.last and not self.by_epoch:
+            self.end(chunk.epoch)
+
+    def begin(self, epoch: int) -> None:
+        """Tell that an epoch begins."""
+        self.begun = epoch
+        self.job.progress.epoch_begin(epoch)
+        self.hook('on_epoch_begin', epoch)
+        self.clock = perf_counter()
+
+    def end(self, epoch: int) -> None:
+        """Validate, and tell that an epoch ended."""
+        job = self.job
+        if job.validate is not None and job.validates(epoch):
+            job.run.enter('validate')
+            self.logs |= {f'val_{name}': value for name, value in job.validate().items()}
+            job.run.enter('train')
+        job.progress.epoch_end(epoch, self.logs, job.run.tick(self.done, epoch, self.logs))
+        self.hook('on_epoch_end', epoch, self.logs)
 
     def hook(self, name: str, *arguments: Any) -> None:
         """Call a hook, and take up what it assigned to the variables."""
         self.job.callbacks.call(name, *arguments)
         if self.job.callbacks.reads_state(name):
-            self.refresh()
-
-    def refresh(self) -> None:
-        self.state = self.job.binding.refresh(self.state)
+            self.state = self.job.binding.refresh(self.state)
 
 
 def evaluate(
@@ -220,7 +248,7 @@ def evaluate(
         size = 1 if each is not None or compiled.single else stretch.steps
         for first in range(0, stretch.steps, size):
             numbers = np.array([stretch.first + first, size, stretch.rows, end == 0], np.int32)
-            metrics, logs = compiled.run(state, metrics, stretch.data, stretch.order, numbers, key)
+            metrics, logs, _ = compiled.run(state, metrics, stretch.data, stretch.order, numbers, key)
             end += size
             if each is not None:
                 each(end - 1, read_logs(logs))
@@ -228,5 +256,5 @@ def evaluate(
 
 
 def read_logs(logs: Logs) -> Logs:
-    """Scalars as floats; anything else as it is."""
+    """Scalars as floats, anything else as it is: the one place that waits for the device."""
     return {name: float(value) if np.ndim(value) == 0 else value for name, value in logs.items()}

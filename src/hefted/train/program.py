@@ -77,16 +77,17 @@ class Program:
 
 
 class Stretcher(NamedTuple):
-    """A compiled loop: `run(constants, carry, data, order, numbers, key) -> (carry, logs)`.
+    """A compiled loop: `run(constants, carry, data, order, numbers, key) -> (carry, logs, copy)`.
 
     Attributes:
         run: `numbers` is int32 (first, steps, rows, fresh): the first step, how many, how many rows of `order` are
-            real, and 1 at an epoch's start. `carry` is donated.
+            real, and 1 at an epoch's start. `carry` is donated; `copy` is the new carry once more (None in an
+            evaluation), for people to hold while the loop goes on with its own.
         single: Whether `run` takes at most one step at a time.
         compiled: The executable, for its cost and memory.
     """
 
-    run: Callable[..., tuple[Any, Logs]]
+    run: Callable[..., tuple[Any, Logs, Any]]
     single: bool
     compiled: Any
 
@@ -97,7 +98,7 @@ def compile_training(program: Program, state: State, source: Source) -> Stretche
     def step(_: None, state: State, batch: Batch, key: Array) -> tuple[State, Logs]:
         return program.train_step(state, batch, key)
 
-    return _compile(step, program.begin_epoch, program.spec, None, state, source)
+    return _compile(step, program.begin_epoch, program.spec, None, state, source, copies=True)
 
 
 def compile_evaluation(program: Program, state: State, source: Source) -> Stretcher:
@@ -112,7 +113,13 @@ def compile_evaluation(program: Program, state: State, source: Source) -> Stretc
 
 
 def _compile(
-    step: Any, begin: Callable[[Any], Any], spec: Spec, constants: Any, carry: Any, source: Source
+    step: Any,
+    begin: Callable[[Any], Any],
+    spec: Spec,
+    constants: Any,
+    carry: Any,
+    source: Source,
+    copies: bool = False,
 ) -> Stretcher:
     data, order = source.shapes
     size, tail = source.batch_size, source.rows % source.batch_size
@@ -125,7 +132,7 @@ def _compile(
     logs = traced.out_info[1]
     single = jax.default_backend() == 'cpu' and has_slow_convolution(traced.jaxpr)
 
-    def loop(constants: Any, carry: Any, data: Any, order: Array, numbers: Array, key: Array) -> tuple[Any, Logs]:
+    def stretch(constants: Any, carry: Any, data: Any, order: Array, numbers: Array, key: Array) -> tuple[Any, Logs]:
         first, steps, rows, fresh = numbers
         carry = lax.cond(fresh > 0, begin, lambda c: c, carry)
         full = steps if masked or not tail else jnp.minimum(steps, rows // size - first)
@@ -149,6 +156,10 @@ def _compile(
             return inner(constants, carried[0], _batch(data, index, None), jax.random.fold_in(key, first + full))
 
         return lax.cond(full < steps, last, lambda c: c, carried)
+
+    def loop(*arguments: Any) -> tuple[Any, Logs, Any]:
+        carry, logs = stretch(*arguments)
+        return carry, logs, jax.tree.map(lambda a: jnp.array(a, copy=True), carry) if copies else None
 
     numbers = jax.ShapeDtypeStruct((4,), np.int32)
     lowered = jax.jit(loop, donate_argnums=1).trace(*avals, data, order, numbers, key).lower()
