@@ -32,10 +32,12 @@ CASES = [(name, kwargs) for name in NAMES for kwargs in ARGUMENTS.get(name, [{}]
 def test_value_and_gradient_are_kerass(name, kwargs):
     x = np.random.default_rng(0).normal(0, 2, (4, 6)).astype('float32')
     x[0, :3] = [0.0, -0.0, 6.0]
-    ours, theirs = getattr(activations, name), getattr(keras.activations, name)
-    np.testing.assert_allclose(ours(x, **kwargs), theirs(x, **kwargs), rtol=1e-6, atol=1e-6)
-    grads = [jax.grad(lambda v, f=f: (f(v, **kwargs) ** 2).sum())(x) for f in (ours, theirs)]
-    np.testing.assert_allclose(*grads, rtol=1e-5, atol=1e-5)
+    (ours, ours_vjp), (theirs, theirs_vjp) = (
+        jax.jit(lambda v, f=f: (f(v, **kwargs), jax.grad(lambda u: (f(u, **kwargs) ** 2).sum())(v)))(x)
+        for f in (getattr(activations, name), getattr(keras.activations, name))
+    )
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(ours_vjp, theirs_vjp, rtol=1e-5, atol=1e-5)
 
 
 def test_every_activation_of_keras_is_here():

@@ -68,7 +68,7 @@ class IoU(Metric):
         if self.ignore_class is not None:
             counted = counted & (y_true != self.ignore_class)
         y_true, y_pred, weight = (jnp.where(counted, x, 0) for x in (y_true, y_pred, weight))
-        self.total_cm.assign(self.total_cm.value.at[y_true, y_pred].add(weight))
+        self.total_cm.assign(as_array(self.total_cm).at[y_true, y_pred].add(weight))
 
     def _classes(self, values: Any, sparse: bool) -> Array:
         values = as_array(values) if sparse else as_array(values).argmax(axis=self.axis)

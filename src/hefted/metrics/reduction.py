@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax.numpy as jnp
 from jax import lax
 
+from hefted.errors import ShapeError
 from hefted.metrics.metric import Metric
 from hefted.utils.arrays import as_array, divide_no_nan, squeeze_or_expand
 from hefted.utils.serialization import deserialize_keras_object, serialize_keras_object
@@ -42,7 +44,12 @@ def _reduced(values: Array, first: int, mean: bool) -> Array:
 
 
 def _broadcast(weight: Array, shape: tuple[int, ...]) -> Array:
-    return lax.full_like(weight, 0, shape=shape) + weight
+    try:
+        return jnp.broadcast_to(weight, shape)
+    except ValueError as error:
+        raise ShapeError(
+            f'Expected sample_weight that broadcasts to the values, of shape {shape}, received shape {weight.shape}.'
+        ) from error
 
 
 class Sum(Metric):

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Unpack
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from hefted.optimizers.optimizer import Declared, Shared
@@ -55,6 +56,8 @@ class Adafactor(Declared):
             shape = variable.shape
             halves = (shape[:-1], (*shape[:-2], shape[-1])) if len(shape) >= 2 else ()
             means = [self.add_variable(half, dtype=variable.dtype, name=variable.name) for half in halves]
+            if not means:  # Keras keeps two placeholders, and so do its archives
+                self._variables += [Variable(np.int32(0), trainable=False, name=variable.name) for _ in range(2)]
             self._means[id(variable)] = (*means, self.add_variable_from_reference(variable, 'velocity'))
 
     def update_step(self, gradient: Array, variable: Variable, learning_rate: Any) -> None:

@@ -178,6 +178,20 @@ class Optimizer:
                 slots.append(self.add_variable_from_reference(variable, slot, start))
         return made[0] if isinstance(name, str) else made
 
+    def _get_variable_index(self, variable: Variable) -> int:
+        return self._index[id(variable)]
+
+    # Optimizers written for Keras assign through these.
+
+    def assign(self, variable: Variable, value: Any) -> None:
+        variable.assign(value)
+
+    def assign_add(self, variable: Variable, value: Any) -> None:
+        variable.assign_add(value)
+
+    def assign_sub(self, variable: Variable, value: Any) -> None:
+        variable.assign_sub(value)
+
     def _add_slots(self, group: tuple[str, ...]) -> tuple[list[Variable], ...]:
         starts = [self.slot_initializer(slot) for slot in group]
         return self.add_optimizer_variables(self._trainable, group, starts)
@@ -315,7 +329,7 @@ class Optimizer:
     def _accumulate(self, grads: Sequence[Array], variables: Sequence[Variable], steps: int) -> None:
         """Add gradients up, and update with their mean at every `steps`-th step."""
         now = (self._iterations.value + 1) % steps == 0
-        sums = [self._slots['gradient_accumulator'][self._index[id(v)]] for v in variables]
+        sums = [self._slots['gradient_accumulator'][self._get_variable_index(v)] for v in variables]
         totals = [total.raw + g for total, g in zip(sums, grads, strict=True)]
         held = [*variables, *self.variables]
         before = [v.raw for v in held]
