@@ -15,9 +15,7 @@ def test_the_table_has_569_rows_of_30_features_of_which_357_are_benign():
 
 def test_columns_stand_under_their_names():
     (x, _), _ = breast_cancer.load_data(test_fraction=0)
-    mean_radius, worst_radius = (
-        x[:, breast_cancer.FEATURES.index(f'{kind} radius')] for kind in ('mean', 'worst')
-    )
+    mean_radius, worst_radius = (x[:, breast_cancer.FEATURES.index(f'{kind} radius')] for kind in ('mean', 'worst'))
     assert (mean_radius.min(), mean_radius.max()) == (np.float32(6.981), np.float32(28.11))
     assert (worst_radius >= mean_radius).all()
 

@@ -15,9 +15,7 @@ from hefted.datasets import mnist
 from hefted.datasets.download import download
 from hefted.errors import ArgumentError, DataError
 
-NAMES = tuple(
-    f'{part}-{what}-ubyte.gz' for part in ('train', 't10k') for what in ('images-idx3', 'labels-idx1')
-)
+NAMES = tuple(f'{part}-{what}-ubyte.gz' for part in ('train', 't10k') for what in ('images-idx3', 'labels-idx1'))
 
 
 def write_small(folder: Path, *, images: int = 6, labels: int = 6) -> Path:
@@ -63,9 +61,7 @@ def test_a_folder_is_read_by_itself_or_from_the_one_above(tmp_path: Path, above:
     assert {array.dtype for array in (x_train, y_train, x_test, y_test)} == {np.dtype(np.uint8)}
 
 
-def test_the_setting_names_the_folder_and_all_of_mnist_is_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_the_setting_names_the_folder_and_all_of_mnist_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     images = 60_000
     if settings.datasets_folder() is None:
         images = 6
@@ -76,9 +72,7 @@ def test_the_setting_names_the_folder_and_all_of_mnist_is_there(
     assert set(y_train) | set(y_test) <= set(range(10))
 
 
-def test_a_folder_without_the_files_is_refused_by_the_name_it_came_by(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_folder_without_the_files_is_refused_by_the_name_it_came_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(ArgumentError, match=r'path: expected a folder with train-images.*received'):
         mnist.load_data(tmp_path)
     monkeypatch.setenv('HEFTED_DATASETS', str(tmp_path))

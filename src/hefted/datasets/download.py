@@ -36,9 +36,7 @@ def download(address: str, target: Path, digest: str, *, timeout: float = _SECON
     if not address.startswith(('https://', 'http://')):
         raise ArgumentError(f'address: expected one that starts with https://, received {address!r}.')
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        dir=target.parent, prefix=target.name, suffix='.part', delete=False
-    ) as part:
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=target.name, suffix='.part', delete=False) as part:
         try:
             _receive(address, part, timeout)
             _check(part, address, digest)
@@ -73,9 +71,7 @@ def _check(part: IO[bytes], address: str, digest: str) -> None:
             while (chunk := content.read(_CHUNK)) and content.tell() <= _MOST_BYTES:
                 found.update(chunk)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(
-            f'{address}: expected a whole gzip file, received a damaged one ({error}).'
-        ) from error
+        raise DataError(f'{address}: expected a whole gzip file, received a damaged one ({error}).') from error
     if found.hexdigest() != digest:
         raise DataError(
             f'{address}: expected content of SHA-256 {digest}, received {found.hexdigest()}. '

@@ -56,17 +56,13 @@ def _values(file: BinaryIO, name: str) -> NDArray[np.uint8]:
     if len(values) != expected or file.read(1):
         received = f'{len(values)}' if len(values) < expected else 'more'
         raise _malformed(name, f'{expected} values for shape {shape}', received)
-    return np.frombuffer(bytearray(values), np.uint8).reshape(
-        shape
-    )  # of a bytearray, so that it can be written to
+    return np.frombuffer(bytearray(values), np.uint8).reshape(shape)  # of a bytearray, so that it can be written to
 
 
 def _shape(file: BinaryIO, name: str) -> tuple[int, ...]:
     magic = file.read(4)
     if len(magic) < 4 or magic[:3] != bytes((0, 0, _UNSIGNED_BYTE)) or not 1 <= magic[3] <= _MOST_DIMENSIONS:
-        raise _malformed(
-            name, 'an idx header of unsigned bytes (00 00 08 and 1 to 4)', magic.hex(' ') or 'nothing'
-        )
+        raise _malformed(name, 'an idx header of unsigned bytes (00 00 08 and 1 to 4)', magic.hex(' ') or 'nothing')
     sizes = file.read(4 * magic[3])
     if len(sizes) < 4 * magic[3]:
         raise _malformed(name, f'{magic[3]} sizes in the header', f'{len(sizes)} bytes')
