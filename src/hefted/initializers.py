@@ -82,7 +82,7 @@ class Identity(Initializer):
         if len(shape) != 2:
             raise ShapeError(f'Expected the shape of a matrix for Identity, received {tuple(shape)}.')
         dtype = dtypes.standardize(dtype)
-        return (self.gain * np.eye(*shape)).astype(dtype)
+        return (self.gain * np.eye(shape[0], shape[1])).astype(dtype)
 
     def get_config(self) -> dict[str, Any]:
         # Keras leaves the gain out of its config, and so loses it; its Identity takes one.

@@ -18,7 +18,7 @@ from hefted.variables import Array
 class Regularizer:
     """The base: subclass it with `__call__(x) -> scalar` and `get_config`."""
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Any) -> Any:  # noqa: ARG002 (subclasses look)
         return 0.0
 
     def get_config(self) -> dict[str, Any]:

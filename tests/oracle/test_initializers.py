@@ -41,7 +41,9 @@ def test_orthogonal_is_kerass(shape):
     np.testing.assert_allclose(initializers.Orthogonal(2.0, seed=5)(shape), theirs, rtol=1e-4, atol=2e-5)
 
 
-@pytest.mark.parametrize('scale_mode', [('fan_in', 'uniform'), ('fan_out', 'untruncated_normal'), ('fan_avg', 'normal')])
+@pytest.mark.parametrize(
+    'scale_mode', [('fan_in', 'uniform'), ('fan_out', 'untruncated_normal'), ('fan_avg', 'normal')]
+)
 def test_variance_scaling_has_kerass_modes(scale_mode):
     mode, distribution = scale_mode
     arguments = {'scale': 3.0, 'mode': mode, 'distribution': distribution, 'seed': 9}

@@ -131,7 +131,9 @@ def test_configs_are_kerass_and_open_in_both(name, kwargs, data):
 
 @settings(max_examples=5, deadline=None)
 @given(
-    shapes=st.sampled_from([((4,), (4, 1), (4,)), ((4, 1), (4,), (4, 1)), ((4, 3), (4, 3), (4,)), ((4, 3), (4, 3), (4, 3))]),
+    shapes=st.sampled_from([
+        ((4,), (4, 1), (4,)), ((4, 1), (4,), (4, 1)), ((4, 3), (4, 3), (4,)), ((4, 3), (4, 3), (4, 3)),
+    ]),
     name=st.sampled_from(['BinaryAccuracy', 'MeanSquaredError', 'Precision']),
 )  # fmt: skip
 def test_shapes_of_labels_and_weights_are_kerass(shapes, name):

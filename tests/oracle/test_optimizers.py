@@ -99,9 +99,7 @@ def test_constraints_are_applied_after_the_update():
 def test_a_loss_scale_halves_at_an_overflow_and_doubles_after_a_while():
     grads = [*GRADS[:2], [GRADS[2][0] * np.nan, GRADS[2][1]], *GRADS[3:], *GRADS[:1]]
     ours = optimizers.LossScaleOptimizer(optimizers.Adam(), initial_scale=64.0, dynamic_growth_steps=2)
-    theirs = keras.optimizers.LossScaleOptimizer(
-        keras.optimizers.Adam(), initial_scale=64.0, dynamic_growth_steps=2
-    )
+    theirs = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(), initial_scale=64.0, dynamic_growth_steps=2)
     assert_same_training(ours, theirs, grads=grads)
     assert float(ours.scale_loss(np.float32(2.0))) == 128.0
 
@@ -159,9 +157,7 @@ def test_schedules_are_kerass(name, args, kwargs):
 
 
 def test_a_schedule_is_followed_as_keras_follows_it():
-    ours, theirs = (
-        m.SGD(m.schedules.ExponentialDecay(0.1, 1, 0.5)) for m in (optimizers, keras.optimizers)
-    )
+    ours, theirs = (m.SGD(m.schedules.ExponentialDecay(0.1, 1, 0.5)) for m in (optimizers, keras.optimizers))
     assert_same_training(ours, theirs)
     again = optimizers.deserialize(optimizers.serialize(ours))
     assert float(again.learning_rate) == pytest.approx(0.1)
@@ -250,7 +246,7 @@ def test_mistakes_are_named():
     with pytest.raises(UnknownNameError, match="Did you mean 'adam'"):
         optimizers.get('adamm')
     assert isinstance(optimizers.get('RMSProp'), optimizers.RMSprop)
-    with pytest.raises(ArgumentError, match='hefted.optimizers.Adam'):
+    with pytest.raises(ArgumentError, match='Write, for example'):
         optimizers.get(lambda: None)
     with pytest.raises(ArgumentError, match='clipvalue'):
         optimizers.SGD(clipnorm=1.0, clipvalue=1.0)

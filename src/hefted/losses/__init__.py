@@ -1,7 +1,7 @@
 """Losses: how far predictions are from targets, one number a row, then reduced to one.
 
-    get('mse')                          a function; also 'mean_squared_error', MeanSquaredError, or an instance
-    BinaryCrossentropy()(y_true, y_pred, sample_weight=None)
+get('mse')                          a function; also 'mean_squared_error', MeanSquaredError, or an instance
+BinaryCrossentropy()(y_true, y_pred, sample_weight=None)
 """
 
 from __future__ import annotations

@@ -84,8 +84,8 @@ def sparse_categorical_crossentropy(
     """
     y_pred = as_array(y_pred)
     labels = class_numbers(y_true, y_pred, axis)
-    if ignore_class is not None:
-        valid = labels != ignore_class
+    valid = None if ignore_class is None else labels != ignore_class
+    if valid is not None:
         labels = select(valid, labels, 0)
     axis = axis % y_pred.ndim
     log_p = log_probabilities(y_pred, from_logits, axis)
@@ -93,7 +93,7 @@ def sparse_categorical_crossentropy(
     classes = lax.broadcasted_iota('int32', log_p.shape, axis)
     chosen = lax.eq(classes, lax.broadcast_in_dim(labels, log_p.shape, _all_but(axis, log_p.ndim)))
     losses = -select(chosen, log_p, 0.0).sum(axis=axis)
-    return losses if ignore_class is None else select(valid, losses, 0.0)
+    return losses if valid is None else select(valid, losses, 0.0)
 
 
 def class_numbers(y_true: Any, y_pred: Array, axis: int = -1) -> Array:

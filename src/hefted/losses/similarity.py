@@ -39,9 +39,7 @@ def circle(
     near = same & ~jnp.eye(*same.shape, dtype='bool') if remove_diagonal else same
     pull = -gamma * (margin + distance) * (margin - distance)
     push = gamma * jnp.maximum(1 + margin - distance, 0.0) * (1 - margin - distance)
-    scores = [
-        jax.nn.logsumexp(jnp.where(kept, x, -jnp.inf), axis=1) for kept, x in ((near, pull), (~same, push))
-    ]
+    scores = [jax.nn.logsumexp(jnp.where(kept, x, -jnp.inf), axis=1) for kept, x in ((near, pull), (~same, push))]
     return jax.nn.softplus(scores[0] + scores[1])
 
 
@@ -59,9 +57,7 @@ class Circle(LossFunctionWrapper):
         name: str | None = 'circle',
         dtype: Any = None,
     ) -> None:
-        super().__init__(
-            circle, reduction, name, dtype, gamma=gamma, margin=margin, remove_diagonal=remove_diagonal
-        )
+        super().__init__(circle, reduction, name, dtype, gamma=gamma, margin=margin, remove_diagonal=remove_diagonal)
 
     def mask(self, y_true: Any, y_pred: Any, values: Array) -> Array | None:  # noqa: ARG002
         return values > 0

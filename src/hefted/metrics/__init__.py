@@ -1,8 +1,8 @@
 """Metrics: what is counted over batches, and told at each epoch's end.
 
-    metric = get('accuracy')                  by name; or a class, an instance, a function, a config
-    metric.update_state(y_true, y_pred, sample_weight=None)
-    metric.result()
+metric = get('accuracy')                  by name; or a class, an instance, a function, a config
+metric.update_state(y_true, y_pred, sample_weight=None)
+metric.result()
 """
 
 from __future__ import annotations
@@ -42,11 +42,12 @@ _room = Room(
     },
 )
 # Keras offers its losses' functions here too.
-_LOSS_FUNCTIONS = frozenset(
-    'mean_squared_error mean_absolute_error mean_absolute_percentage_error mean_squared_logarithmic_error huber '
-    'log_cosh kl_divergence poisson binary_crossentropy categorical_crossentropy sparse_categorical_crossentropy '
-    'binary_focal_crossentropy categorical_focal_crossentropy hinge squared_hinge categorical_hinge'.split()
-)
+_LOSS_FUNCTIONS = (
+    'mean_squared_error', 'mean_absolute_error', 'mean_absolute_percentage_error', 'mean_squared_logarithmic_error',
+    'huber', 'log_cosh', 'kl_divergence', 'poisson', 'binary_crossentropy', 'categorical_crossentropy',
+    'sparse_categorical_crossentropy', 'binary_focal_crossentropy', 'categorical_focal_crossentropy',
+    'hinge', 'squared_hinge', 'categorical_hinge',
+)  # fmt: skip
 
 __all__ = ['Metric', 'deserialize', 'get', 'serialize']
 

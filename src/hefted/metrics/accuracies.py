@@ -58,9 +58,7 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Array:
 
 
 @row_wise
-def sparse_top_k_categorical_accuracy(
-    y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False
-) -> Array:
+def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False) -> Array:
     """1 where the class number is among the k largest predictions.
 
     Args:
@@ -103,9 +101,7 @@ class BinaryAccuracy(MeanMetricWrapper):
 
     arguments = ('threshold',)
 
-    def __init__(
-        self, name: str | None = 'binary_accuracy', dtype: Any = None, threshold: float = 0.5
-    ) -> None:
+    def __init__(self, name: str | None = 'binary_accuracy', dtype: Any = None, threshold: float = 0.5) -> None:
         super().__init__(binary_accuracy, name, dtype, threshold=threshold)
 
 
@@ -132,9 +128,7 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
 
     arguments = ('k',)
 
-    def __init__(
-        self, k: int = 5, name: str | None = 'top_k_categorical_accuracy', dtype: Any = None
-    ) -> None:
+    def __init__(self, k: int = 5, name: str | None = 'top_k_categorical_accuracy', dtype: Any = None) -> None:
         super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
 
 

@@ -121,9 +121,7 @@ class _Counting(Metric):
     weights_rows = True
     counts: tuple[str, ...]
 
-    def __init__(
-        self, thresholds: Any, name: str | None, dtype: Any, default: float = 0.5, **selection: Any
-    ) -> None:
+    def __init__(self, thresholds: Any, name: str | None, dtype: Any, default: float = 0.5, **selection: Any) -> None:
         super().__init__(dtype, name)
         self.init_thresholds = thresholds
         self.thresholds = thresholds_of(thresholds, default)

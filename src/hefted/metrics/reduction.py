@@ -101,9 +101,7 @@ class MeanMetricWrapper(Mean):
     #: What `get_config` holds besides name and dtype. None: the function itself and all its arguments.
     arguments: tuple[str, ...] | None = None
 
-    def __init__(
-        self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
         super().__init__(name, dtype)
         self._fn, self._fn_kwargs = fn, kwargs
         self.weights_rows = bool(getattr(fn, 'rows_independent', False))

@@ -1,12 +1,13 @@
 """Optimizers: rules that turn gradients into new weights.
 
-    get('rmsprop')                                  the rule by name, in any case; or a class, an instance, a config
-    optimizer.build(variables)                      slots, as zeros on the host
-    optimizer.stateless_apply(state, grads, values)     the pure form: new values, new state
+get('rmsprop')                                  the rule by name, in any case; or a class, an instance, a config
+optimizer.build(variables)                      slots, as zeros on the host
+optimizer.stateless_apply(state, grads, values)     the pure form: new values, new state
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,9 +39,7 @@ __all__ = ['Optimizer', 'deserialize', 'get', 'serialize']
 
 def __getattr__(name: str) -> Any:
     if name == 'schedules':
-        import hefted.optimizers.schedules as schedules
-
-        return schedules
+        return importlib.import_module('hefted.optimizers.schedules')
     return _room.attribute(name)
 
 

@@ -77,7 +77,7 @@ class AdamW(Adam):
         epsilon: float = 1e-7,
         amsgrad: bool = False,
         *shared: Any,
-        **named: Unpack[Shared],
+        **named: Any,
     ) -> None:
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, *shared, **named)
         if self.weight_decay is None:

@@ -55,9 +55,7 @@ class LossScaleOptimizer(Optimizer):
             return
         variables = list(variables)
         self.step_counter = self.add_variable((), dtype='int32', name='step_counter')
-        self.dynamic_scale = self.add_variable(
-            (), Constant(self.initial_scale), 'float32', name='dynamic_scale'
-        )
+        self.dynamic_scale = self.add_variable((), Constant(self.initial_scale), 'float32', name='dynamic_scale')
         self.inner_optimizer.build(variables)
         super().build(variables)
 
@@ -109,4 +107,3 @@ class LossScaleOptimizer(Optimizer):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> LossScaleOptimizer:
         inner = deserialize_keras_object(config['inner_optimizer'], custom_objects)
         return cls(inner, **{name: value for name, value in config.items() if name != 'inner_optimizer'})
-

@@ -23,11 +23,12 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 from jax import lax
 
-from hefted import dtypes, initializers
+from hefted import dtypes
 from hefted.errors import ArgumentError, NotBuiltError, ShapeError
 from hefted.optimizers import clipping
+from hefted.optimizers.state import State
 from hefted.utils.arrays import as_array
-from hefted.utils.naming import auto_name, name_scope
+from hefted.utils.naming import auto_name
 from hefted.utils.serialization import deserialize_keras_object, serialize_keras_object
 from hefted.variables import Array, Variable, bind
 
@@ -47,7 +48,7 @@ class Shared(TypedDict, total=False):
     name: str | None
 
 
-class Optimizer:
+class Optimizer(State):
     """The base of all optimizers.
 
     Args:
@@ -92,14 +93,13 @@ class Optimizer:
             )
         if use_ema and not 0 <= ema_momentum <= 1:
             raise ArgumentError(f'Expected ema_momentum between 0 and 1, received {ema_momentum!r}.')
-        self.name = name or auto_name(type(self).__name__)
+        super().__init__(name or auto_name(type(self).__name__))
         self.weight_decay, self.loss_scale_factor = weight_decay, loss_scale_factor
         self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
         self.use_ema, self.ema_momentum = use_ema, ema_momentum
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.built = False
-        self._variables: list[Variable] = []
         self._trainable: list[Variable] = []
         self._index: dict[int, int] = {}
         self._slots: dict[str, list[Variable]] = {}
@@ -142,70 +142,12 @@ class Optimizer:
         for group in self.slot_groups():
             self._slots.update(zip(group, self._add_slots(group), strict=True))
 
-    def add_variable(
-        self,
-        shape: Sequence[int],
-        initializer: Any = 'zeros',
-        dtype: Any = None,
-        aggregation: str = 'none',
-        layout: Any = None,  # noqa: ARG002 (Keras's signature)
-        name: str | None = None,
-    ) -> Variable:
-        """Make a variable of the optimizer's state."""
-        with name_scope(self.name):
-            variable = Variable(
-                initializers.get(initializer), shape, dtype, trainable=False, aggregation=aggregation, name=name
-            )
-        self._variables.append(variable)
-        return variable
-
-    def add_variable_from_reference(
-        self, reference_variable: Variable, name: str | None = None, initializer: Any = 'zeros'
-    ) -> Variable:
-        """Make a slot: a variable of a weight's shape and dtype, named after both."""
-        name = f'{reference_variable.path.replace("/", "_")}_{name or "var"}'
-        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=name)
-
-    def add_optimizer_variables(
-        self, trainable_variables: Iterable[Variable], name: str | Sequence[str], initializer: Any = 'zeros'
-    ) -> Any:
-        """Make one slot a weight, or several side by side when `name` is a list of names."""
-        names = [name] if isinstance(name, str) else list(name)
-        starts = initializer if isinstance(initializer, (list, tuple)) else [initializer] * len(names)
-        made: tuple[list[Variable], ...] = tuple([] for _ in names)
-        for variable in trainable_variables:
-            for slots, slot, start in zip(made, names, starts, strict=True):
-                slots.append(self.add_variable_from_reference(variable, slot, start))
-        return made[0] if isinstance(name, str) else made
-
     def _get_variable_index(self, variable: Variable) -> int:
         return self._index[id(variable)]
-
-    # Optimizers written for Keras assign through these.
-
-    def assign(self, variable: Variable, value: Any) -> None:
-        variable.assign(value)
-
-    def assign_add(self, variable: Variable, value: Any) -> None:
-        variable.assign_add(value)
-
-    def assign_sub(self, variable: Variable, value: Any) -> None:
-        variable.assign_sub(value)
 
     def _add_slots(self, group: tuple[str, ...]) -> tuple[list[Variable], ...]:
         starts = [self.slot_initializer(slot) for slot in group]
         return self.add_optimizer_variables(self._trainable, group, starts)
-
-    def _own(self, value: Any, name: str, dtype: Any = None) -> Variable:
-        with name_scope(self.name):
-            variable = Variable(value, dtype=dtype, trainable=False, name=name)
-        self._variables.append(variable)
-        return variable
-
-    @property
-    def variables(self) -> list[Variable]:
-        """The state: iterations, the learning rate (unless a schedule's), then slots."""
-        return list(self._variables)
 
     @property
     def iterations(self) -> Any:
@@ -392,27 +334,6 @@ class Optimizer:
         pattern = re.compile('|'.join(var_names)) if var_names else None
         self._no_decay = lambda v: id(v) in excluded or bool(pattern and pattern.search(v.name))
 
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Set the state, in the order of `variables`."""
-        for variable, value in zip(self.variables, weights, strict=True):
-            variable.assign(value)
-
-    def save_own_variables(self, store: Any) -> None:
-        """Write the state into a mapping, by index."""
-        for i, variable in enumerate(self.variables):
-            store[str(i)] = variable.numpy()
-
-    def load_own_variables(self, store: Any) -> None:
-        """Read the state back; a store of another size is left alone, with a warning."""
-        if len(store.keys()) != len(self.variables):
-            warnings.warn(
-                f'Expected {len(self.variables)} variables for optimizer {self.name!r}, found {len(store.keys())} in '
-                'the file; its state is not loaded.',
-                stacklevel=2,
-            )
-            return
-        self.set_weights([np.asarray(store[str(i)]) for i in range(len(self.variables))])
-
     def get_config(self) -> dict[str, Any]:
         rate = self._learning_rate
         return {
@@ -443,7 +364,7 @@ class Declared(Optimizer):
     arguments: tuple[str, ...] = ()
 
     def __init__(self, learning_rate: Any, *shared: Any, **named: Unpack[Shared]) -> None:
-        super().__init__(learning_rate, *shared, **named)
+        super().__init__(learning_rate, *shared, **named)  # pyright: ignore[reportCallIssue] (either holds the rest)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {name: getattr(self, name) for name in self.arguments}
@@ -457,8 +378,7 @@ def choose(condition: Array, yes: Array, no: Array) -> Array:
 def _number(learning_rate: Any) -> float:
     if isinstance(learning_rate, (bool, str)) or not hasattr(learning_rate, '__float__'):
         raise ArgumentError(
-            'Expected learning_rate to be a float, a LearningRateSchedule or a callable, received '
-            f'{learning_rate!r}.'
+            f'Expected learning_rate to be a float, a LearningRateSchedule or a callable, received {learning_rate!r}.'
         )
     return float(learning_rate)
 

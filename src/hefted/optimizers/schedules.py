@@ -110,9 +110,7 @@ class PolynomialDecay(_Declared):
 class PiecewiseConstantDecay(_Declared):
     """`values[i]` up to and at `boundaries[i]`, and the last value beyond the last boundary."""
 
-    def __init__(
-        self, boundaries: Sequence[float], values: Sequence[float], name: str = 'PiecewiseConstant'
-    ) -> None:
+    def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = 'PiecewiseConstant') -> None:
         if len(boundaries) != len(values) - 1:
             raise ArgumentError(
                 f'Expected one boundary fewer than values, received {len(boundaries)} and {len(values)}.'

@@ -92,7 +92,7 @@ def register_builtin(cls: T, module: str) -> T:
 
 def get_registered_name(target: Any) -> str:
     """The name that a class or function is registered by, or its own."""
-    return _registered_names.get(target, target.__name__)
+    return _registered_names.get(target) or str(target.__name__)
 
 
 def get_registered_object(name: str | None, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -277,7 +277,9 @@ def _instance(cls: Any, config: dict[str, Any], custom_objects: Mapping[str, Any
         try:
             instance = getattr(cls, 'from_config', lambda inner: cls(**inner))(dict(config['config']))
         except TypeError as error:
-            raise ArchiveError(f'{cls.__name__} cannot be made from its config {config["config"]!r}: {error}') from error
+            raise ArchiveError(
+                f'{cls.__name__} cannot be made from its config {config["config"]!r}: {error}'
+            ) from error
         if config.get('build_config') and not getattr(instance, 'built', True):
             instance.build_from_config(config['build_config'])
         if config.get('compile_config') and hasattr(instance, 'compile_from_config'):
