@@ -15,7 +15,7 @@ def training(program: Program, source: Source) -> Stretcher:
     """The training loop, uncompiled."""
 
     def run(_: None, state: Any, data: Any, order: Any, numbers: Any, key: Any) -> Any:
-        first, _steps, rows, fresh = (int(n) for n in numbers)
+        first, _steps, rows, fresh, _done = (int(n) for n in numbers)
         if fresh:
             state = program.begin_epoch(state)
         state, logs = program.train_step(state, _batch(data, order, first, rows, source.batch_size), key)
@@ -30,7 +30,7 @@ def evaluation(program: Program, source: Source) -> Stretcher:
     assert step is not None
 
     def run(state: Any, metrics: Any, data: Any, order: Any, numbers: Any, _key: Any) -> Any:
-        first, _steps, rows, fresh = (int(n) for n in numbers)
+        first, _steps, rows, fresh, _done = (int(n) for n in numbers)
         if fresh:
             metrics = program.begin_evaluation(metrics)
         return *step(state, metrics, _batch(data, order, first, rows, source.batch_size)), None

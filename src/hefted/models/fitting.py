@@ -93,20 +93,20 @@ def fit(
             validation = rows_of(*checks.validation_data(validation_data))
         elif validation_split:
             rows, validation = split(rows, validation_split)
-        size = batch_size_for(rows.count, batch_size)
+        size = batch_size_for(rows.count, batch_size, warns=True)
         self.prepare(rows.x, rows.y, size, 'fit')
         checks.targets(self, rows)
         if validation is not None:
             checks.targets(self, validation, 'validation_data')
         source = source_for(rows, size, shuffle, make_default_seed() if shuffle else 0)
         held_out = validation and source_for(
-            validation, batch_size_for(validation.count, validation_batch_size or size)
+            validation, batch_size_for(validation.count, validation_batch_size or batch_size)
         )
 
-        history = History()
         steps = steps_per_epoch or source.steps
         params = {'verbose': verbose, 'epochs': epochs, 'steps': steps}
-        listeners = CallbackList([callbacks, history], self, params)
+        listeners = CallbackList(callbacks, self, params, adds=History)
+        history = listeners.find(History)
         binding = binding_of(self)
         program = program_of(self, binding)
         state = binding.take()

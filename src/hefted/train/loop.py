@@ -161,11 +161,8 @@ class _Training:
                 steps = min(most, stretch.steps - first)
                 if self.by_batch:
                     self.hook('on_train_batch_begin', end)
-                numbers = np.array([stretch.first + first, steps, stretch.rows, end == 0], np.int32)
-                key = job.key + np.array([0, self.dispatched], np.uint32)
-                self.state, logs, copy = job.train.run(
-                    None, self.state, stretch.data, stretch.order, numbers, key
-                )
+                numbers = np.array([stretch.first + first, steps, stretch.rows, end == 0, self.dispatched], np.int32)
+                self.state, logs, copy = job.train.run(None, self.state, stretch.data, stretch.order, numbers, job.key)
                 first, end, self.dispatched = first + steps, end + steps, self.dispatched + steps
                 yield Chunk(epoch, end, steps, end == total, logs, copy)
         if epoch + 1 < job.epochs:
@@ -247,7 +244,7 @@ def evaluate(
     for stretch in source.epoch(0, steps):
         size = 1 if each is not None or compiled.single else stretch.steps
         for first in range(0, stretch.steps, size):
-            numbers = np.array([stretch.first + first, size, stretch.rows, end == 0], np.int32)
+            numbers = np.array([stretch.first + first, size, stretch.rows, end == 0, end], np.int32)
             metrics, logs, _ = compiled.run(state, metrics, stretch.data, stretch.order, numbers, key)
             end += size
             if each is not None:

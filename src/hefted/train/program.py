@@ -80,9 +80,10 @@ class Stretcher(NamedTuple):
     """A compiled loop: `run(constants, carry, data, order, numbers, key) -> (carry, logs, copy)`.
 
     Attributes:
-        run: `numbers` is int32 (first, steps, rows, fresh): the first step, how many, how many rows of `order` are
-            real, and 1 at an epoch's start. `carry` is donated; `copy` is the new carry once more (None in an
-            evaluation), for people to hold while the loop goes on with its own.
+        run: `numbers` is int32 (first, steps, rows, fresh, done): the first step in `order`, how many, how many rows
+            of `order` are real, 1 at an epoch's start, and the steps taken before, with which the key is folded.
+            `carry` is donated; `copy` is the new carry once more (None in an evaluation), for people to hold while the
+            loop goes on with its own.
         single: Whether `run` takes at most one step at a time.
         compiled: The executable, for its cost and memory.
     """
@@ -133,7 +134,7 @@ def _compile(
     single = jax.default_backend() == 'cpu' and has_slow_convolution(traced.jaxpr)
 
     def stretch(constants: Any, carry: Any, data: Any, order: Array, numbers: Array, key: Array) -> tuple[Any, Logs]:
-        first, steps, rows, fresh = numbers
+        first, steps, rows, fresh, done = numbers
         carry = lax.cond(fresh > 0, begin, lambda c: c, carry)
         full = steps if masked or not tail else jnp.minimum(steps, rows // size - first)
 
@@ -141,7 +142,7 @@ def _compile(
             start = (first + i) * size
             index = lax.dynamic_slice(order, (start,), (size,))
             real = (start + np.arange(size, dtype=np.int32) < rows).astype('float32') if masked else None
-            return inner(constants, carried[0], _batch(data, index, real), jax.random.fold_in(key, first + i))
+            return inner(constants, carried[0], _batch(data, index, real), jax.random.fold_in(key, done + i))
 
         zeros = tree.map_structure(lambda s: jnp.zeros(s.shape, s.dtype), logs)
         if single:
@@ -153,7 +154,7 @@ def _compile(
 
         def last(carried: tuple[Any, Logs]) -> tuple[Any, Logs]:
             index = lax.dynamic_slice(order, ((first + full) * size,), (tail,))
-            return inner(constants, carried[0], _batch(data, index, None), jax.random.fold_in(key, first + full))
+            return inner(constants, carried[0], _batch(data, index, None), jax.random.fold_in(key, done + full))
 
         return lax.cond(full < steps, last, lambda c: c, carried)
 
@@ -161,7 +162,7 @@ def _compile(
         carry, logs = stretch(*arguments)
         return carry, logs, jax.tree.map(lambda a: jnp.array(a, copy=True), carry) if copies else None
 
-    numbers = jax.ShapeDtypeStruct((4,), np.int32)
+    numbers = jax.ShapeDtypeStruct((5,), np.int32)
     lowered = jax.jit(loop, donate_argnums=1).trace(*avals, data, order, numbers, key).lower()
     compiled = compile_cache.compile(lowered)
     return Stretcher(compiled, single, compiled)

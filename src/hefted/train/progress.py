@@ -5,12 +5,12 @@ rich draws the live line; it is imported only where there is a terminal, because
 
 from __future__ import annotations
 
-import sys
 from time import perf_counter
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from hefted.errors import unknown_name
 from hefted.report.live import live
+from hefted.report.stream import Stream
 from hefted.runs import Tick
 
 Logs = dict[str, Any]
@@ -22,7 +22,7 @@ class Progress:
 
     def __init__(self, epochs: int = 1, steps: int | None = None, stream: TextIO | None = None) -> None:
         self.epochs, self.steps = epochs, steps
-        self.stream = stream or sys.stdout
+        self.stream = Stream(stream)
         self.began = perf_counter()
 
     def epoch_begin(self, epoch: int) -> None:  # noqa: ARG002
@@ -38,20 +38,12 @@ class Progress:
     def close(self) -> None:
         """The training ended, however."""
 
-    def write(self, text: str) -> None:
-        """Print a line; a closed or full stream stops no training."""
-        try:
-            self.stream.write(text + '\n')
-            self.stream.flush()
-        except (OSError, ValueError):
-            pass
-
 
 class LineProgress(Progress):
     """One line an epoch."""
 
     def epoch_end(self, epoch: int, logs: Logs, tick: Tick | None) -> None:
-        self.write(f'Epoch {epoch + 1}/{self.epochs} - {summary(self, self.steps or 0, logs, tick)}')
+        self.stream.line(f'Epoch {epoch + 1}/{self.epochs} - {summary(self, self.steps or 0, logs, tick)}')
 
 
 class LiveProgress(Progress):
@@ -62,7 +54,7 @@ class LiveProgress(Progress):
         from rich.console import Console
         from rich.live import Live
 
-        self._live = Live(console=Console(file=self.stream), auto_refresh=False, transient=False)
+        self._live = Live(console=Console(file=cast(TextIO, self.stream)), auto_refresh=False, transient=False)
         self._drawn = 0.0
         self._open = False
 
@@ -114,7 +106,7 @@ def progress_for(verbose: Any, epochs: int, steps: int | None) -> Progress:
     """
     if verbose in (0, False):
         return Progress(epochs, steps)
-    if verbose == 2 or (verbose in ('auto', 1, True) and not _is_terminal(sys.stdout)):
+    if verbose == 2 or (verbose in ('auto', 1, True) and not Stream().isatty()):
         return LineProgress(epochs, steps)
     if verbose in ('auto', 1, True):
         return LiveProgress(epochs, steps)
@@ -149,10 +141,3 @@ def _seconds(seconds: float) -> str:
     if seconds >= 1:
         return f'{seconds:.1f}s'
     return f'{seconds * 1e3:.0f}ms' if seconds >= 9.5e-4 else f'{seconds * 1e6:.0f}us'
-
-
-def _is_terminal(stream: TextIO) -> bool:
-    try:
-        return stream.isatty()
-    except ValueError:  # closed
-        return False
