@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from typing import Any, ClassVar, TypeVar
 
 from hefted.errors import ArgumentError
 
 Logs = dict[str, Any]
+Kind = TypeVar('Kind')
 
 
 class Callback:
@@ -66,26 +67,31 @@ _HOOKS = tuple(name for name in vars(Callback) if name.startswith('on_') and nam
 
 
 class CallbackList:
-    """Callbacks in the order given, with `History` last as in Keras.
+    """Callbacks in the order given.
 
     Args:
-        callbacks: What the user passed: one, several, or None.
+        callbacks: One, several (nested at will), another list of this kind, or None.
         model: Given to each.
         params: Given to each.
+        adds: A kind (`History`) that is put last unless the user handed one in.
 
     Raises:
         ArgumentError: Something that is not a callback.
     """
 
-    def __init__(self, callbacks: Any, model: Any, params: dict[str, Any]) -> None:
-        given: Iterable[Any] = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
-        self.callbacks = [c for c in _flat(given) if c is not None]
+    def __init__(self, callbacks: Any, model: Any, params: dict[str, Any], adds: type[Callback] | None = None) -> None:
+        self.callbacks = list(_flat(callbacks))
+        if adds is not None and not any(isinstance(c, adds) for c in self.callbacks):
+            self.callbacks.append(adds())
         for callback in self.callbacks:
-            if not callable(getattr(callback, 'on_epoch_end', None)):
-                raise ArgumentError(f'Expected callbacks to be Callback instances, received {callback!r}.')
+            _check(callback)
             callback.set_params(params)
             callback.set_model(model)
-        self._called = {hook: [getattr(c, hook) for c in self.callbacks if _overrides(c, hook)] for hook in _HOOKS}
+        self._called = {hook: [c for c in self.callbacks if _overrides(c, hook)] for hook in _HOOKS}
+
+    def find(self, kind: type[Kind]) -> Kind:
+        """The first callback of a kind that is there."""
+        return next(c for c in self.callbacks if isinstance(c, kind))
 
     def has(self, *hooks: str) -> bool:
         """Whether anyone overrides one of these hooks."""
@@ -93,20 +99,37 @@ class CallbackList:
 
     def reads_state(self, hook: str) -> bool:
         """Whether anyone called at this hook may read or set the model."""
-        return any(getattr(bound.__self__, 'reads_state', True) for bound in self._called[hook])
+        return any(getattr(callback, 'reads_state', True) for callback in self._called[hook])
 
     def call(self, hook: str, *arguments: Any) -> None:
-        """Call one hook of all."""
-        for bound in self._called[hook]:
-            bound(*arguments)
+        """Call one hook of all: with an index where it has one, and logs, which all of them share and nobody else."""
+        if not self._called[hook]:
+            return
+        *index, logs = arguments if arguments and isinstance(arguments[-1], dict) else (*arguments, {})
+        shared = dict(logs)
+        for callback in self._called[hook]:
+            getattr(callback, hook)(*index, shared)
 
 
-def _flat(callbacks: Iterable[Any]) -> Iterable[Any]:
-    for callback in callbacks:
-        if isinstance(callback, (list, tuple)):
+def _flat(callbacks: Any) -> Iterator[Any]:
+    if isinstance(callbacks, CallbackList):
+        yield from callbacks.callbacks
+    elif isinstance(callbacks, (list, tuple)):
+        for callback in callbacks:
             yield from _flat(callback)
-        else:
-            yield callback
+    elif callbacks is not None:
+        yield callbacks
+
+
+def _check(callback: Any) -> None:
+    """Raise unless it has the hooks; a class in place of an instance is told so."""
+    if isinstance(callback, type) or not callable(getattr(callback, 'on_epoch_end', None)):
+        hint = (
+            f'Write {callback.__name__}().'
+            if isinstance(callback, type)
+            else 'Derive it from hefted.callbacks.Callback.'
+        )
+        raise ArgumentError(f'Expected callbacks to be Callback instances, received {callback!r}. {hint}')
 
 
 def _overrides(callback: Any, hook: str) -> bool:

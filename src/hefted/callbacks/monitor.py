@@ -10,44 +10,87 @@ from pathlib import Path
 from typing import Any
 
 from hefted.callbacks.callback import Callback, Logs
-from hefted.errors import unknown_name
+from hefted.errors import ArgumentError
 
-_HIGHER_IS_BETTER = (
-    'acc',
-    'auc',
-    'precision',
-    'recall',
-    'f1',
-    'fbeta',
-    'iou',
-    'r2_score',
-    'top_k',
-    'cosine_similarity',
-)
+_HIGHER_IS_BETTER = frozenset({
+    'Accuracy', 'BinaryAccuracy', 'CategoricalAccuracy', 'SparseCategoricalAccuracy', 'TopKCategoricalAccuracy',
+    'SparseTopKCategoricalAccuracy', 'AUC', 'Precision', 'Recall', 'FBetaScore', 'R2Score', 'CosineSimilarity', 'IoU',
+})  # fmt: skip
 
 
-def better(monitor: str, mode: str) -> Callable[[float, float], bool]:
-    """`better(new, old)` for a metric; 'auto' takes it from the metric's name.
+def _direction(metric: Any) -> str | None:
+    """'up' or 'down' for a metric that is better so; None where nobody can tell."""
+    if (said := getattr(metric, '_direction', None)) is not None:
+        return said
+    cls = type(metric)
+    if any(base.__name__ in _HIGHER_IS_BETTER for base in cls.__mro__):
+        return 'up'
+    function = getattr(metric, 'fn', getattr(metric, '_fn', None))
+    wraps_loss = str(getattr(function, '__module__', '')).startswith('hefted.losses')
+    return 'down' if wraps_loss or cls.__module__ == 'hefted.metrics.wrapped' else None
 
-    Raises:
-        UnknownNameError: The mode is not 'auto', 'min' or 'max'.
+
+class Watching(Callback):
+    """A callback that compares one metric with its best so far.
+
+    Args:
+        monitor: The metric's name in the logs.
+        mode: 'min', 'max', or 'auto' by the metric.
+        best: What must be passed first; None for anything.
+        min_delta: The least change that counts as an improvement.
     """
-    if mode not in ('auto', 'min', 'max'):
-        raise unknown_name('mode', mode, ('auto', 'min', 'max'))
-    if mode == 'auto':
-        name = monitor.removeprefix('val_')
-        mode = 'max' if any(part in name for part in _HIGHER_IS_BETTER) else 'min'
-    return operator.gt if mode == 'max' else operator.lt
+
+    def __init__(self, monitor: str, mode: str, best: float | None = None, min_delta: float = 0) -> None:
+        super().__init__()
+        if mode not in ('auto', 'min', 'max'):
+            warnings.warn(
+                f"Expected mode to be 'auto', 'min' or 'max', received {mode!r}: 'auto' is taken.", stacklevel=3
+            )
+            mode = 'auto'
+        self.monitor, self.mode, self.best, self.min_delta = monitor, mode, best, abs(min_delta)
+        self._better: Callable[[Any, Any], bool] | None = None
+
+    def _choose(self) -> None:
+        """Find out which way is better, once the model's metrics are there.
+
+        Raises:
+            ArgumentError: 'auto', and the metric does not say.
+        """
+        if self._better is not None:
+            return
+        name = self.monitor.removeprefix('val_')
+        direction = {'min': 'down', 'max': 'up'}.get(self.mode) or ('down' if name == 'loss' else None)
+        found = [m for m in self.model.metrics if m.name == name]
+        if direction is None and found:
+            direction = _direction(found[0])
+        if direction is None:
+            what = 'does not say whether more is better' if found else 'is not among the metrics of the model'
+            raise ArgumentError(
+                f'Expected monitor to be the loss or a metric with a direction, received {self.monitor!r}, '
+                f"which {what}. Pass mode='max' or mode='min'."
+            )
+        self._better = operator.gt if direction == 'up' else operator.lt
+
+    def _is_improvement(self, value: float, reference: float | None) -> bool:
+        self._choose()
+        if reference is None or self._better is None:
+            return True
+        # The change must exceed min_delta, in whichever direction is better.
+        return self._better(value + (self.min_delta if self._better is operator.lt else -self.min_delta), reference)
+
+    def _value(self, logs: Logs | None) -> float | None:
+        """The metric's value; None with a warning where it is missing."""
+        value = (logs or {}).get(self.monitor)
+        if value is None:
+            warnings.warn(
+                f'{type(self).__name__} watches {self.monitor!r}, which is not among the logs: '
+                f'{", ".join(logs or ()) or "none"}.',
+                stacklevel=5,
+            )
+        return value
 
 
-def _missing(callback: Callback, monitor: str, logs: Logs) -> None:
-    warnings.warn(
-        f'{type(callback).__name__} watches {monitor!r}, which is not among the logs: {", ".join(logs) or "none"}.',
-        stacklevel=4,
-    )
-
-
-class EarlyStopping(Callback):
+class EarlyStopping(Watching):
     """Stop when a metric no longer improves.
 
     Args:
@@ -72,11 +115,9 @@ class EarlyStopping(Callback):
         restore_best_weights: bool = False,
         start_from_epoch: int = 0,
     ) -> None:
-        super().__init__()
-        self.monitor, self.patience, self.verbose, self.baseline = monitor, patience, verbose, baseline
-        self.min_delta = abs(min_delta)
+        super().__init__(monitor, mode, min_delta=min_delta)
+        self.patience, self.verbose, self.baseline = patience, verbose, baseline
         self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
-        self._better = better(monitor, mode)
         self._reset()
 
     def _reset(self) -> None:
@@ -87,28 +128,19 @@ class EarlyStopping(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._reset()
 
-    def _improves(self, value: float, reference: float | None) -> bool:
-        if reference is None:
-            return True
-        # The change must exceed min_delta, in whichever direction is better.
-        shift = self.min_delta if self._better is operator.lt else -self.min_delta
-        return self._better(value + shift, reference)
-
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        value = (logs or {}).get(self.monitor)
-        if value is None:
-            _missing(self, self.monitor, logs or {})
-            return
-        if epoch < self.start_from_epoch:
+        self._choose()
+        value = self._value(logs)
+        if value is None or epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self.best_weights is None:
             self.best_weights, self.best_epoch = self.model.get_weights(), epoch
         self.wait += 1
-        if self._improves(value, self.best):
+        if self._is_improvement(value, self.best):
             self.best, self.best_epoch = value, epoch
             if self.restore_best_weights:
                 self.best_weights = self.model.get_weights()
-            if self.baseline is None or self._improves(value, self.baseline):
+            if self.baseline is None or self._is_improvement(value, self.baseline):
                 self.wait = 0
             return
         if self.wait >= self.patience and epoch > 0:
@@ -124,7 +156,7 @@ class EarlyStopping(Callback):
             self.model.set_weights(self.best_weights)
 
 
-class ModelCheckpoint(Callback):
+class ModelCheckpoint(Watching):
     """Save the model, or its weights, as it trains.
 
     Args:
@@ -153,16 +185,15 @@ class ModelCheckpoint(Callback):
         save_freq: str | int = 'epoch',
         initial_value_threshold: float | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(monitor, mode, best=initial_value_threshold)
         ending = '.weights.h5' if save_weights_only else '.keras'
         if not str(filepath).endswith(ending):
-            raise unknown_name('ending of filepath', str(filepath), (ending,))
+            raise ArgumentError(f'Expected filepath to end in {ending}, received {str(filepath)!r}.')
         if save_freq != 'epoch' and not isinstance(save_freq, int):
-            raise unknown_name('save_freq', save_freq, ('epoch', 'a number of batches'))
-        self.filepath, self.monitor, self.verbose = str(filepath), monitor, verbose
+            raise ArgumentError(f"Expected save_freq to be 'epoch' or a number of batches, received {save_freq!r}.")
+        self.filepath, self.verbose = str(filepath), verbose
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
-        self.save_freq, self.best = save_freq, initial_value_threshold
-        self._better = better(monitor, mode)
+        self.save_freq = save_freq
         self._batches, self._epoch = 0, 0
         if isinstance(save_freq, int):
             self.on_train_batch_end = self._count_batch  # a batch hook only where one is needed
@@ -176,20 +207,14 @@ class ModelCheckpoint(Callback):
         self._epoch = epoch
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self._choose()
         if self.save_freq == 'epoch':
             self._save(epoch, None, logs or {})
 
     def _save(self, epoch: int, batch: int | None, logs: Logs) -> None:
-        if self.save_best_only:
-            value = logs.get(self.monitor)
-            if value is None:
-                _missing(self, self.monitor, logs)
-                return
-            if self.best is not None and not self._better(value, self.best):
-                return
-            self.best = value
-        filled = {'epoch': epoch + 1, **({} if batch is None else {'batch': batch + 1}), **logs}
-        path = Path(self.filepath.format(**filled))
+        path = self._path(epoch, batch, logs)
+        if self.save_best_only and not self._best_so_far(logs):
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         if self.verbose:
             print(f'\nEpoch {epoch + 1}: saving model to {path}')
@@ -198,12 +223,44 @@ class ModelCheckpoint(Callback):
         else:
             self.model.save(path, overwrite=True)
 
+    def _best_so_far(self, logs: Logs) -> bool:
+        value = self._value(logs)
+        if value is None:  # better a model that may not be the best than none
+            return True
+        if not self._is_improvement(value, self.best):
+            return False
+        self.best = value
+        return True
+
+    def _path(self, epoch: int, batch: int | None, logs: Logs) -> Path:
+        filled = {'epoch': epoch + 1, **({} if batch is None else {'batch': batch + 1}), **logs}
+        try:
+            return Path(self.filepath.format(**filled))
+        except KeyError as error:
+            raise KeyError(
+                f'filepath {self.filepath!r} of ModelCheckpoint names {error}, which is not among '
+                f'{", ".join(filled)}. Take it out, or make the model report it.'
+            ) from error
+
 
 class TerminateOnNaN(Callback):
-    """Stop as soon as the loss is not a number, or infinite: it will not come back."""
+    """Stop as soon as the loss is not a number, or infinite: it will not come back.
+
+    Args:
+        raise_error: Whether to raise RuntimeError instead of ending the training in order.
+    """
+
+    def __init__(self, raise_error: bool = False) -> None:
+        super().__init__()
+        self.raise_error = raise_error
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         loss = (logs or {}).get('loss')
-        if loss is not None and not math.isfinite(loss):
-            print(f'Batch {batch}: Invalid loss, terminating training')
-            self.model.stop_training = True
+        if loss is None or math.isfinite(loss):
+            return
+        if self.raise_error:
+            raise RuntimeError(
+                f'NaN or Inf loss encountered at batch {batch}. Loss value: {loss}. Terminating training immediately.'
+            )
+        print(f'Batch {batch}: Invalid loss, terminating training')
+        self.model.stop_training = True

@@ -53,17 +53,19 @@ class LearningRateScheduler(Callback):
         ArgumentError: The schedule does not return a float.
     """
 
-    def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
+    def __init__(self, schedule: Callable[..., Any], verbose: int = 0) -> None:
         super().__init__()
         self.schedule, self.verbose = schedule, verbose
-        self._takes_rate = len(inspect.signature(schedule).parameters) > 1
+        self._takes_rate = _takes_two(schedule)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         optimizer = self.model.optimizer
-        now = float(optimizer.learning_rate)
-        rate = self.schedule(epoch, now) if self._takes_rate else self.schedule(epoch)
-        if not hasattr(rate, '__float__'):
-            raise ArgumentError(f'Expected schedule to return a float, received {rate!r} for epoch {epoch}.')
+        rate = self.schedule(epoch, float(optimizer.learning_rate)) if self._takes_rate else self.schedule(epoch)
+        if not isinstance(rate, float) and getattr(getattr(rate, 'dtype', None), 'kind', None) != 'f':
+            raise ArgumentError(
+                f'Expected the output of schedule to be a float, received {rate!r} for epoch {epoch}. '
+                'Return the learning rate, such as 0.01.'
+            )
         optimizer.learning_rate = float(rate)
         if self.verbose:
             print(f'\nEpoch {epoch + 1}: LearningRateScheduler setting learning rate to {float(rate)}.')
@@ -71,3 +73,14 @@ class LearningRateScheduler(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if logs is not None:
             logs['learning_rate'] = float(self.model.optimizer.learning_rate)
+
+
+def _takes_two(function: Callable[..., Any]) -> bool:
+    """Whether it can be called with an epoch and a rate."""
+    try:
+        inspect.signature(function).bind(0, 0.1)
+    except TypeError:
+        return False
+    except ValueError:  # written in C, without a signature
+        return True
+    return True

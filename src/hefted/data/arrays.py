@@ -123,8 +123,13 @@ def split(rows: Rows, fraction: float) -> tuple[Rows, Rows]:
     return rows.take(slice(None, at)), rows.take(slice(at, None))
 
 
-def batch_size_for(rows: int, batch_size: int | None) -> int:
-    """The batch size to train with: 32 unless given, and never more than there are rows.
+def batch_size_for(rows: int, batch_size: int | None, warns: bool = False) -> int:
+    """The batch size to work with: 32 unless given, and never more than there are rows.
+
+    Args:
+        rows: How many rows there are.
+        batch_size: What the user asked for.
+        warns: Whether to say so where that is more than the rows.
 
     Raises:
         ArgumentError: Not a positive integer.
@@ -132,9 +137,9 @@ def batch_size_for(rows: int, batch_size: int | None) -> int:
     size = 32 if batch_size is None else batch_size
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
         raise ArgumentError(f'Expected batch_size to be a positive integer or None, received {batch_size!r}.')
-    if batch_size is not None and size > rows:
+    if warns and batch_size is not None and size > rows:
         warnings.warn(
-            f'batch_size={batch_size} is larger than the data: each step takes all {rows} rows.', stacklevel=4
+            f'batch_size={batch_size} is larger than the data: each step takes all {rows} rows.', stacklevel=3
         )
     return min(int(size), rows)
 

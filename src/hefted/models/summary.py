@@ -42,7 +42,9 @@ def print_summary(
             f'{layer.count_params():,}' if layer.built else '0',
         ]
         table.add_row(*row, *(['yes' if layer.trainable else 'no'] if show_trainable else []))
-    console = Console(width=width, record=print_fn is not None, quiet=False, file=None if print_fn is None else _Null())
+    console = Console(
+        width=width, record=print_fn is not None, quiet=False, file=None if print_fn is None else io.StringIO()
+    )
     console.print(f'[bold]Model: "{model.name}"[/bold]', highlight=False)
     console.print(table)
     for label, variables in _totals(model):
@@ -81,12 +83,3 @@ def size(variables: list[Variable]) -> str:
             return f'{amount:.2f} {unit}'
         amount /= 1024
     return ''
-
-
-class _Null(io.TextIOBase):
-    """A stream that swallows what rich also records."""
-
-    def write(self, text: str) -> int:
-        return len(text)
-
-    def flush(self) -> None: ...
