@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
+import numpy as np
 import pytest
 
 
@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(f'service: {marker.args[0]} is installed by .ci/run alone'))
 
 
-@pytest.fixture
-def root() -> Path:
-    """The repository's root."""
-    return Path(__file__).parent.parent
+@pytest.fixture(autouse=True)
+def numpy_in_examples(doctest_namespace: dict[str, object]) -> None:
+    """Examples in docstrings write `np` as everybody does, without importing it first."""
+    doctest_namespace['np'] = np
