@@ -15,7 +15,6 @@ All are kinds of ValueError or LookupError, as Keras's are, so programs written 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -67,6 +66,8 @@ def unknown_name(argument: str, received: object, known: Iterable[str]) -> Unkno
         >>> print(unknown_name('activation', 'rellu', ['relu', 'selu', 'tanh']))
         Unknown activation: 'rellu'. Did you mean 'relu' or 'selu'?
     """
+    import difflib  # late: a process that makes no mistake does not pay for it
+
     names = sorted(set(known))
     near = difflib.get_close_matches(str(received).lower(), names, n=2)
     if near:

@@ -22,6 +22,7 @@ Status = Literal['finished', 'stopped', 'failed', 'interrupted']
 
 _FRESH_SECONDS = 0.1  # a tick reads the sensors at most so often
 _UNNAMED = 'run'
+_ANSWER_SECONDS = 0.05  # a disk that has not answered by then is not waited for
 _LINE_SECONDS = 1.0  # and a journal has a line at most so often; more often at first, as most runs are short
 
 _intensity = cache(grid.intensity)  # a loop of small fits asks for the same place each time
@@ -133,7 +134,7 @@ class Run:
     @property
     def journal_failure(self) -> str | None:
         """Why the journal could not be kept, in a sentence; None when it is kept."""
-        return self._journal.failure
+        return self._journal.outcome(_ANSWER_SECONDS)
 
     @property
     def meter_cost(self) -> float:

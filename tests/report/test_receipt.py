@@ -22,8 +22,9 @@ from hefted.footprint.grid import carbon
 from hefted.footprint.place import Place
 from hefted.metering.reading import Gap
 from hefted.quantities import Quantity, Source
-from hefted.report import Facts, Receipt, live, receipt
 from hefted.report.html import page
+from hefted.report.live import live
+from hefted.report.receipt import Facts, Receipt, receipt
 from hefted.report.terminal import painted, plain, rows, show
 
 FACTS = Facts('0193a7c4-5f21-7abc-8000-1234567890ab', 'fit', 'sequential', 'finished', 1795473000.0, 0.0021)
@@ -150,7 +151,7 @@ def test_a_file_gets_plain_text_and_a_terminal_a_frame():
 def test_plain_text_needs_neither_rich_nor_jax():
     program = """
 import sys
-from hefted.report import Facts, Receipt
+from hefted.report.receipt import Facts, Receipt
 print(Receipt(Facts('0193'), None))
 assert not {'rich', 'jax', 'click', 'numpy'} & set(sys.modules), sorted(sys.modules)
 """

@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 
 from hefted import ledger
-from hefted.report import Facts, receipt
-from hefted.report.receipt import Receipt
+from hefted.report.receipt import Facts, Receipt, receipt
 
 
 @click.command('receipt')

@@ -57,13 +57,14 @@ class Journal:
         {'step': 32, 'loss': 'NaN'}
     """
 
-    __slots__ = ('_descriptor', '_writer', 'failure', 'path')
+    __slots__ = ('_descriptor', '_told', '_writer', 'failure', 'path')
 
     def __init__(self, writer: _Writer):
         self.path: Path | None = None
         self.failure: str | None = None
         self._writer = writer
         self._descriptor: int | None = None
+        self._told: threading.Event | None = None  # what became of it, where that is waited for
 
     @classmethod
     def open(cls, run_id: str, header: Line, folder: Path | None = None) -> Journal:
@@ -88,7 +89,19 @@ class Journal:
 
     def close(self) -> None:
         """Hand the end over: what waits is written, synced, and the file is closed."""
+        if self._writer.doubtful:
+            self._told = threading.Event()
         self._hand_over(self._end)
+
+    def outcome(self, timeout: float) -> str | None:
+        """Why a journal that was closed could not be kept; None when it was.
+
+        Waited for, at most `timeout` seconds, only where there is doubt: for the first of a process, and after one that
+        could not be kept. A small fit has ended before its disk has answered, and most disks are well.
+        """
+        if self._told is not None and self.failure is None:
+            self._told.wait(timeout)
+        return self.failure
 
     def flush(self, timeout: float) -> bool:
         """Wait until all that was handed over has been dealt with, at most `timeout` seconds.
@@ -108,11 +121,16 @@ class Journal:
         if not _SAFE_ID.fullmatch(run_id):
             raise ValueError('the run id is not a file name')
         path = (runs_folder() if folder is None else Path(folder)) / f'{run_id}.jsonl'
-        self._descriptor = _open(path)
-        self.path = path
-        if os.fstat(self._descriptor).st_size and not _ends_with_newline(path):
+        again = path.exists()
+        # Named only once its first line is whole: a kill leaves no journal that says nothing. (Windows cannot rename
+        # what is open.)
+        aside = path if again or os.name == 'nt' else path.with_suffix('.begun')
+        self._descriptor = _open(aside)
+        if again and not _ends_with_newline(path):
             os.write(self._descriptor, b'\n')  # a second attempt after one that died in the middle of a line
         self._append({'schema': SCHEMA, 'run': run_id} | {k: v for k, v in header.items() if k != 'schema'})
+        aside.replace(path)
+        self.path = path
 
     def _append(self, line: Line) -> None:
         if self._descriptor is None:
@@ -131,6 +149,8 @@ class Journal:
         self._writer.unsynced.pop(self, None)
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
+            self._writer.doubtful = False
+            self._tell()
             try:
                 os.fsync(descriptor)
             finally:
@@ -145,10 +165,16 @@ class Journal:
             reason = f'{told[:1].lower()}{told[1:]}' or type(error).__name__
             remedy = 'Set HEFTED_DATA_DIR to a folder that can be written.'
             self.failure = f'The journal could not be kept: {reason}. {remedy}'
+        self._writer.doubtful = True
+        self._tell()
         self._writer.unsynced.pop(self, None)
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
+
+    def _tell(self) -> None:
+        if self._told is not None:
+            self._told.set()
 
 
 class _Writer:
@@ -157,6 +183,7 @@ class _Writer:
     def __init__(self) -> None:
         self.unsynced: dict[Journal, None] = {}
         self.cost_seconds = 0.0
+        self.doubtful = True  # until a journal has been kept, and after one that has not
         self._jobs: SimpleQueue[tuple[Journal | None, Callable[[], None]]] = SimpleQueue()
         self._lock = threading.Lock()
         self._started = False
@@ -294,9 +321,8 @@ def is_kept(path: Path) -> bool:
 
 
 def _ends_with_newline(path: Path) -> bool:
-    with path.open('rb') as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read() == b'\n'
+    content = path.read_bytes()
+    return not content or content.endswith(b'\n')
 
 
 def encode(line: Line) -> bytes:

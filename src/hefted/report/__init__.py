@@ -1,6 +1,4 @@
-"""A run's receipt: for a terminal, a notebook, a file."""
+"""A run's receipt: for a terminal, a notebook, a file.
 
-from hefted.report.live import live
-from hefted.report.receipt import Facts, Receipt, receipt
-
-__all__ = ['Facts', 'Receipt', 'live', 'receipt']
+What is here is imported from its own file, because a training needs its live line long before its receipt.
+"""

@@ -6,12 +6,12 @@ Both are laid out by the same function; rich (40 ms to import) only paints what 
 from __future__ import annotations
 
 import shutil
-import sys
 import textwrap
 from collections.abc import Iterator
 from typing import TextIO
 
 from hefted.report.receipt import Line, Receipt, blocks
+from hefted.report.stream import Stream
 
 _WIDEST = 100
 _NARROWEST = 40
@@ -28,12 +28,8 @@ _STYLES = {'figure': 'bold', 'part': '', 'phase': '', 'note': '', 'warning': 'ye
 
 def show(receipt: Receipt, file: TextIO | None = None) -> None:
     """Print a receipt: painted on a terminal, plain into a file or a pipe."""
-    out = sys.stdout if file is None else file
-    columns = shutil.get_terminal_size().columns
-    text = painted(receipt, columns) if out.isatty() else plain(receipt) + '\n'
-    # A stream that is not UTF-8 gets question marks for what it lacks, never an error at a fit's end.
-    encoding = out.encoding or 'utf-8'
-    out.write(text.encode(encoding, 'replace').decode(encoding))
+    out = Stream(file)
+    out.line(painted(receipt, shutil.get_terminal_size().columns).rstrip('\n') if out.isatty() else plain(receipt))
 
 
 def plain(receipt: Receipt, width: int = 88) -> str:
