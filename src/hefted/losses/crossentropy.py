@@ -15,6 +15,7 @@ from jax import lax
 from hefted.errors import ShapeError
 from hefted.losses.loss import LossFunctionWrapper, row_wise
 from hefted.utils.arrays import as_array, clip, epsilon, select
+from hefted.utils.quick import Quick, log, mean, total
 from hefted.variables import Array
 
 
@@ -37,7 +38,7 @@ def binary_crossentropy(
     """
     y_pred = as_array(y_pred)
     y_true = smooth_binary(as_array(y_true, y_pred.dtype), label_smoothing)
-    return binary_values(y_true, y_pred, from_logits).mean(axis=axis)
+    return mean(binary_values(y_true, y_pred, from_logits), axis)
 
 
 def binary_values(y_true: Array, y_pred: Array, from_logits: bool = False) -> Array:
@@ -45,8 +46,8 @@ def binary_values(y_true: Array, y_pred: Array, from_logits: bool = False) -> Ar
     require_same_shape(y_true, y_pred)
     if from_logits:
         return -y_true * jax.nn.log_sigmoid(y_pred) - (1.0 - y_true) * jax.nn.log_sigmoid(-y_pred)
-    p = clip(y_pred, epsilon(), 1.0 - epsilon())
-    return -(y_true * lax.log(p) + (1.0 - y_true) * lax.log(1.0 - p))
+    y, p = Quick(y_true), Quick(clip(y_pred, epsilon(), 1.0 - epsilon()))
+    return (-(y * log(p) + (1.0 - y) * log(1.0 - p))).array
 
 
 @row_wise
@@ -66,7 +67,7 @@ def categorical_crossentropy(
     y_true = smooth_categorical(as_array(y_true, y_pred.dtype), label_smoothing)
     warn_of_one_class('categorical_crossentropy', y_pred)
     require_same_shape(y_true, y_pred)
-    return -(y_true * log_probabilities(y_pred, from_logits, axis)).sum(axis=axis)
+    return (-(Quick(y_true) * log_probabilities(y_pred, from_logits, axis)).sum(axis)).array
 
 
 @row_wise
@@ -92,7 +93,7 @@ def sparse_categorical_crossentropy(
     # One-hot times log p rather than a gather: a label out of range has loss 0, as in Keras on JAX.
     classes = lax.broadcasted_iota('int32', log_p.shape, axis)
     chosen = lax.eq(classes, lax.broadcast_in_dim(labels, log_p.shape, _all_but(axis, log_p.ndim)))
-    losses = -select(chosen, log_p, 0.0).sum(axis=axis)
+    losses = lax.neg(total(select(chosen, log_p, 0.0), axis))
     return losses if valid is None else select(valid, losses, 0.0)
 
 
@@ -114,7 +115,9 @@ def log_probabilities(y_pred: Array, from_logits: bool, axis: int) -> Array:
     """The logarithm of predictions that sum to 1 along `axis`."""
     if from_logits:
         return jax.nn.log_softmax(y_pred, axis=axis)
-    return lax.log(clip(y_pred / y_pred.sum(axis=axis, keepdims=True), epsilon(), 1.0 - epsilon()))
+    axis = axis % y_pred.ndim
+    sums = lax.broadcast_in_dim(total(y_pred, axis), y_pred.shape, _all_but(axis, y_pred.ndim))
+    return lax.log(clip(lax.div(y_pred, sums), epsilon(), 1.0 - epsilon()))
 
 
 def smooth_binary(y_true: Array, label_smoothing: float) -> Array:

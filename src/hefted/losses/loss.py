@@ -13,6 +13,7 @@ from hefted import dtypes
 from hefted.errors import unknown_name
 from hefted.utils.arrays import as_array, divide_no_nan, select, squeeze_or_expand
 from hefted.utils.naming import auto_name
+from hefted.utils.quick import total
 from hefted.utils.serialization import deserialize_keras_object, serialize_keras_object
 from hefted.variables import Array
 
@@ -155,20 +156,21 @@ def reduce_weighted(
         weight = _masked(as_array(mask, 'bool'), weight, reduction, values.dtype, rows)
     if weight is not None:
         values, weight = squeeze_or_expand(values, weight)
-        values = values * weight
+        values = lax.mul(values, weight) if weight.shape in ((), values.shape) else values * weight
     if reduction in (None, 'none') or values.shape in ((), (0,)):
         return values
-    total = values.sum()
+    summed = total(values)
     if reduction == 'sum':
-        return total
+        return summed
     if reduction == 'mean_with_sample_weight' and weight is not None:
         if rows is not None and weight.ndim:
             weight = select(_along(rows, weight), weight, 0.0)
-        return divide_no_nan(total, weight.sum())
+        return divide_no_nan(summed, total(weight))
     if rows is None or not values.ndim:
-        return total / max(values.size, 1)
+        return lax.div(summed, float(max(values.size, 1)))
     # The weights may have broadcast one value a row to many; each row has as many as the others.
-    return divide_no_nan(total, lax.convert_element_type(rows, values.dtype).sum() * math.prod(values.shape[1:]))
+    there = total(lax.convert_element_type(rows, values.dtype))
+    return divide_no_nan(summed, lax.mul(there, float(math.prod(values.shape[1:]))))
 
 
 def _masked(mask: Array, weight: Array | None, reduction: str | None, dtype: Any, rows: Array | None) -> Array:
@@ -176,9 +178,9 @@ def _masked(mask: Array, weight: Array | None, reduction: str | None, dtype: Any
     counted = mask if rows is None else mask & _along(rows, mask)
     factor = lax.convert_element_type(counted, dtype)
     if reduction in ('mean', 'sum_over_batch_size'):
-        valid = factor.sum()
-        total = mask.size if rows is None else lax.convert_element_type(_along(rows, mask), dtype).sum()
-        factor = factor * divide_no_nan(lax.full_like(valid, 1) * total, valid)
+        valid = total(factor)
+        there = mask.size if rows is None else total(lax.convert_element_type(_along(rows, mask), dtype))
+        factor = factor * divide_no_nan(lax.full_like(valid, 1) * there, valid)
     if weight is None:
         return factor
     factor, weight = squeeze_or_expand(factor, weight)

@@ -11,6 +11,7 @@ from jax import lax
 
 from hefted.losses.loss import LossFunctionWrapper, row_wise
 from hefted.utils.arrays import as_array, epsilon, normalize, select, squeeze_or_expand
+from hefted.utils.quick import Quick, absolute, square
 from hefted.variables import Array
 
 
@@ -29,14 +30,14 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Array:
         [2.0]
     """
     y_true, y_pred = pair(y_true, y_pred)
-    return lax.square(y_true - y_pred).mean(axis=-1)
+    return square(Quick(y_true) - y_pred).mean(-1).array
 
 
 @row_wise
 def mean_absolute_error(y_true: Any, y_pred: Any) -> Array:
     """`mean(|y - p|)`."""
     y_true, y_pred = pair(y_true, y_pred)
-    return lax.abs(y_true - y_pred).mean(axis=-1)
+    return absolute(Quick(y_true) - y_pred).mean(-1).array
 
 
 @row_wise

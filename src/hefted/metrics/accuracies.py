@@ -19,7 +19,7 @@ def accuracy(y_true: Any, y_pred: Any) -> Array:
     """1 where predictions equal targets."""
     y_pred = as_array(y_pred)
     y_true, y_pred = squeeze_or_expand(as_array(y_true, y_pred.dtype), y_pred)
-    return _flags(y_true == y_pred)
+    return _equal(y_true, y_pred)
 
 
 @row_wise
@@ -31,13 +31,13 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Array:
         [1.0, 0.0]
     """
     y_true, y_pred = squeeze_or_expand(as_array(y_true), as_array(y_pred))
-    return _flags(y_true == as_array(y_pred > threshold, y_true.dtype))
+    return _equal(y_true, as_array(lax.gt(y_pred, lax.full_like(y_pred, threshold)), y_true.dtype))
 
 
 @row_wise
 def categorical_accuracy(y_true: Any, y_pred: Any) -> Array:
     """1 where the largest prediction is at the largest label, along the last axis."""
-    return _flags(_largest(as_array(y_true)) == _largest(as_array(y_pred)))
+    return _equal(_largest(as_array(y_true)), _largest(as_array(y_pred)))
 
 
 @row_wise
@@ -47,7 +47,7 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Array:
     y_true = as_array(y_true, 'int32')
     if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1:
         y_true = y_true.squeeze(-1)
-    right = _flags(y_true == _largest(y_pred))
+    right = _equal(y_true, _largest(y_pred))
     return right.squeeze(-1) if right.ndim > 1 and right.shape[-1] == 1 else right
 
 
@@ -81,6 +81,10 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
 
 def _largest(x: Array) -> Array:
     return lax.argmax(x, x.ndim - 1, jnp.int32)
+
+
+def _equal(x: Array, y: Array) -> Array:
+    return _flags(lax.eq(x, y) if x.shape == y.shape else x == y)
 
 
 def _flags(right: Array) -> Array:

@@ -10,9 +10,10 @@ from jax import lax
 
 from hefted.errors import ShapeError
 from hefted.metrics.metric import Metric
+from hefted.utils import quick
 from hefted.utils.arrays import as_array, divide_no_nan, squeeze_or_expand
 from hefted.utils.serialization import deserialize_keras_object, serialize_keras_object
-from hefted.variables import Array
+from hefted.variables import Array, Variable
 
 
 def row_values(values: Any, sample_weight: Any, mean: bool, dtype: str) -> tuple[Array, Array | None]:
@@ -30,7 +31,7 @@ def row_values(values: Any, sample_weight: Any, mean: bool, dtype: str) -> tuple
         values, weight = squeeze_or_expand(values, weight)
         values = _reduced(values, weight.ndim, mean)
         weight = weight if weight.shape == values.shape else _broadcast(weight, values.shape)
-        values = values * weight
+        values = lax.mul(values, weight)
         if weight.ndim > 1:
             weight = _reduced(weight, 1, mean)
     return _reduced(values, 1, mean), weight
@@ -40,7 +41,7 @@ def _reduced(values: Array, first: int, mean: bool) -> Array:
     axes = tuple(range(first, values.ndim))
     if not axes:
         return values
-    return values.mean(axis=axes) if mean else values.sum(axis=axes)
+    return quick.mean(values, axes) if mean else quick.total(values, axes)
 
 
 def _broadcast(weight: Array, shape: tuple[int, ...]) -> Array:
@@ -50,6 +51,10 @@ def _broadcast(weight: Array, shape: tuple[int, ...]) -> Array:
         raise ShapeError(
             f'Expected sample_weight that broadcasts to the values, of shape {shape}, received shape {weight.shape}.'
         ) from error
+
+
+def _add(variable: Variable, value: Any) -> None:
+    variable.assign(lax.add(variable.raw, value))
 
 
 class Sum(Metric):
@@ -63,7 +68,7 @@ class Sum(Metric):
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         values, _ = row_values(values, sample_weight, False, self.dtype)
-        self.total.assign_add(values.sum())
+        _add(self.total, quick.total(values))
 
     def result(self) -> Array:
         return self.total.value
@@ -87,9 +92,9 @@ class Mean(Metric):
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         values, weight = row_values(values, sample_weight, True, self.dtype)
-        self.total.assign_add(values.sum())
+        _add(self.total, quick.total(values))
         rows = values.shape[0] if values.ndim else 1
-        self.count.assign_add(weight.sum() if weight is not None else lax.full((), rows, self.dtype))
+        _add(self.count, quick.total(weight) if weight is not None else float(rows))
 
     def result(self) -> Array:
         return divide_no_nan(self.total.value, self.count.value)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-from jax import lax
-
 from hefted import initializers
 from hefted.optimizers.optimizer import Declared, Shared
-from hefted.variables import Array
+from hefted.utils.quick import Quick, sqrt, square
 
 
 class Adagrad(Declared):
@@ -41,9 +39,9 @@ class Adagrad(Declared):
     def slot_initializer(self, slot: str) -> Any:
         return initializers.Constant(self.initial_accumulator_value) if slot == 'accumulator' else 'zeros'
 
-    def rule(self, weight: Array, gradient: Array, rate: Any, *slots: Array) -> tuple[Array, ...]:
-        total = slots[0] + lax.square(gradient)
-        return weight - rate * gradient / lax.sqrt(total + self.epsilon), total
+    def rule(self, weight: Quick, gradient: Quick, rate: Any, *slots: Quick) -> tuple[Quick, ...]:
+        total = slots[0] + square(gradient)
+        return weight - rate * gradient / sqrt(total + self.epsilon), total
 
 
 class Adadelta(Declared):
@@ -73,9 +71,9 @@ class Adadelta(Declared):
     def slot_groups(self) -> tuple[tuple[str, ...], ...]:
         return (('accumulated_grad', 'accumulated_delta_var'),)
 
-    def rule(self, weight: Array, gradient: Array, rate: Any, *slots: Array) -> tuple[Array, ...]:
+    def rule(self, weight: Quick, gradient: Quick, rate: Any, *slots: Quick) -> tuple[Quick, ...]:
         of_gradients, of_steps = slots
-        of_gradients = self.rho * of_gradients + (1 - self.rho) * lax.square(gradient)
-        step = -lax.sqrt(of_steps + self.epsilon) * gradient / lax.sqrt(of_gradients + self.epsilon)
-        of_steps = self.rho * of_steps + (1 - self.rho) * lax.square(step)
+        of_gradients = self.rho * of_gradients + (1 - self.rho) * square(gradient)
+        step = -sqrt(of_steps + self.epsilon) * gradient / sqrt(of_gradients + self.epsilon)
+        of_steps = self.rho * of_steps + (1 - self.rho) * square(step)
         return weight + rate * step, of_gradients, of_steps

@@ -8,17 +8,17 @@ from jax import lax
 
 from hefted.errors import ArgumentError
 from hefted.optimizers.optimizer import Declared, Shared
-from hefted.variables import Array
+from hefted.utils.quick import Quick, larger, sqrt, square
 
 
-def moved(average: Array, value: Array, beta: float) -> Array:
+def moved(average: Quick, value: Quick, beta: float) -> Quick:
     """An exponential moving average after one more value."""
     return average + (value - average) * (1 - beta)
 
 
-def power(beta: float, step: Array) -> Array:
+def power(beta: float, step: Quick) -> Quick:
     """`beta^step` in the step's dtype."""
-    return lax.pow(lax.full_like(step, beta), step)
+    return Quick(lax.pow(lax.full_like(step.array, beta), step.array))
 
 
 class Adam(Declared):
@@ -54,15 +54,15 @@ class Adam(Declared):
     def slot_groups(self) -> tuple[tuple[str, ...], ...]:
         return (('momentum', 'velocity'), *((('velocity_hat',),) if self.amsgrad else ()))
 
-    def rate(self, learning_rate: Array, step: Array) -> Array:
-        return learning_rate * lax.sqrt(1 - power(self.beta_2, step)) / (1 - power(self.beta_1, step))
+    def rate(self, learning_rate: Quick, step: Quick) -> Quick:
+        return learning_rate * sqrt(1 - power(self.beta_2, step)) / (1 - power(self.beta_1, step))
 
-    def rule(self, weight: Array, gradient: Array, rate: Any, *slots: Array) -> tuple[Array, ...]:
+    def rule(self, weight: Quick, gradient: Quick, rate: Any, *slots: Quick) -> tuple[Quick, ...]:
         m = moved(slots[0], gradient, self.beta_1)
-        v = moved(slots[1], lax.square(gradient), self.beta_2)
-        largest = [lax.max(slots[2], v)] if self.amsgrad else []
+        v = moved(slots[1], square(gradient), self.beta_2)
+        largest = [larger(slots[2], v)] if self.amsgrad else []
         spread = largest[0] if largest else v
-        return weight - m * rate / (lax.sqrt(spread) + self.epsilon), m, v, *largest
+        return weight - m * rate / (sqrt(spread) + self.epsilon), m, v, *largest
 
 
 class AdamW(Adam):

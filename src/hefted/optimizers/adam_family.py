@@ -7,11 +7,11 @@ from typing import Any, Unpack
 
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from hefted.optimizers.adam import moved, power
 from hefted.optimizers.optimizer import Declared, Shared
 from hefted.utils.arrays import as_array
+from hefted.utils.quick import Quick, absolute, larger, sqrt, square
 from hefted.variables import Array, Variable
 
 
@@ -42,13 +42,13 @@ class Adamax(_Betas):
     def slot_groups(self) -> tuple[tuple[str, ...], ...]:
         return (('momentum', 'norm'),)
 
-    def rate(self, learning_rate: Array, step: Array) -> Any:
+    def rate(self, learning_rate: Quick, step: Quick) -> Any:
         return learning_rate, 1 - power(self.beta_1, step)
 
-    def rule(self, weight: Array, gradient: Array, rate: Any, *slots: Array) -> tuple[Array, ...]:
+    def rule(self, weight: Quick, gradient: Quick, rate: Any, *slots: Quick) -> tuple[Quick, ...]:
         learning_rate, correction = rate
         m = moved(slots[0], gradient, self.beta_1)
-        u = lax.max(self.beta_2 * slots[1], lax.abs(gradient))
+        u = larger(self.beta_2 * slots[1], absolute(gradient))
         return weight - learning_rate * m / (correction * (u + self.epsilon)), m, u
 
 
@@ -65,16 +65,16 @@ class Nadam(_Betas):
         self._variables.append(self._product)
 
     def update_all(self, grads: Sequence[Array], variables: Sequence[Variable], learning_rate: Any) -> None:
-        step = as_array(self.iterations, self._product.dtype) + 1
-        self._product.assign(self._product.raw * self._schedule(step))
+        step = Quick(as_array(self.iterations, self._product.dtype)) + 1.0
+        self._product.assign((self._schedule(step) * self._product.raw).array)
         super().update_all(grads, variables, learning_rate)
 
-    def _schedule(self, step: Array) -> Array:
+    def _schedule(self, step: Quick) -> Quick:
         return self.beta_1 * (1.0 - 0.5 * power(0.96, step))
 
-    def rate(self, learning_rate: Array, step: Array) -> Any:
-        now, then = self._schedule(step), self._schedule(step + 1)
-        product = as_array(self._product, step.dtype)
+    def rate(self, learning_rate: Quick, step: Quick) -> Any:
+        now, then = self._schedule(step), self._schedule(step + 1.0)
+        product = Quick(as_array(self._product, step.array.dtype))
         return (
             learning_rate,
             then / (1 - product * then),
@@ -82,25 +82,25 @@ class Nadam(_Betas):
             1 - power(self.beta_2, step),
         )
 
-    def rule(self, weight: Array, gradient: Array, rate: Any, *slots: Array) -> tuple[Array, ...]:
+    def rule(self, weight: Quick, gradient: Quick, rate: Any, *slots: Quick) -> tuple[Quick, ...]:
         learning_rate, of_momentum, of_gradient, correction = rate
         m = moved(slots[0], gradient, self.beta_1)
-        v = moved(slots[1], lax.square(gradient), self.beta_2)
+        v = moved(slots[1], square(gradient), self.beta_2)
         ahead = of_momentum * m + of_gradient * gradient
-        return weight - ahead * learning_rate / (lax.sqrt(v / correction) + self.epsilon), m, v
+        return weight - ahead * learning_rate / (sqrt(v / correction) + self.epsilon), m, v
 
 
 class Lamb(_Betas):
     """Adam's step, scaled by the weight's norm over the step's (You et al. 2019)."""
 
-    def rate(self, learning_rate: Array, step: Array) -> Any:
+    def rate(self, learning_rate: Quick, step: Quick) -> Any:
         return learning_rate, 1 - power(self.beta_1, step), 1 - power(self.beta_2, step)
 
-    def rule(self, weight: Array, gradient: Array, rate: Any, *slots: Array) -> tuple[Array, ...]:
+    def rule(self, weight: Quick, gradient: Quick, rate: Any, *slots: Quick) -> tuple[Quick, ...]:
         learning_rate, first, second = rate
         m = moved(slots[0], gradient, self.beta_1)
-        v = moved(slots[1], lax.square(gradient), self.beta_2)
-        step = m / first / (lax.sqrt(v / second) + self.epsilon)
-        of_weight, of_step = jnp.sqrt(lax.square(weight).sum()), jnp.sqrt(lax.square(step).sum())
-        trust = jnp.where((of_weight > 0) & (of_step > 0), of_weight / of_step, 1.0)
+        v = moved(slots[1], square(gradient), self.beta_2)
+        step = m / first / (sqrt(v / second) + self.epsilon)
+        of_weight, of_step = (sqrt(square(x).sum()).array for x in (weight, step))
+        trust = Quick(jnp.where((of_weight > 0) & (of_step > 0), of_weight / of_step, 1.0))
         return weight - trust * learning_rate * step, m, v

@@ -28,6 +28,7 @@ class Ftrl(Declared):
         **named: See `Optimizer`.
     """
 
+    quick = False
     arguments = (
         'learning_rate_power', 'initial_accumulator_value', 'l1_regularization_strength',
         'l2_regularization_strength', 'l2_shrinkage_regularization_strength', 'beta',

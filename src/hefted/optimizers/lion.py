@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-from jax import lax
-
 from hefted.errors import ArgumentError
 from hefted.optimizers.optimizer import Declared, Shared
-from hefted.variables import Array
+from hefted.utils.quick import Quick, sign
 
 
 class Lion(Declared):
@@ -40,7 +38,7 @@ class Lion(Declared):
     def slot_groups(self) -> tuple[tuple[str, ...], ...]:
         return (('momentum',),)
 
-    def rule(self, weight: Array, gradient: Array, rate: Any, *slots: Array) -> tuple[Array, ...]:
+    def rule(self, weight: Quick, gradient: Quick, rate: Any, *slots: Quick) -> tuple[Quick, ...]:
         m = slots[0]
-        towards = lax.sign(m * self.beta_1 + gradient * (1.0 - self.beta_1))
+        towards = sign(m * self.beta_1 + gradient * (1.0 - self.beta_1))
         return weight - rate * towards, m * self.beta_2 + gradient * (1.0 - self.beta_2)

@@ -29,6 +29,7 @@ from hefted.optimizers import clipping
 from hefted.optimizers.state import State
 from hefted.utils.arrays import as_array
 from hefted.utils.naming import auto_name
+from hefted.utils.quick import Quick, plain
 from hefted.utils.serialization import deserialize_keras_object, serialize_keras_object
 from hefted.variables import Array, Variable, bind
 
@@ -109,6 +110,9 @@ class Optimizer(State):
         if not callable(learning_rate):
             self._learning_rate = self._own(_number(learning_rate), 'learning_rate', dtypes.floatx())
 
+    #: Whether `rate` and `rule` take and give `Quick` arrays, which trace faster.
+    quick: bool = False
+
     # The rule, which subclasses give
 
     def slot_groups(self) -> tuple[tuple[str, ...], ...]:
@@ -118,11 +122,11 @@ class Optimizer(State):
     def slot_initializer(self, slot: str) -> Any:  # noqa: ARG002 (subclasses look)
         return 'zeros'
 
-    def rate(self, learning_rate: Array, step: Array) -> Any:  # noqa: ARG002 (subclasses look)
+    def rate(self, learning_rate: Any, step: Any) -> Any:  # noqa: ARG002 (subclasses look)
         """What `rule` needs that is one for all weights of a dtype; `step` counts from 1."""
         return learning_rate
 
-    def rule(self, weight: Array, gradient: Array, rate: Any, *slots: Array) -> tuple[Array, ...]:
+    def rule(self, weight: Any, gradient: Any, rate: Any, *slots: Any) -> tuple[Any, ...]:
         """The new weight, and the new slots in order."""
         raise NotImplementedError(f'{type(self).__name__} must define rule or update_step.')
 
@@ -209,7 +213,7 @@ class Optimizer(State):
         for variable in variables:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable.raw))
-        self._iterations.assign_add(np.int32(1))
+        self._iterations.assign(lax.add(as_array(self._iterations), np.int32(1)))
 
     def stateless_apply(
         self, optimizer_variables: Sequence[Array], grads: Sequence[Array], trainable_variables: Sequence[Array]
@@ -255,18 +259,21 @@ class Optimizer(State):
         self._step(gradient, variable, self._rate(learning_rate, variable.dtype))
 
     def _rate(self, learning_rate: Any, dtype: str) -> Any:
-        return self.rate(as_array(learning_rate, dtype), as_array(self.iterations, dtype) + 1)
+        wrap = Quick if self.quick else plain
+        step = lax.add(as_array(self.iterations, dtype), 1.0)
+        return self.rate(wrap(as_array(learning_rate, dtype)), wrap(step))
 
     def _step(self, gradient: Array, variable: Variable, rate: Any) -> None:
         index = self._index[id(variable)]
         slots = [self._slots[slot][index] for group in self.slot_groups() for slot in group]
         gradient = as_array(gradient, variable.dtype)
+        wrap = Quick if self.quick else plain
         for held, value in zip(
             (variable, *slots),
-            self.rule(variable.raw, gradient, rate, *(slot.raw for slot in slots)),
+            self.rule(wrap(variable.raw), wrap(gradient), rate, *(wrap(slot.raw) for slot in slots)),
             strict=True,
         ):
-            held.assign(value)
+            held.assign(plain(value))
 
     def _accumulate(self, grads: Sequence[Array], variables: Sequence[Variable], steps: int) -> None:
         """Add gradients up, and update with their mean at every `steps`-th step."""
@@ -362,6 +369,7 @@ class Declared(Optimizer):
     """An optimizer of ours: its config is the shared one and the attributes that it names."""
 
     arguments: tuple[str, ...] = ()
+    quick = True
 
     def __init__(self, learning_rate: Any, *shared: Any, **named: Unpack[Shared]) -> None:
         super().__init__(learning_rate, *shared, **named)  # pyright: ignore[reportCallIssue] (either holds the rest)

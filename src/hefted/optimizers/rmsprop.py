@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-from jax import lax
-
 from hefted.optimizers.optimizer import Declared, Shared
-from hefted.variables import Array
+from hefted.utils.quick import Quick, sqrt, square
 
 
 class RMSprop(Declared):
@@ -46,14 +44,14 @@ class RMSprop(Declared):
         momentum = (('momentum',),) if self.momentum > 0 else ()
         return (('velocity',), *momentum, *((('average_gradient',),) if self.centered else ()))
 
-    def rule(self, weight: Array, gradient: Array, rate: Any, *slots: Array) -> tuple[Array, ...]:
+    def rule(self, weight: Quick, gradient: Quick, rate: Any, *slots: Quick) -> tuple[Quick, ...]:
         velocity, *others = slots
-        velocity = self.rho * velocity + (1 - self.rho) * lax.square(gradient)
+        velocity = self.rho * velocity + (1 - self.rho) * square(gradient)
         spread, tail = velocity, []
         if self.centered:
             average = self.rho * others.pop() + (1 - self.rho) * gradient
-            spread, tail = velocity - lax.square(average), [average]
-        step = rate * gradient / lax.sqrt(spread + self.epsilon)
+            spread, tail = velocity - square(average), [average]
+        step = rate * gradient / sqrt(spread + self.epsilon)
         if others:
             step = self.momentum * others.pop() + step
             tail = [step, *tail]

@@ -6,7 +6,7 @@ from typing import Any, Unpack
 
 from hefted.errors import ArgumentError
 from hefted.optimizers.optimizer import Declared, Shared
-from hefted.variables import Array
+from hefted.utils.quick import Quick
 
 
 class SGD(Declared):
@@ -38,7 +38,7 @@ class SGD(Declared):
     def slot_groups(self) -> tuple[tuple[str, ...], ...]:
         return (('momentum',),) if self.momentum else ()
 
-    def rule(self, weight: Array, gradient: Array, rate: Any, *slots: Array) -> tuple[Array, ...]:
+    def rule(self, weight: Quick, gradient: Quick, rate: Any, *slots: Quick) -> tuple[Quick, ...]:
         if not slots:
             return (weight - gradient * rate,)
         m = slots[0] * self.momentum - gradient * rate

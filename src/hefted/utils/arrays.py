@@ -58,8 +58,8 @@ def select(condition: Array, yes: Array, no: Any) -> Array:
 
 def divide_no_nan(x: Array, y: Array) -> Array:
     """`x / y`, 0 where `y` is 0."""
-    zero = y == 0
-    return select(zero, jax.lax.full_like(x, 0), x / select(zero, jax.lax.full_like(y, 1), y))
+    zero = jax.lax.eq(y, jax.lax.full_like(y, 0))
+    return select(zero, jax.lax.full_like(x, 0), jax.lax.div(x, select(zero, jax.lax.full_like(y, 1), y)))
 
 
 def normalize(x: Array, axis: int = -1) -> Array:
