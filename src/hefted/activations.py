@@ -27,6 +27,7 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
     """`max(x, 0)`, or with arguments: `max_value` above it, x between, `negative_slope * (x - threshold)` below.
 
     Example:
+        >>> import numpy as np
         >>> relu(np.array([-2.0, 0.5, 9.0]), max_value=6).tolist()
         [0.0, 0.5, 6.0]
     """

@@ -31,6 +31,7 @@ class MaxNorm(Constraint):
     """Scale the weights down where their norm along `axis` is over `max_value`.
 
     Example:
+        >>> import numpy as np
         >>> MaxNorm(1.0)(np.array([[3.0], [4.0]])).round(3).tolist()
         [[0.6000000238418579], [0.800000011920929]]
     """

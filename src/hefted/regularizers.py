@@ -33,6 +33,7 @@ class L1L2(Regularizer):
     """`l1 * sum(|x|) + l2 * sum(x^2)`.
 
     Example:
+        >>> import numpy as np
         >>> float(L1L2(l1=1.0, l2=0.5)(np.array([3.0, -1.0])))
         9.0
     """

@@ -33,6 +33,7 @@ def binary_crossentropy(
         axis: The mean's axis.
 
     Example:
+        >>> import numpy as np
         >>> round(float(binary_crossentropy(np.array([1.0, 0.0]), np.array([0.9, 0.2]))), 4)
         0.1643
     """

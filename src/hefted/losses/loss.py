@@ -31,6 +31,7 @@ class Loss:
         dtype: What targets and predictions are cast to; `floatx()` if None.
 
     Example:
+        >>> import numpy as np
         >>> class MaxError(Loss):
         ...     def call(self, y_true, y_pred):
         ...         return abs(y_true - y_pred).max(axis=-1)

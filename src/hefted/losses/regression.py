@@ -26,6 +26,7 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Array:
     """`mean((y - p)^2)`.
 
     Example:
+        >>> import numpy as np
         >>> mean_squared_error(np.array([[0.0, 1.0]]), np.array([[2.0, 1.0]])).tolist()
         [2.0]
     """

@@ -27,6 +27,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Array:
     """1 where a prediction lies on its label's side of the threshold.
 
     Example:
+        >>> import numpy as np
         >>> binary_accuracy(np.array([1, 0]), np.array([0.7, 0.6])).tolist()
         [1.0, 0.0]
     """
