@@ -73,7 +73,13 @@ def host_array(argument: str, value: Any) -> HostArray:
     """A NumPy array of the dtype that the device will hold; one-dimensional targets stay so."""
     if hasattr(value, 'to_numpy'):  # pandas and polars
         value = value.to_numpy()
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ShapeError(
+            f'Expected {argument} to be an array, received a {type(value).__name__} whose rows do not have the same '
+            'length. Pad them to one length first.'
+        ) from error
     if array.dtype.kind not in 'biuf' and array.dtype.name != 'bfloat16':
         raise ArgumentError(
             f'Expected {argument} to be an array of numbers, received dtype {array.dtype} from {type(value).__name__}. '
@@ -85,18 +91,26 @@ def host_array(argument: str, value: Any) -> HostArray:
 
 
 def _check_counts(named: dict[str, Any]) -> None:
-    counts = {name: leaf.shape[0] for name, part in named.items() for leaf in tree.flatten(part) if leaf is not None}
-    if len(set(counts.values())) > 1:
-        told = ', '.join(f'{name} has {count}' for name, count in counts.items())
-        raise ShapeError(f'Data cardinality is ambiguous. Expected equal numbers of rows, received: {told}.')
-    if 'x' not in counts or counts['x'] == 0:
+    counts = {name: [a.shape[0] for a in tree.flatten(part) if a is not None] for name, part in named.items()}
+    if len({count for each in counts.values() for count in each}) > 1:
+        told = ', '.join(f'{name} has {" and ".join(map(str, each))}' for name, each in counts.items() if each)
+        raise ShapeError(
+            f'Data cardinality is ambiguous. Expected equal numbers of rows, received: {told}. '
+            'Check that they were cut and filtered alike.'
+        )
+    if not counts['x'] or not counts['x'][0]:
         raise DataError('Expected x with at least one row, received an empty array. Check how the data was loaded.')
 
 
 def weights_by_class(y: Any, class_weight: Mapping[int, float]) -> HostArray:
     """Weight of each row by its class: the class itself, or the index of the largest of a one-hot row."""
     if not isinstance(y, np.ndarray):
-        raise ArgumentError('Expected one array of targets with class_weight, received several or none.')
+        raise ArgumentError('Expected y to be one array with class_weight, received several or none.')
+    if not isinstance(class_weight, Mapping) or not all(isinstance(w, (int, float)) for w in class_weight.values()):
+        raise ArgumentError(
+            f'Expected class_weight to be a dict of a number for each class, received {class_weight!r} '
+            f'({type(class_weight).__name__}). Write {{0: 1.0, 1: 2.5}}.'
+        )
     classes = y.argmax(axis=-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y))
     classes = classes.round().astype(int)
     known, inverse = np.unique(classes, return_inverse=True)
@@ -113,7 +127,7 @@ def split(rows: Rows, fraction: float) -> tuple[Rows, Rows]:
     Raises:
         ArgumentError: The fraction leaves no row on one side.
     """
-    if not 0 < fraction < 1:
+    if not isinstance(fraction, (int, float)) or not 0 < fraction < 1:
         raise ArgumentError(f'Expected validation_split between 0 and 1, received {fraction!r}.')
     at = int(rows.count * (1 - fraction))
     if at in (0, rows.count):
