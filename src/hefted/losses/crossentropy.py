@@ -117,7 +117,8 @@ def log_probabilities(y_pred: Array, from_logits: bool, axis: int) -> Array:
     if from_logits:
         return jax.nn.log_softmax(y_pred, axis=axis)
     axis = axis % y_pred.ndim
-    sums = lax.broadcast_in_dim(total(y_pred, axis), y_pred.shape, _all_but(axis, y_pred.ndim))
+    # The sum keeps its axis, as Keras's does: broadcast at once, it gives gradients of other last bits.
+    sums = lax.expand_dims(total(y_pred, axis), (axis,))
     return lax.log(clip(lax.div(y_pred, sums), epsilon(), 1.0 - epsilon()))
 
 
