@@ -68,6 +68,8 @@ class Run:
 
     Attributes:
         id: A UUIDv7.
+        parent: As given.
+        kind: As given.
         shares: Seconds and joules by phase, so far.
         accuracies: Of the sensors.
         footprint: What it took; None until it has ended.
@@ -89,6 +91,8 @@ class Run:
     ):
         begun = time.thread_time()
         self.id = uuid7()
+        self.parent = parent
+        self.kind = kind
         self.footprint: Footprint | None = None
         self._place = place
         self._intensity = _intensity(place)
@@ -224,7 +228,9 @@ class Run:
         """What the process took before its first run, as the models see it."""
         if since is None or since >= self._began:
             return None
-        seconds = self._began - since
+        # A notebook waits for hours before its first fit, for a person and not for the program. So the start is as long
+        # as its CPU time explains: twice that, as imports wait for the disk too, and a second.
+        seconds = min(self._began - since, 2 * self._last.cpu_seconds + 1)
         joules = self._meter.before(seconds, self._last)
         self.shares.add(START_UP, seconds, joules)
         return {'seconds': seconds, 'joules': joules}

@@ -4,17 +4,21 @@
         ...
     print(m.footprint.energy)
 
-No method of a run raises or blocks: what a sensor or a disk fails at becomes a gap with its reason. Runs
-belong to the innermost `meter(...)` around them, else to the process, so many fits in a loop are parts of
-one thing with a total.
+No method of a run raises or blocks: what a sensor or a disk fails at becomes a gap with its reason.
+
+A run belongs to the innermost run that is open around it (a `meter(...)`, a fit whose callback starts it, the run of
+the process that started this one), else to the process, so many fits in a loop are parts of one thing with a total.
+What encloses a run has counted it already. Two fits that go on at once in two threads, with no `meter(...)` around
+them, are each charged with what the whole process took meanwhile.
 """
 
 from __future__ import annotations
 
 import os
+import threading
+import weakref
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, Literal, NamedTuple
 
 from hefted import host, settings
@@ -31,14 +35,16 @@ from hefted.metering.sampler import Sampler
 from hefted.quantities import Quantity
 from hefted.run import NullRun, Run, Status, Tick
 
-__all__ = ['NullRun', 'ProcessTotal', 'Run', 'Status', 'Tick', 'meter', 'process', 'rebuild', 'start']
+__all__ = ['NullRun', 'Run', 'Status', 'Tick', 'Total', 'meter', 'process', 'rebuild', 'so_far', 'start']
+
+_PARENT = 'HEFTED_PARENT_RUN'  # tells a process that is started inside a run what it is a part of
 
 
-class ProcessTotal(NamedTuple):
-    """What the runs of this process come to so far.
+class Total(NamedTuple):
+    """What the runs with one parent come to so far.
 
     Attributes:
-        run: The id that they have as their parent.
+        run: The parent's id.
         ended: How many have ended.
         energy: Of those, in J; None where nothing was metered.
     """
@@ -109,28 +115,42 @@ def meter(name: str, *, place: places.Place | str | None = None) -> Generator[Ru
         True
     """
     run = start('meter', name=name, place=place)
-    around = _parent.set(run.id or _parent.get())
     try:
         yield run
     except BaseException as error:
         run.finish('failed' if isinstance(error, Exception) else 'stopped', error)
         raise
     finally:
-        _parent.reset(around)
         run.finish('finished')
 
 
-def process() -> ProcessTotal:
-    """Tell what the runs of this process come to so far; those inside a `meter(...)` are counted there, once.
+def process() -> Total:
+    """Tell what the runs of this process come to so far; those inside another run are counted there, once.
 
     Example:
         >>> process().ended >= 0
         True
     """
-    return _process.total()
+    return _process.total(_process.id)
 
 
-_parent: ContextVar[str] = ContextVar('hefted_parent', default='')
+def so_far(run: Run) -> Total:
+    """Tell what a run and those before it that have the same parent come to so far."""
+    return _process.total(run.parent)
+
+
+class _Sum:
+    """Of the runs with one parent."""
+
+    def __init__(self) -> None:
+        self.ended = 0
+        self.joules: dict[str, float] = {}
+
+    def add(self, run: Run) -> None:
+        self.ended += 1
+        for used in run.shares.joules.values():
+            for sensor, joules in used.items():
+                self.joules[sensor] = self.joules.get(sensor, 0.0) + joules
 
 
 class _Process:
@@ -138,14 +158,22 @@ class _Process:
 
     def __init__(self, *, forked_in_run: bool = False):
         self.forked_in_run = forked_in_run
-        self.id = uuid7()
-        self.runs: dict[Run, None] = {}
+        # What a run is a part of when none is open around it.
+        self.id = os.environ.get(_PARENT) or uuid7()
+        # Open runs, by their ids, and the thread that each was opened in. Weakly, so that one which Ctrl-C struck
+        # before anybody could end it is not open for ever.
+        self._open: dict[str, tuple[weakref.ref[Run], int]] = {}
         self.sampler: Sampler | None = None
         self._meter: Meter | None = None
         self._started = False
-        self._count = 0
-        self._joules: dict[str, float] = {}
+        self._outside = os.environ.get(_PARENT, '')
+        self._sums: dict[str, _Sum] = {}
         self._accuracies: dict[str, tuple[Component, Quantity]] = {}
+
+    @property
+    def runs(self) -> list[Run]:
+        """Those that are open, the oldest first."""
+        return [run for reference, _ in list(self._open.values()) if (run := reference()) is not None]
 
     def open(
         self,
@@ -165,41 +193,46 @@ class _Process:
                 self._meter = _discovered()
                 self.sampler = Sampler(self._meter, self._beat, self._wanted, prepare=self._prepare)
             meter = self._meter
-        parent = _parent.get()
         run = Run(
             kind,
             name,
             place,
             meter,
-            parent or self.id,
+            self._enclosing() or self.id,
             attempt=attempt,
             start_up_from=since,
             attributes=attributes,
             thread_costs=self._thread_costs,
-            ended=self._nested if parent else self._ended,
+            ended=self._ended,
         )
-        self.runs[run] = None
+        self._open[run.id] = weakref.ref(run), threading.get_ident()
+        os.environ[_PARENT] = run.id
         if meter is self._meter and self.sampler is not None:
             self.sampler.ensure()
         return run
 
-    def _nested(self, run: Run) -> None:
-        # What encloses it has counted it already.
-        self.runs.pop(run, None)
+    def _enclosing(self) -> str:
+        """The id of the run that one opened now is a part of: this thread's newest, else any thread's `meter(...)`."""
+        thread = threading.get_ident()
+        newest_first = self.runs[::-1]
+        mine = (run.id for run in newest_first if self._open.get(run.id, (None, 0))[1] == thread)
+        meters = (run.id for run in newest_first if run.kind == 'meter')
+        return next(mine, '') or next(meters, '')
 
     def _ended(self, run: Run) -> None:
-        self.runs.pop(run, None)
-        self._count += 1
+        self._open.pop(run.id, None)
+        # Set to nothing and never removed: the C library's other readers of the environment see no list that moves.
+        os.environ[_PARENT] = next((other.id for other in self.runs[::-1]), self._outside)
         self._accuracies.update(run.accuracies)
-        for used in run.shares.joules.values():
-            for sensor, joules in used.items():
-                self._joules[sensor] = self._joules.get(sensor, 0.0) + joules
+        self._sums.setdefault(run.parent, _Sum()).add(run)
+        self._sums.pop(run.id, None)
 
     def _thread_costs(self) -> float:
         return (self.sampler.cost_seconds if self.sampler else 0.0) + writer_cost_seconds()
 
-    def total(self) -> ProcessTotal:
-        return ProcessTotal(self.id, self._count, account.energy_of(self._joules, self._accuracies))
+    def total(self, parent: str) -> Total:
+        found = self._sums.get(parent, _Sum())
+        return Total(parent, found.ended, account.energy_of(found.joules, self._accuracies))
 
     def _wanted(self) -> bool:
         return bool(self.runs)
@@ -209,7 +242,7 @@ class _Process:
             add_gpus(self._meter)
 
     def _beat(self, reading: RawReading) -> None:
-        for run in list(self.runs):
+        for run in self.runs:
             run.beat(reading)
 
 

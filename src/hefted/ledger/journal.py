@@ -126,7 +126,7 @@ class Journal:
         # what is open.)
         aside = path if again or os.name == 'nt' else path.with_suffix('.begun')
         self._descriptor = _open(aside)
-        if again and not _ends_with_newline(path):
+        if os.fstat(self._descriptor).st_size and not _ends_with_newline(path):
             os.write(self._descriptor, b'\n')  # a second attempt after one that died in the middle of a line
         self._append({'schema': SCHEMA, 'run': run_id} | {k: v for k, v in header.items() if k != 'schema'})
         aside.replace(path)
@@ -321,8 +321,9 @@ def is_kept(path: Path) -> bool:
 
 
 def _ends_with_newline(path: Path) -> bool:
-    content = path.read_bytes()
-    return not content or content.endswith(b'\n')
+    with path.open('rb') as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b'\n'
 
 
 def encode(line: Line) -> bytes:

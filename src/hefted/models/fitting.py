@@ -169,7 +169,7 @@ def _ended(run: Any, model: Model, verbose: Any) -> Generator[_Ended, None, None
             ended.history.keep(run.id or None, footprint, receipt)
             model.history = ended.history
             if verbose not in (0, False) and receipt is not None:
-                reporting.show(receipt)
+                reporting.show(receipt, run)
 
 
 def evaluate(

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Any
+import shutil
+import textwrap
+from typing import TYPE_CHECKING, Any
 
 from hefted import runs
-from hefted.report.receipt import Facts, Receipt, receipt
+from hefted.report.stream import Stream
+
+if TYPE_CHECKING:
+    from hefted.report.receipt import Receipt
+
+_shown_whole: set[str] = set()  # the runs whose receipt this process has shown whole: the first alone
 
 
 def receipt_of(run: Any, name: str, status: str, footprint: Any) -> Receipt | None:
     """The receipt of a finished run; None where nothing was metered."""
     if footprint is None:
         return None
+    from hefted.report.receipt import Facts, receipt
+
     seconds = footprint.duration.value
     facts = Facts(
         run.id, 'fit', name, status,
@@ -22,23 +30,27 @@ def receipt_of(run: Any, name: str, status: str, footprint: Any) -> Receipt | No
     return receipt(footprint, facts)
 
 
-def show(told: Receipt) -> None:
-    """Print a receipt; after the first of a process, one line and the total so far."""
-    from hefted.report.terminal import show as on_terminal
+def show(told: Receipt, run: Any) -> None:
+    """Print a receipt; after the first of a process, one line with the total so far."""
+    if not _shown_whole:
+        from hefted.report.terminal import show as on_terminal
 
-    try:
-        total = runs.process()
-        if total.ended > 1:
-            print(f'{one_line(told)} · {total.ended} runs of this process: {total.energy}')
-        else:
-            on_terminal(told, sys.stdout)
-    except (OSError, ValueError):  # a closed stream is no reason to lose a training
-        pass
+        _shown_whole.add(told.facts.run_id)
+        on_terminal(told)
+        return
+    out = Stream()
+    width = shutil.get_terminal_size().columns if out.isatty() else 200
+    out.line(textwrap.fill(one_line(told, runs.so_far(run)), width))
 
 
-def one_line(told: Receipt) -> str:
-    """Such as '17 J (14 to 21, modelled) · 2.3 mg CO2e'."""
-    footprint = told.footprint
-    if footprint is None or footprint.energy is None:
-        return 'energy not known'
-    return f'{footprint.energy} · {footprint.carbon}' if footprint.carbon is not None else str(footprint.energy)
+def one_line(told: Receipt, total: runs.Total) -> str:
+    """Such as 'fold-2: 590 mJ · 79 µg CO2e; 2 runs so far: 7.1 J (4.7 to 13.1, modelled)'."""
+    footprint, facts = told.footprint, told.facts
+    figures = (footprint.energy, footprint.carbon) if footprint is not None else ()
+    parts = [figure.rounded for figure in figures if figure is not None] or ['energy not known']
+    if facts.status != 'finished':
+        parts.append(facts.status)
+    if facts.journal_failure is not None:
+        parts.append('journal not kept')
+    line = f'{facts.name}: {" · ".join(parts)}'
+    return f'{line}; {total.ended} runs so far: {total.energy}' if total.ended > 1 else line

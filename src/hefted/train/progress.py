@@ -15,6 +15,7 @@ from hefted.runs import Tick
 
 Logs = dict[str, Any]
 _REDRAW_SECONDS = 0.25
+_BAR = 16  # columns
 
 
 class Progress:
@@ -52,15 +53,14 @@ class LiveProgress(Progress):
     def __init__(self, epochs: int = 1, steps: int | None = None, stream: TextIO | None = None) -> None:
         super().__init__(epochs, steps, stream)
         from rich.console import Console
-        from rich.live import Live
 
-        self._live = Live(console=Console(file=cast(TextIO, self.stream)), auto_refresh=False, transient=False)
+        self._console = Console(file=cast(TextIO, self.stream))
+        self._live: Any = None
         self._drawn = 0.0
-        self._open = False
 
     def epoch_begin(self, epoch: int) -> None:
         super().epoch_begin(epoch)
-        self._live.console.print(f'Epoch {epoch + 1}/{self.epochs}', highlight=False)
+        self._console.print(f'Epoch {epoch + 1}/{self.epochs}', highlight=False)
         self._drawn = 0.0
 
     def tick(self, step: int, logs: Logs, tick: Tick | None) -> None:
@@ -74,28 +74,33 @@ class LiveProgress(Progress):
         self.close()
 
     def close(self) -> None:
-        if self._open:
+        if self._live is not None:
             self._live.stop()
-            self._open = False
+            self._live = None
 
     def _draw(self, step: int, logs: Logs, tick: Tick | None) -> None:
-        from rich.table import Table
+        from rich.live import Live
         from rich.text import Text
 
-        if not self._open:
-            self._live.start()
-            self._open = True
+        width = self._console.width
         total = self.steps or max(step, 1)
-        filled = round(16 * min(step, total) / total)
-        line = Text()
-        line.append('━' * filled, 'green').append('━' * (16 - filled), 'dim')
-        line.append(' ').append(summary(self, step, logs, None))
-        weight = live(tick) if tick is not None else ''
-        if weight:
-            line.append('  ').append(weight, 'cyan')
-        grid = Table.grid()
-        grid.add_row(line)
-        self._live.update(grid, refresh=True)
+        filled = round(_BAR * min(step, total) / total)
+        bar = Text().append('━' * filled, 'green').append('━' * (_BAR - filled), 'dim')
+        rows = [Text(row) for row in folded(summary(self, step, logs, None), width)]
+        weight = Text(live(tick) if tick is not None else '', 'cyan')
+        # A narrow terminal goes without the bar first, and then tells the weight in a line of its own.
+        if len(rows) == 1 and rows[0].cell_len + 1 + _BAR <= width:
+            rows[0] = Text(' ').join([bar, rows[0]])
+        if rows[-1].cell_len + 2 + weight.cell_len <= width:
+            rows[-1].append('  ').append(weight)
+        elif weight:
+            rows.append(weight)
+        told = Text('\n', no_wrap=True).join(rows)
+        if self._live is None:  # of its own for each epoch: it draws over its last picture
+            self._live = Live(told, console=self._console, auto_refresh=False)
+            self._live.start(refresh=True)
+        else:
+            self._live.update(told, refresh=True)
 
 
 def progress_for(verbose: Any, epochs: int, steps: int | None) -> Progress:
@@ -123,6 +128,23 @@ def summary(progress: Progress, step: int, logs: Logs, tick: Tick | None) -> str
     parts += [f'{name}: {_number(value)}' for name, value in sorted(logs.items(), key=_validation_last)]
     weight = live(tick) if tick is not None else ''
     return ' - '.join(parts + ([weight] if weight else []))
+
+
+def folded(text: str, width: int) -> list[str]:
+    """Break a summary between its parts into rows of at most `width` columns, where they fit at all.
+
+    Example:
+        >>> folded('8/8 - 1ms - loss: 0.7205', 14)
+        ['8/8 - 1ms', 'loss: 0.7205']
+    """
+    first, *others = text.split(' - ')
+    rows = [first]
+    for part in others:
+        if len(rows[-1]) + 3 + len(part) <= width:
+            rows[-1] += f' - {part}'
+        else:
+            rows.append(part)
+    return rows
 
 
 def _validation_last(item: tuple[str, Any]) -> tuple[bool, str]:
