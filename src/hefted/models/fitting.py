@@ -15,7 +15,7 @@ from hefted.data.source import Source, source_for
 from hefted.models import checks, eager, reporting
 from hefted.models.steps import binding_of, program_of
 from hefted.random import make_default_seed
-from hefted.train import loop
+from hefted.train import interrupts, loop
 from hefted.train.binding import Binding
 from hefted.train.program import Logs, Program, State, Stretcher, compile_evaluation, compile_training
 from hefted.train.progress import progress_for
@@ -112,7 +112,7 @@ def fit(
         state = binding.take()
 
         run.enter('compile')
-        trainer = _trainer(self, program, state, source)
+        trainer = _trainer(self, program, state, source, listeners.has(*loop.BATCH_HOOKS))
         judge = held_out and _judge(self, program, binding, held_out, listeners, validation_steps)
         run.enter('train')
         self.stop_training = False
@@ -154,7 +154,8 @@ def _ended(run: Any, model: Model, verbose: Any) -> Generator[_Ended, None, None
     ended = _Ended()
     status, error = 'finished', None
     try:
-        yield ended
+        with interrupts.deferred():
+            yield ended
         if model.stop_training:
             status = 'stopped'
     except BaseException as caught:
@@ -234,12 +235,12 @@ def evaluate(
     return values[0] if len(values) == 1 else values
 
 
-def _trainer(model: Model, program: Program, state: State, source: Source) -> Stretcher:
+def _trainer(model: Model, program: Program, state: State, source: Source, single: bool) -> Stretcher:
     if model.run_eagerly:
         return eager.training(program, source)
-    key = ('train', _signature(model, program, source))
+    key = ('train', single, _signature(model, program, source))
     if key not in model._compiled:
-        model._compiled[key] = compile_training(program, state, source)
+        model._compiled[key] = compile_training(program, state, source, single)
     return model._compiled[key]
 
 

@@ -16,16 +16,17 @@ import jax
 import numpy as np
 
 from hefted.callbacks.callback import CallbackList
-from hefted.data.source import Source, Stretch
+from hefted.data.source import Source
 from hefted.runs import NullRun, Run
-from hefted.train.binding import Binding
+from hefted.train import interrupts
+from hefted.train.binding import Binding, copy_state
 from hefted.train.program import Logs, State, Stretcher
 from hefted.train.progress import Progress
 
 _CHUNK_SECONDS = 0.2  # long enough that Python's part is nothing, short enough to stop, show and meter
 _FIRST_STEPS = 64  # of a program whose speed is not known yet
 _GROWTH = 16  # a chunk is at most so many times longer than the one before
-_BATCH_HOOKS = ('on_train_batch_begin', 'on_train_batch_end')
+BATCH_HOOKS = ('on_train_batch_begin', 'on_train_batch_end')
 
 
 @dataclass
@@ -49,7 +50,7 @@ class Chunk(NamedTuple):
         steps: How many.
         last: Whether the epoch ends with them.
         logs: Their logs, to come.
-        copy: The state after them, to come, for the variables.
+        copy: The state after them, to come, for the variables; None where it is copied at the epoch's end.
     """
 
     epoch: int
@@ -101,7 +102,8 @@ class Job:
 
 def fit(job: Job) -> None:
     """Train; afterwards the variables hold the last whole state, whatever happened."""
-    _Training(job).run()
+    with interrupts.deferred():
+        _Training(job).run()
 
 
 class _Training:
@@ -111,9 +113,10 @@ class _Training:
         self.job = job
         self.state = job.state  # given away with each dispatch
         self.behind: Chunk | None = None  # dispatched, not read yet
-        self.by_batch = job.callbacks.has(*_BATCH_HOOKS)
-        self.by_epoch = (
+        self.by_batch = job.callbacks.has(*BATCH_HOOKS)
+        self.by_epoch = (  # whether somebody may read the model between two epochs
             self.by_batch
+            or not (job.train.single or job.train.copies)
             or job.validate is not None
             or any(job.callbacks.reads_state(hook) for hook in ('on_epoch_begin', 'on_epoch_end'))
         )
@@ -132,6 +135,7 @@ class _Training:
                 for chunk in self.chunks(epoch):
                     before, self.behind = self.behind, chunk
                     self.settle(before)
+                    interrupts.safe_point()
                     if self.by_batch:
                         self.settle_all()
                         if job.stopped():
@@ -145,9 +149,8 @@ class _Training:
             job.callbacks.call('on_train_end', self.logs)
         except BaseException:
             # What was dispatched last may still be whole; if not, the variables keep what was drained last.
-            if self.behind is not None:
-                with suppress(Exception):
-                    job.binding.drain(jax.block_until_ready(self.behind.copy))
+            with suppress(Exception):
+                job.binding.drain(copy_state(self.state))
             raise
 
     def chunks(self, epoch: int) -> Iterator[Chunk]:
@@ -164,7 +167,7 @@ class _Training:
                 numbers = np.array([stretch.first + first, steps, stretch.rows, end == 0, self.dispatched], np.int32)
                 self.state, logs, copy = job.train.run(None, self.state, stretch.data, stretch.order, numbers, job.key)
                 first, end, self.dispatched = first + steps, end + steps, self.dispatched + steps
-                yield Chunk(epoch, end, steps, end == total, logs, copy)
+                yield Chunk(epoch, end, steps, end == total, logs, self.state if job.train.single else copy)
         if epoch + 1 < job.epochs:
             job.source.prepare(epoch + 1)
 
@@ -185,7 +188,10 @@ class _Training:
         job.pace.learn(chunk.steps, now - self.clock)
         self.clock = now
         self.done += chunk.steps
-        job.binding.drain(chunk.copy)
+        if chunk.copy is not None:
+            job.binding.drain(chunk.copy)
+        elif chunk.last:
+            job.binding.drain(copy_state(self.state))
         if not chunk.last:
             job.progress.tick(chunk.end, self.logs, job.run.tick(self.done, chunk.epoch, self.logs))
         if self.by_batch:
@@ -212,7 +218,8 @@ class _Training:
 
     def hook(self, name: str, *arguments: Any) -> None:
         """Call a hook, and take up what it assigned to the variables."""
-        self.job.callbacks.call(name, *arguments)
+        with interrupts.at_once():
+            self.job.callbacks.call(name, *arguments)
         if self.job.callbacks.reads_state(name):
             self.state = self.job.binding.refresh(self.state)
 
@@ -238,17 +245,32 @@ def evaluate(
     Returns:
         Floats by metric.
     """  # fmt: skip
+    with interrupts.deferred():
+        return _evaluate(compiled, state, metrics, source, steps, each)
+
+
+def _evaluate(
+    compiled: Stretcher,
+    state: State,
+    metrics: Any,
+    source: Source,
+    steps: int | None,
+    each: Callable[[int, Logs], None] | None,
+) -> Logs:
     key = np.zeros(2, np.uint32)
     end = 0
     logs: Logs = {}
     for stretch in source.epoch(0, steps):
+        interrupts.safe_point()
         size = 1 if each is not None or compiled.single else stretch.steps
         for first in range(0, stretch.steps, size):
             numbers = np.array([stretch.first + first, size, stretch.rows, end == 0, end], np.int32)
             metrics, logs, _ = compiled.run(state, metrics, stretch.data, stretch.order, numbers, key)
             end += size
             if each is not None:
-                each(end - 1, read_logs(logs))
+                told = read_logs(logs)
+                with interrupts.at_once():
+                    each(end - 1, told)
     return read_logs(logs)
 
 

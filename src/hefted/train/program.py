@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +19,7 @@ from jax import lax
 
 from hefted import tree
 from hefted.data.source import Source
-from hefted.train import compile_cache
+from hefted.train import compile_cache, interrupts
 from hefted.train.convolutions import has_slow_convolution
 from hefted.variables import Array
 
@@ -76,30 +77,43 @@ class Program:
     begin_evaluation: Callable[[Any], Any] = lambda metrics: metrics
 
 
+_COPIED_BYTES = 1 << 20  # a state of up to so many bytes is copied by the compiled program itself
+
+
 class Stretcher(NamedTuple):
     """A compiled loop: `run(constants, carry, data, order, numbers, key) -> (carry, logs, copy)`.
 
     Attributes:
         run: `numbers` is int32 (first, steps, rows, fresh, done): the first step in `order`, how many, how many rows
             of `order` are real, 1 at an epoch's start, and the steps taken before, with which the key is folded.
-            `carry` is donated; `copy` is the new carry once more (None in an evaluation), for people to hold while the
-            loop goes on with its own.
-        single: Whether `run` takes at most one step at a time.
+            `carry` is donated unless `single`; `copy` is the new carry once more where that is cheap, for people to
+            hold while the loop goes on with its own, else None.
+        single: Whether `run` takes one step at a time, straight, and leaves the carry that it was given as it is.
         compiled: The executable, for its cost and memory.
+        copies: Whether `run` returns a copy.
     """
 
     run: Callable[..., tuple[Any, Logs, Any]]
     single: bool
     compiled: Any
+    copies: bool = False
 
 
-def compile_training(program: Program, state: State, source: Source) -> Stretcher:
-    """The training loop over a source, compiled (or loaded from the cache)."""
+def compile_training(program: Program, state: State, source: Source, single: bool = False) -> Stretcher:
+    """The training loop over a source, compiled (or loaded from the cache).
+
+    Args:
+        program: What to train.
+        state: As from `program.init()`; only its shapes are used.
+        source: Where the batches will come from; only its shapes are used.
+        single: Whether somebody stops at every step.
+    """
 
     def step(_: None, state: State, batch: Batch, key: Array) -> tuple[State, Logs]:
         return program.train_step(state, batch, key)
 
-    return _compile(step, program.begin_epoch, program.spec, None, state, source, copies=True)
+    small = sum(leaf.nbytes for leaf in jax.tree.leaves(state)) <= _COPIED_BYTES
+    return _compile(step, program.begin_epoch, program.spec, None, state, source, single, copies=small)
 
 
 def compile_evaluation(program: Program, state: State, source: Source) -> Stretcher:
@@ -120,6 +134,7 @@ def _compile(
     constants: Any,
     carry: Any,
     source: Source,
+    single: bool = False,
     copies: bool = False,
 ) -> Stretcher:
     data, order = source.shapes
@@ -131,7 +146,7 @@ def _compile(
     inner = jax.jit(step, inline=True)
     traced = inner.trace(*avals, _batch_avals(data, size, masked), key)
     logs = traced.out_info[1]
-    single = jax.default_backend() == 'cpu' and has_slow_convolution(traced.jaxpr)
+    single = single or (jax.default_backend() == 'cpu' and has_slow_convolution(traced.jaxpr))
 
     def stretch(constants: Any, carry: Any, data: Any, order: Array, numbers: Array, key: Array) -> tuple[Any, Logs]:
         first, steps, rows, fresh, done = numbers
@@ -144,28 +159,29 @@ def _compile(
             real = (start + np.arange(size, dtype=np.int32) < rows).astype('float32') if masked else None
             return inner(constants, carried[0], _batch(data, index, real), jax.random.fold_in(key, done + i))
 
-        zeros = tree.map_structure(lambda s: jnp.zeros(s.shape, s.dtype), logs)
-        if single:
-            carried = lax.cond(full > 0, lambda c: body(np.int32(0), c), lambda c: c, (carry, zeros))
-        else:
-            carried = lax.fori_loop(0, full, body, (carry, zeros))
-        if masked or not tail:
-            return carried
-
         def last(carried: tuple[Any, Logs]) -> tuple[Any, Logs]:
             index = lax.dynamic_slice(order, ((first + full) * size,), (tail,))
             return inner(constants, carried[0], _batch(data, index, None), jax.random.fold_in(key, done + full))
 
-        return lax.cond(full < steps, last, lambda c: c, carried)
+        zeros = tree.map_structure(lambda s: jnp.zeros(s.shape, s.dtype), logs)
+        start = (carry, zeros)
+        whole = masked or not tail
+        if single:
+            one = partial(body, np.int32(0))
+            return one(start) if whole else lax.cond(full > 0, one, last, start)
+        carried = lax.fori_loop(0, full, body, start)
+        return carried if whole else lax.cond(full < steps, last, lambda c: c, carried)
 
     def loop(*arguments: Any) -> tuple[Any, Logs, Any]:
         carry, logs = stretch(*arguments)
-        return carry, logs, jax.tree.map(lambda a: jnp.array(a, copy=True), carry) if copies else None
+        again = copies and not single
+        return carry, logs, jax.tree.map(lambda a: jnp.array(a, copy=True), carry) if again else None
 
     numbers = jax.ShapeDtypeStruct((5,), np.int32)
-    lowered = jax.jit(loop, donate_argnums=1).trace(*avals, data, order, numbers, key).lower()
-    compiled = compile_cache.compile(lowered)
-    return Stretcher(compiled, single, compiled)
+    with interrupts.deferred():
+        lowered = jax.jit(loop, donate_argnums=() if single else 1).trace(*avals, data, order, numbers, key).lower()
+        compiled = compile_cache.compile(lowered)
+    return Stretcher(compiled, single, compiled, copies and not single)
 
 
 def _avals(structure: Any) -> Any:
