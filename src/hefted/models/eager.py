@@ -15,10 +15,11 @@ def training(program: Program, source: Source) -> Stretcher:
     """The training loop, uncompiled."""
 
     def run(_: None, state: Any, data: Any, order: Any, numbers: Any, key: Any) -> Any:
-        first, _steps, rows, fresh, _done = (int(n) for n in numbers)
+        first, _steps, rows, fresh, done = (int(n) for n in numbers)
         if fresh:
             state = program.begin_epoch(state)
-        state, logs = program.train_step(state, _batch(data, order, first, rows, source.batch_size), key)
+        batch = _batch(data, order, first, rows, source.batch_size)
+        state, logs = program.train_step(state, batch, jax.random.fold_in(key, done))
         return state, logs, state
 
     return Stretcher(run, single=True, compiled=None)

@@ -11,7 +11,6 @@ from hefted.errors import ArgumentError, ShapeError
 from hefted.layers.input import InputLayer
 from hefted.layers.layer import Layer
 from hefted.models.model import Model
-from hefted.utils.naming import name_scope
 
 
 class Sequential(Model):
@@ -93,10 +92,9 @@ class Sequential(Model):
         self._build_shape = tuple(input_shape)
 
     def _trace(self, inputs: Any) -> Any:
-        with name_scope(self.name):
-            for layer in self._stack:
-                inputs = layer(inputs)
-                layer.output_shape = (None, *inputs.shape[1:])
+        for layer in self._stack:
+            inputs = layer(inputs)
+            layer.output_shape = (None, *inputs.shape[1:])
         return inputs
 
     def build_from_shape(self, input_shape: Any) -> None:

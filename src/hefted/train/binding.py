@@ -1,8 +1,9 @@
 """Between a training's state and the variables that people see.
 
-The loop owns its state and gives it away with every dispatch, which returns a copy of the new state as well. At a
-drain the variables hold that copy, so that what a callback reads is exactly that step's state and stays so; what a
-callback assigned is taken up again. A failed dispatch thus leaves the variables as they were last drained.
+The loop owns its state and gives it away with every dispatch. At a drain the variables hold a copy, so that what a
+callback reads is exactly that step's state and stays so; what a callback assigned is taken up again. A failed dispatch
+thus leaves the variables as they were last drained. The copy of a small state comes out of the compiled program; that
+of a large one is made at the epoch's end; a program that runs step by step gives nothing away and needs none.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Binding:
     def take(self) -> dict[str, list[Array]]:
         """A state of arrays of its own: nobody else holds them, so they can be given away."""
         self._given = {id(v): v.held for group in self.groups.values() for v in group}
-        return {name: [_copy(v.held) for v in group] for name, group in self.groups.items()}
+        return copy_state(self.held())
 
     def held(self) -> dict[str, list[Array]]:
         """The state that the variables hold, not to be given away."""
@@ -51,6 +52,11 @@ class Binding:
             ]
             for name, group in self.groups.items()
         }
+
+
+def copy_state(state: dict[str, list[Array]]) -> dict[str, list[Array]]:
+    """The same state in arrays of its own, once it is there."""
+    return {name: [_copy(array) for array in arrays] for name, arrays in state.items()}
 
 
 def _copy(array: Array) -> Array:

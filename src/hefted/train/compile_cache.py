@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jaxlib
+
+from jaxlib.version import __version__ as jaxlib_version
 
 from hefted import host, settings
 
@@ -61,7 +62,7 @@ def _key(lowered: Any) -> str:
     device = jax.local_devices()[0]
     parts: Iterable[str] = (
         jax.__version__,
-        jaxlib.__version__,
+        jaxlib_version,
         os.environ.get('XLA_FLAGS', ''),
         f'{device.platform} {device.device_kind} {jax.device_count()} {os.cpu_count()}',
         host.cpu_features(),
