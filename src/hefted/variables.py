@@ -188,14 +188,15 @@ class Variable:
         """Set the value; its shape must be the variable's."""
         if isinstance(value, Variable):
             value = value.raw
-        shape = tuple(np.shape(value))
+        shape = tuple(value.shape) if hasattr(value, 'shape') else np.shape(value)
         if shape != self.shape:
             raise ShapeError(
                 f'Expected a value of shape {self.shape} for variable {self.path!r}, received shape {shape}.'
             )
         scope = _local.scope and _local.scope.find(self)
         if scope:
-            scope.set(self, jax.numpy.asarray(value, self.dtype))
+            same = isinstance(value, jax.Array) and value.dtype == self.dtype
+            scope.set(self, value if same else jax.numpy.asarray(value, self.dtype))
         else:
             self._value = _own(value, self.dtype)
         return self

@@ -70,7 +70,7 @@ def by_hand(steps: int) -> Any:
     state: Any = {'weights': jnp.zeros((3, 1)), 'steps': 0}
     for i in range(steps):
         batch = Batch(X[16 * i : 16 * (i + 1)], Y[16 * i : 16 * (i + 1)], None, None)
-        state, logs = step(state, batch, jax.random.fold_in(KEY, i))
+        state, logs = step(state, batch, KEY + np.array([0, i], np.uint32))
     return state, logs  # pyright: ignore[reportPossiblyUnboundVariable]
 
 

@@ -28,6 +28,7 @@ class Dense(Layer):
         activity_regularizer: Adds a loss on the output.
         kernel_constraint: Applied to the kernel after each update.
         bias_constraint: Applied to the bias after each update.
+        quantization_config: Kept for Keras's archives; only None.
 
     Input (batch, …, inputs), output (batch, …, units).
 
@@ -51,12 +52,16 @@ class Dense(Layer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        quantization_config: Any = None,
         **kwargs: Any,
     ) -> None:
         if not isinstance(units, int) or isinstance(units, bool) or units <= 0:
             raise ArgumentError(f'Expected units of Dense to be a positive integer, received {units!r}.')
+        if quantization_config is not None:
+            raise ArgumentError(f'Expected quantization_config to be None, received {quantization_config!r}.')
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = units
+        self.quantization_config = None
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -85,8 +90,15 @@ class Dense(Layer):
         inputs = as_float(inputs, self.compute_dtype)
         outputs = lax.dot_general(inputs, self.kernel.value, (((inputs.ndim - 1,), (0,)), ((), ())))
         if self.bias is not None:
-            outputs = outputs + self.bias.value
+            bias = self.bias.value  # lax: an operator of jax.numpy would be traced as a program of its own
+            outputs = lax.add(outputs, lax.broadcast_in_dim(bias, outputs.shape, (outputs.ndim - 1,)))
         return self.activation(outputs)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        if config['activity_regularizer'] is None:  # Keras leaves it out
+            del config['activity_regularizer']
+        return config
 
 
 class Activation(Layer):
@@ -100,6 +112,7 @@ class Activation(Layer):
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
         self.supports_masking = True
+        self.built = True
 
     @property
     def rows_independent(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]

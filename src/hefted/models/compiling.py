@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +12,7 @@ from hefted import losses, metrics, tree
 from hefted.errors import ArgumentError, ShapeError
 from hefted.losses.loss import Loss, LossFunctionWrapper
 from hefted.metrics.metric import Metric
+from hefted.utils import quick
 from hefted.variables import Array, Variable
 
 
@@ -139,6 +142,7 @@ def _metric(wanted: Any, target: Any, predicted: Any) -> Metric:
         found = metrics.MeanMetricWrapper(found, name=getattr(found, '__name__', 'metric'))
     if isinstance(wanted, str):
         found.name = wanted
+    found.build(tuple(target.shape), tuple(predicted.shape))
     return found
 
 
@@ -150,25 +154,18 @@ def _prefix_names(objective: Objective, names: Sequence[str]) -> None:
 
 
 def total_loss(objective: Objective, y: Any, y_pred: Any, weight: Any, rows: Array | None) -> Any:
-    """The weighted sum of the outputs' losses: a scalar.
-
-    A short batch's padding rows get weight 0. A loss that divides by the batch's size would then divide by too much,
-    so real rows weigh `size / real` there.
-    """
+    """The weighted sum of the outputs' losses: a scalar; a short batch's padding rows are as if absent."""
     outputs = tree.flatten(y_pred)
     targets = tree.flatten(y)
     weights = tree.flatten(weight) if weight is not None else [None]
     weights = weights * len(outputs) if len(weights) == 1 else weights
-    total: Any = 0.0
-    for loss, factor, t, p, w in zip(objective.losses, objective.loss_weights, targets, outputs, weights, strict=True):
-        if loss is not None:
-            scale = None
-            if rows is not None:
-                divides = loss.reduction in ('sum_over_batch_size', 'mean')
-                scale = rows * (rows.shape[0] / rows.sum()) if divides else rows
-            value = loss(t, p, sample_weight=times(w, scale))
-            total = total + (value if factor == 1.0 else value * factor)
-    return total
+    real = {} if rows is None else {'rows': rows}
+    values = [
+        loss(t, p, sample_weight=w, **real) if factor == 1.0 else loss(t, p, sample_weight=w, **real) * factor
+        for loss, factor, t, p, w in zip(objective.losses, objective.loss_weights, targets, outputs, weights, strict=True)
+        if loss is not None
+    ]
+    return functools.reduce(operator.add, values) if values else 0.0
 
 
 def times(weight: Any, rows: Array | None) -> Any:
@@ -183,7 +180,7 @@ def update_metrics(
 ) -> dict[str, Any]:
     """Update the metrics (their variables are bound) and return their results by name."""
     outputs = tree.flatten(y_pred)
-    count = rows.sum() if rows is not None else outputs[0].shape[0]
+    count = quick.total(rows) if rows is not None else outputs[0].shape[0]
     objective.tracker.update_state(loss, sample_weight=count)
     logs = {'loss': objective.tracker.result()}
     targets = tree.flatten(y) if y is not None else []

@@ -19,7 +19,7 @@ def training(program: Program, source: Source) -> Stretcher:
         if fresh:
             state = program.begin_epoch(state)
         batch = _batch(data, order, first, rows, source.batch_size)
-        state, logs = program.train_step(state, batch, jax.random.fold_in(key, done))
+        state, logs = program.train_step(state, batch, key + np.array([0, done], np.uint32))
         return state, logs, state
 
     return Stretcher(run, single=True, compiled=None)

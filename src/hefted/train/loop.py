@@ -74,7 +74,7 @@ class Job:
         progress: What shows it.
         run: What meters it.
         epochs: The number of the last epoch, plus one.
-        key: uint32 (2,), folded with the step for each step's draws.
+        key: uint32 (2,); each step's is this with the step's number added to the second word.
         initial_epoch: The number of the first.
         steps_per_epoch: Steps an epoch; a whole pass if None.
         validate: `validate() -> logs` of what the variables hold, or None.

@@ -85,7 +85,7 @@ class Stretcher(NamedTuple):
 
     Attributes:
         run: `numbers` is int32 (first, steps, rows, fresh, done): the first step in `order`, how many, how many rows
-            of `order` are real, 1 at an epoch's start, and the steps taken before, with which the key is folded.
+            of `order` are real, 1 at an epoch's start, and the steps taken before, which count in the key.
             `carry` is donated unless `single`; `copy` is the new carry once more where that is cheap, for people to
             hold while the loop goes on with its own, else None.
         single: Whether `run` takes one step at a time, straight, and leaves the carry that it was given as it is.
@@ -154,14 +154,14 @@ def _compile(
         full = steps if masked or not tail else jnp.minimum(steps, rows // size - first)
 
         def body(i: Array, carried: tuple[Any, Logs]) -> tuple[Any, Logs]:
-            start = (first + i) * size
+            start = lax.mul(lax.add(first, i), np.int32(size))
             index = lax.dynamic_slice(order, (start,), (size,))
-            real = (start + np.arange(size, dtype=np.int32) < rows).astype('float32') if masked else None
-            return inner(constants, carried[0], _batch(data, index, real), jax.random.fold_in(key, done + i))
+            real = lax.lt(lax.iota(np.int32, size), lax.full((size,), lax.sub(rows, start))) if masked else None
+            return inner(constants, carried[0], _batch(data, index, real), _key(key, lax.add(done, i)))
 
         def last(carried: tuple[Any, Logs]) -> tuple[Any, Logs]:
             index = lax.dynamic_slice(order, ((first + full) * size,), (tail,))
-            return inner(constants, carried[0], _batch(data, index, None), jax.random.fold_in(key, done + full))
+            return inner(constants, carried[0], _batch(data, index, None), _key(key, lax.add(done, full)))
 
         zeros = tree.map_structure(lambda s: jnp.zeros(s.shape, s.dtype), logs)
         start = (carry, zeros)
@@ -193,6 +193,26 @@ def _batch_avals(data: Any, size: int, masked: bool) -> Batch:
     return Batch(x, y, weight, jax.ShapeDtypeStruct((size,), np.float32) if masked else None)
 
 
+# Below, lax is used where an operator of jax.numpy would do: each of those is traced as a program of its own, at a
+# millisecond or two of every start.
+
+
 def _batch(data: Any, index: Array, rows: Array | None) -> Batch:
-    x, y, weight = jax.tree.map(lambda a: a.at[index].get(mode='promise_in_bounds'), data)
-    return Batch(x, y, weight, rows)
+    x, y, weight = jax.tree.map(lambda a: _take(a, index), data)
+    return Batch(x, y, weight, None if rows is None else lax.convert_element_type(rows, np.float32))
+
+
+def _take(array: Array, index: Array) -> Array:
+    """`array[index]` over the first axis, the index known to be in bounds."""
+    axes = lax.GatherDimensionNumbers(
+        offset_dims=tuple(range(1, array.ndim)), collapsed_slice_dims=(0,), start_index_map=(0,)
+    )
+    return lax.gather(
+        array, lax.expand_dims(index, (1,)), axes, (1, *array.shape[1:]), mode=lax.GatherScatterMode.PROMISE_IN_BOUNDS
+    )
+
+
+def _key(key: Array, step: Array) -> Array:
+    """The key of a step: its number is added to the key's second word, as Keras's seed generators count."""
+    number = lax.convert_element_type(step, np.uint32)
+    return lax.add(key, lax.concatenate([np.zeros(1, np.uint32), lax.expand_dims(number, (0,))], 0))
