@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from hefted.data.arrays import Rows, batch_size_for, rows_of, split, weights_by_class
 from hefted.errors import ArgumentError, DataError, ShapeError
 
-
 PAIR = {'x': np.zeros(3), 'y': np.zeros(3)}
 
 

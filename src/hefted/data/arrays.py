@@ -42,7 +42,13 @@ class Rows:
         return Rows(*(_map(lambda a: a[rows], part) for part in (self.x, self.y, self.weight)))
 
 
-def rows_of(x: Any, y: Any = None, sample_weight: Any = None, class_weight: Mapping[int, float] | None = None) -> Rows:
+def rows_of(
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    class_weight: Mapping[int, float] | None = None,
+    where: str = '',
+) -> Rows:
     """Arrays, lists or frames as `Rows`.
 
     Args:
@@ -50,16 +56,17 @@ def rows_of(x: Any, y: Any = None, sample_weight: Any = None, class_weight: Mapp
         y: The same, or None.
         sample_weight: (rows,), or None.
         class_weight: Weight by class, for targets that are classes; not with `sample_weight`.
+        where: What the arguments are part of, for errors, such as ' of validation_data'.
 
     Raises:
         ArgumentError: Something that is not an array, or both kinds of weight.
         ShapeError: Unequal numbers of rows.
         DataError: No rows at all.
     """
-    x = _map(lambda a: host_array('x', a), x)
-    y = _map(lambda a: host_array('y', a), y)
-    weight = _map(lambda a: host_array('sample_weight', a).astype(dtypes.floatx(), copy=False), sample_weight)
-    _check_counts({'x': x, 'y': y, 'sample_weight': weight})
+    x = _map(lambda a: host_array(f'x{where}', a), x)
+    y = _map(lambda a: host_array(f'y{where}', a), y)
+    weight = _map(lambda a: host_array(f'sample_weight{where}', a).astype(dtypes.floatx(), copy=False), sample_weight)
+    _check_counts({'x': x, 'y': y, 'sample_weight': weight}, where)
     if class_weight is not None:
         if weight is not None:
             raise ArgumentError(
@@ -90,16 +97,16 @@ def host_array(argument: str, value: Any) -> HostArray:
     return array.astype(dtypes.on_device(array.dtype), copy=False)
 
 
-def _check_counts(named: dict[str, Any]) -> None:
+def _check_counts(named: dict[str, Any], where: str) -> None:
     counts = {name: [a.shape[0] for a in tree.flatten(part) if a is not None] for name, part in named.items()}
     if len({count for each in counts.values() for count in each}) > 1:
-        told = ', '.join(f'{name} has {" and ".join(map(str, each))}' for name, each in counts.items() if each)
+        told = ', '.join(f'{name}{where} has {" and ".join(map(str, each))}' for name, each in counts.items() if each)
         raise ShapeError(
             f'Data cardinality is ambiguous. Expected equal numbers of rows, received: {told}. '
             'Check that they were cut and filtered alike.'
         )
     if not counts['x'] or not counts['x'][0]:
-        raise DataError('Expected x with at least one row, received an empty array. Check how the data was loaded.')
+        raise DataError(f'Expected x{where} with at least one row, received none. Check how the data was loaded.')
 
 
 def weights_by_class(y: Any, class_weight: Mapping[int, float]) -> HostArray:

@@ -131,6 +131,7 @@ class MaxPooling2D(Layer):
         self.padding = known_padding(padding)
         self.data_format = data_format or 'channels_last'
         self.input_spec = InputSpec(ndim=4)
+        self.built = True
 
     def call(self, inputs: Array) -> Array:
         inputs = channels_last(inputs, self.data_format)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import math
 import threading
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, wraps
 from typing import Any, ClassVar, Self
 
 import jax
@@ -30,10 +30,12 @@ class CallContext(threading.local):
     Attributes:
         training: Given to each layer whose `call` takes `training`; None leaves the layer's own default.
         rows: float32 of shape (batch,), 1 for a real row and 0 for padding of a short batch; None if all are real.
+        inside: Whether a layer is being called now, so that another's call is a part of it.
     """
 
     training: bool | None = None
     rows: Array | None = None
+    inside: bool = False
 
 
 context = CallContext()
@@ -84,6 +86,8 @@ class Layer:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if 'build' in cls.__dict__:
+            cls.build = _tracked(cls.build)
         if cls.__module__.startswith('hefted.layers'):
             register_builtin(cls, 'keras.layers')
 
@@ -113,6 +117,7 @@ class Layer:
         self._trainable = trainable
         self._own_weights: list[Variable] = []
         self._build_shape: Any = None
+        self._building = False
         self._eager_losses: list[Array] = []
         self.batch_shape = _declared_batch_shape(kwargs)
         if kwargs:
@@ -124,6 +129,7 @@ class Layer:
     def build(self, input_shape: Any) -> None:
         """Make the weights; called once, with the shape of the first input (batch axis None)."""
         del input_shape
+        self.built = True
 
     def add_weight(
         self,
@@ -145,7 +151,7 @@ class Layer:
         initializer = initializers.get(initializer) if isinstance(initializer, (str, dict, type)) else initializer
         shape = () if shape is None and callable(initializer) else shape
         # A layer may be built while a step is traced; its first value is an array all the same.
-        with name_scope(self.name), jax.ensure_compile_time_eval():
+        with name_scope(self.name, self), jax.ensure_compile_time_eval():
             weight = Variable(initializer, shape, dtype, trainable, autocast, aggregation, name=name)
         weight.overwrite_with_gradient = overwrite_with_gradient
         weight.regularizer = regularizers.get(regularizer)
@@ -156,7 +162,7 @@ class Layer:
     def _sublayers(self) -> Iterator[Layer]:
         """Layers held in attributes, lists, tuples and dicts, in the order of their assignment."""
         seen = {id(self)}
-        held = [v for v in self.__dict__.values() if isinstance(v, (Layer, list, tuple, dict))]
+        held = [v for name, v in self.__dict__.items() if name != '_init_arguments']
         for layer in _layers_in(held):
             if id(layer) not in seen:
                 seen.add(id(layer))
@@ -279,11 +285,19 @@ class Layer:
         if 'training' not in kwargs and _takes_training(type(self)) and context.training is not None:
             kwargs['training'] = context.training
         policy = self.dtype_policy
-        with autocast(policy.compute_dtype if policy.compute_dtype != policy.variable_dtype else None):
-            outputs = self.call(*args, **kwargs)
-        if self.activity_regularizer is not None:
-            for output in tree.flatten(outputs):
-                self.add_loss(self.activity_regularizer(output))
+        outermost, context.inside = not context.inside, True
+        if outermost and current_scope() is None and not _is_traced(args):
+            for layer in self.flatten_layers():
+                layer._eager_losses = []
+        cast = autocast(policy.compute_dtype if policy.compute_dtype != policy.variable_dtype else None)
+        try:
+            with name_scope(self.name, self), cast:
+                outputs = self.call(*args, **kwargs)
+            if self.activity_regularizer is not None:
+                for output in tree.flatten(outputs):
+                    self.add_loss(self.activity_regularizer(output))
+        finally:
+            context.inside = not outermost
         return outputs
 
     def _take(self, value: Any) -> Any:
@@ -303,10 +317,8 @@ class Layer:
 
     def build_from_shape(self, input_shape: Any) -> None:
         """Build for a shape (batch axis None) and remember it."""
-        with name_scope(self.name):
-            self.build(input_shape)
+        self.build(input_shape)
         self._build_shape = input_shape
-        self.built = True
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The output's shape for an input's, batch axis None: found by tracing `call`, nothing is computed."""
@@ -324,7 +336,10 @@ class Layer:
     def add_loss(self, loss: Any) -> None:
         """Add a scalar to the model's loss; inside `call`."""
         scope = current_scope()
-        (scope.losses if scope else self._eager_losses).append(loss)
+        if scope is not None:
+            scope.losses.append(loss)
+        elif not _is_traced(loss):  # while only shapes are traced there is no loss
+            self._eager_losses.append(loss)
 
     @property
     def losses(self) -> list[Array]:
@@ -387,9 +402,33 @@ class Layer:
         return f'<{type(self).__name__} name={self.name}, built={self.built}>'
 
 
+def _tracked(build: Callable[..., None]) -> Callable[..., None]:
+    """A `build` that says where its weights are and remembers that, and for what shape, it was called."""
+
+    @wraps(build)
+    def tracked(self: Layer, *args: Any, **kwargs: Any) -> None:
+        if self._building:  # a base class's, called from a subclass's
+            build(self, *args, **kwargs)
+            return
+        self._building = True
+        try:
+            with name_scope(self.name, self):
+                build(self, *args, **kwargs)
+        finally:
+            self._building = False
+        self._build_shape = next(iter((*args, *kwargs.values())), None)
+        self.built = True
+
+    return tracked
+
+
 def regularization_losses(variables: Sequence[Variable]) -> list[Array]:
     """One loss for each variable that has a regularizer."""
     return [v.regularizer(v.value) for v in variables if v.regularizer is not None]
+
+
+def _is_traced(structure: Any) -> bool:
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in tree.flatten(structure))
 
 
 def _layers_in(value: Any) -> Iterator[Layer]:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from hefted import constraints, initializers, regularizers
+from hefted.errors import ArgumentError
 from hefted.layers.input_spec import InputSpec
 from hefted.layers.layer import Layer, context
 from hefted.variables import Array
@@ -33,6 +34,10 @@ class BatchNormalization(Layer):
         gamma_regularizer: Adds a loss on gamma.
         beta_constraint: Applied to beta after each update.
         gamma_constraint: Applied to gamma after each update.
+        synchronized: Statistics over all devices; there is one here.
+        renorm: Kept for Keras's archives; only False.
+        renorm_clipping: The same; not used.
+        renorm_momentum: The same; not used.
     """
 
     rows_independent = True
@@ -52,9 +57,17 @@ class BatchNormalization(Layer):
         gamma_regularizer: Any = None,
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
+        synchronized: bool = False,
+        renorm: bool = False,
+        renorm_clipping: Any = None,
+        renorm_momentum: float = 0.99,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if renorm:
+            raise ArgumentError('Expected renorm=False, received True: batch renormalization is not supported.')
+        self.synchronized, self.renorm = synchronized, renorm
+        self.renorm_clipping, self.renorm_momentum = renorm_clipping, renorm_momentum
         self.axis = int(axis)
         self.momentum = momentum
         self.epsilon = epsilon

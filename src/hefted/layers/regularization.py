@@ -33,11 +33,12 @@ class Dropout(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if not 0 <= rate <= 1:
+        if not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
             raise ArgumentError(f'Expected rate of Dropout to be between 0 and 1, received {rate!r}.')
         self.rate = rate
         self.seed = seed
         self.noise_shape = noise_shape
+        self.built = True
         if rate > 0:
             self.seed_generator = random.SeedGenerator(seed)
 

@@ -35,12 +35,13 @@ def steps(name: str, value: Any) -> None:
 
 
 def validation_data(given: Any) -> tuple[Any, ...]:
-    """(x, y) or (x, y, sample_weight)."""
+    """What `rows_of` takes, of (x, y) or (x, y, sample_weight)."""
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+        of = f' of {len(given)}' if isinstance(given, (tuple, list)) else ''
         raise ArgumentError(
-            f'Expected validation_data to be (x, y) or (x, y, sample_weight), received {type(given).__name__}.'
+            f'Expected validation_data to be (x, y) or (x, y, sample_weight), received {type(given).__name__}{of}.'
         )
-    return tuple(given)
+    return (*given, *[None] * (4 - len(given)), ' of validation_data')
 
 
 def validates(frequency: Any) -> Callable[[int], bool]:
@@ -61,10 +62,29 @@ def targets(model: Model, rows: Rows, argument: str = 'y') -> None:
     import jax
 
     probe = tree.map_structure(lambda a: jax.ShapeDtypeStruct((1, *a.shape[1:]), a.dtype), rows.x)
-    outputs = tree.flatten(model.compute_outputs(probe))
-    for loss, y, output in zip(model.objective.losses, tree.flatten(rows.y), outputs, strict=True):
+    try:
+        outputs = tree.flatten(model.compute_outputs(probe))
+    except ShapeError as error:
+        raise ShapeError(f'The inputs that come with {argument} do not fit the model. {error}') from error
+    weights = tree.flatten(rows.weight)
+    weights = weights * len(outputs) if len(weights) == 1 else weights
+    for loss, y, weight, output in zip(model.objective.losses, tree.flatten(rows.y), weights, outputs, strict=True):
         if loss is not None:
             _target(loss, y, output.shape, argument)
+            if weight is not None and getattr(loss, 'rows_independent', False):
+                _weights(weight, output.shape)
+
+
+def _weights(weight: Any, output: tuple[int, ...]) -> None:
+    """Sample weights are one for each row, or one for each value of a loss, which has no last axis."""
+    found, most = tuple(weight.shape[1:]), tuple(output[1:-1])
+    while found and found[-1] == 1:
+        found = found[:-1]
+    if any(a not in (1, b) for a, b in zip(found, most, strict=False)) or len(found) > len(most):
+        wanted = ' or '.join(str((weight.shape[0], *shape)) for shape in dict.fromkeys([(), most]))
+        raise ShapeError(
+            f'Expected sample_weight of shape {wanted}, received {tuple(weight.shape)}. Give one weight for each row.'
+        )
 
 
 def _target(loss: losses.Loss, y: Any, output: tuple[int, ...], argument: str) -> None:
@@ -92,11 +112,11 @@ def _classes(loss: Any, y: Any, output: tuple[int, ...], argument: str) -> None:
             'For one-hot targets use categorical_crossentropy.'
         )
     ignored = getattr(loss, 'ignore_class', None)
-    low, high = int(y.min()), int(y.max())
-    if ignored is None and (low < 0 or high >= count):
+    low, high = float(y.min()), float(y.max())
+    if ignored is None and not (low >= 0 and high < count):  # NaN fails too
         raise DataError(
             f'Expected {argument} to hold classes from 0 to {count - 1} for an output of {count} values, '
-            f'received values from {low} to {high}. Number the classes from 0, or widen the last layer.'
+            f'received values from {low:g} to {high:g}. Number the classes from 0, or widen the last layer.'
         )
 
 

@@ -12,6 +12,7 @@ from hefted import tree
 from hefted.callbacks import CallbackList
 from hefted.data.arrays import Rows, batch_size_for, rows_of
 from hefted.layers.layer import calling
+from hefted.models import checks
 from hefted.models.steps import rows_independent
 from hefted.train import compile_cache
 from hefted.train.progress import progress_for
@@ -41,6 +42,7 @@ def predict(
     Returns:
         NumPy arrays (rows, …), nested as the model's outputs.
     """
+    checks.steps('steps', steps)
     rows = rows_of(x)
     size = batch_size_for(rows.count, batch_size)
     count = -(-rows.count // size) if steps is None else min(steps, -(-rows.count // size))

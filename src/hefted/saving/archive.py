@@ -71,15 +71,25 @@ def load_model(
     members = read_members(Path(filepath))
     try:
         config = json.loads(members['config.json'])
-    except ValueError as error:
-        raise ArchiveError(f'config.json in {str(filepath)!r} is not JSON: {error}.') from error
+    except (ValueError, RecursionError) as error:
+        raise ArchiveError(f'config.json in {str(filepath)!r} is not JSON that can be read: {error}.') from error
     if not compile and isinstance(config, dict):
         config.pop('compile_config', None)
-    model = deserialize_keras_object(config, custom_objects)
+    model = _made(config, custom_objects, str(filepath))
     if not hasattr(model, 'predict'):
         raise ArchiveError(f'Expected a model in {str(filepath)!r}, received {type(model).__name__}.')
-    read_weights(model, members['model.weights.h5'], with_optimizer=compile)
+    read_weights(model, members['model.weights.h5'])
     return model
+
+
+def _made(config: Any, custom_objects: Mapping[str, Any] | None, filepath: str) -> Any:
+    """The model that a config describes; whatever is wrong in it is the file's fault."""
+    try:
+        return deserialize_keras_object(config, custom_objects)
+    except ArchiveError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, MemoryError) as error:
+        raise ArchiveError(f'The config in {filepath!r} does not describe a model: {error}') from error
 
 
 def read_members(path: Path) -> dict[str, bytes]:

@@ -19,6 +19,9 @@ from hefted.layers.layer import Layer
 from hefted.utils.naming import snake_case
 from hefted.variables import Variable
 
+Place = tuple[str, str, list[Variable]]  # path, name, variables
+_NOT_SAVED = {'_init_arguments', '_input', '_stack', '_compile_arguments', '_compiled', '_objective', 'history'}
+
 
 def save_weights(model: Any, filepath: str | Path, overwrite: bool = True) -> None:
     """Save a model's weights to a file that ends in `.weights.h5`.
@@ -36,6 +39,8 @@ def save_weights(model: Any, filepath: str | Path, overwrite: bool = True) -> No
 def load_weights(model: Any, filepath: str | Path) -> None:
     """Load weights from a `.weights.h5` file, or from the weights in a `.keras` file, Keras's or ours.
 
+    A compiled model's optimizer gets its state too, if the file holds one of the same kind.
+
     Raises:
         ArchiveError: The file is not HDF5, or does not fit the model; the model is then as it was.
         NotBuiltError: The model has no weights yet.
@@ -44,9 +49,12 @@ def load_weights(model: Any, filepath: str | Path) -> None:
     if path.suffix == '.keras':
         from hefted.saving.archive import read_members
 
-        read_weights(model, read_members(path)['model.weights.h5'], with_optimizer=False)
+        blob = read_members(path)['model.weights.h5']
     else:
-        read_weights(model, path.read_bytes(), with_optimizer=False)
+        blob = path.read_bytes()
+    if model.built and getattr(model, 'optimizer', None) is not None and not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    read_weights(model, blob)
 
 
 def weights_bytes(model: Any) -> bytes:
@@ -65,8 +73,8 @@ def weights_bytes(model: Any) -> bytes:
     return buffer.getvalue()
 
 
-def read_weights(model: Any, blob: bytes, with_optimizer: bool) -> None:
-    """Set a model's weights from an HDF5 file; nothing is set unless everything fits."""
+def read_weights(model: Any, blob: bytes) -> None:
+    """Set a model's weights, and its optimizer's state, from an HDF5 file; nothing is set unless everything fits."""
     import h5py
 
     if not model.built:
@@ -75,7 +83,7 @@ def read_weights(model: Any, blob: bytes, with_optimizer: bool) -> None:
     try:
         with h5py.File(io.BytesIO(blob), 'r') as file:
             for path, name, variables in _places(model):
-                if path == 'optimizer' and not (with_optimizer and path in file):
+                if path == 'optimizer' and not _fits(file, path, variables):
                     continue
                 for index, variable in enumerate(variables):
                     found.append((variable, _read(file, f'{path}/vars/{index}'.lstrip('/'), name, variable)))
@@ -85,29 +93,53 @@ def read_weights(model: Any, blob: bytes, with_optimizer: bool) -> None:
         variable.assign(value)
 
 
-def _places(model: Any) -> Iterator[tuple[str, str, list[Variable]]]:
-    """(path, name, variables) of every layer and the optimizer, in Keras's layout."""
-    yield from _walk(model, '')
+def _fits(file: Any, path: str, variables: list[Variable]) -> bool:
+    """Whether a file holds the state of such an optimizer: another's is left where it is, as Keras does."""
+    stored = file.get(f'{path}/vars')
+    return hasattr(stored, 'keys') and len(stored) == len(variables)
+
+
+def _places(model: Any) -> Iterator[Place]:
+    """Where Keras keeps the variables of every layer and the optimizer (and none of seed generators)."""
+    yield from _walk(model, '', set())
     optimizer = getattr(model, 'optimizer', None)
     if optimizer is not None and optimizer.built:
         yield 'optimizer', optimizer.name, list(optimizer.variables)
 
 
-def _walk(layer: Layer, path: str) -> Iterator[tuple[str, str, list[Variable]]]:
-    own = sorted(layer._variables_here(), key=lambda v: not v.trainable)
-    yield path, layer.name, own
-    prefix = f'{path}/' if path else ''
-    if hasattr(layer, 'layers'):
-        taken: Counter[str] = Counter()
-        for inner in layer.layers:  # pyright: ignore[reportAttributeAccessIssue]
-            base = snake_case(type(inner).__name__)
-            name = f'{base}_{taken[base]}' if taken[base] else base
-            taken[base] += 1
-            yield from _walk(inner, f'{prefix}layers/{name}')
+def _walk(layer: Layer, path: str, seen: set[int]) -> Iterator[Place]:
+    """A layer's own variables, then those of the layers it holds, by attribute; each once, where first met."""
+    if id(layer) in seen:
         return
-    for name in sorted(vars(layer)):
-        if isinstance(vars(layer)[name], Layer):
-            yield from _walk(vars(layer)[name], f'{prefix}{name}')
+    seen.add(id(layer))
+    yield path, layer.name, sorted(layer._variables_here(), key=lambda v: not v.trainable)
+    prefix = f'{path}/' if path else ''
+    for name, held in _attributes(layer):
+        yield from _walk_held(held, prefix + name, seen)
+
+
+def _attributes(layer: Layer) -> list[tuple[str, Any]]:
+    """In Keras's order: a sequential model's layers first, else by name, private ones last."""
+    own = {name: value for name, value in vars(layer).items() if name not in _NOT_SAVED}
+    layers = getattr(layer, 'layers', None)
+    if layers is None:
+        return sorted(own.items(), key=lambda item: (item[0].startswith('_'), item[0]))
+    if '_stack' in vars(layer):
+        return [('layers', layers), *sorted(own.items())]
+    return sorted({**own, 'layers': layers}.items(), key=lambda item: (item[0].startswith('_'), item[0]))
+
+
+def _walk_held(held: Any, path: str, seen: set[int]) -> Iterator[Place]:
+    if isinstance(held, Layer):
+        yield from _walk(held, path, seen)
+    elif isinstance(held, (list, tuple, dict)):
+        taken: Counter[str] = Counter()
+        for item in held.values() if isinstance(held, dict) else held:
+            nested = isinstance(item, (list, tuple, dict))
+            base = 'container' if nested else snake_case(type(item).__name__)
+            if nested or isinstance(item, Layer):
+                yield from _walk_held(item, f'{path}/{base}_{taken[base]}' if taken[base] else f'{path}/{base}', seen)
+                taken[base] += 1
 
 
 def _write(group: Any, name: str, variable: Variable) -> None:
@@ -136,6 +168,8 @@ def _read(file: Any, path: str, name: str, variable: Variable) -> Any:
         raise ArchiveError(f'Expected plain numbers at {path}, received data kept outside the file.')
     if node.shape != variable.shape:
         raise ArchiveError(f'Expected shape {variable.shape} for {variable.path!r}, received {node.shape} at {path}.')
+    if node.dtype.kind not in 'biuf' and not (node.dtype.str == '|V2' and node.attrs.get('dtype') == 'bfloat16'):
+        raise ArchiveError(f'Expected numbers for {variable.path!r}, received {node.dtype} at {path}.')
     value = node[()]
     if node.attrs.get('dtype') == 'bfloat16':
         import ml_dtypes

@@ -9,7 +9,7 @@ from collections import Counter
 
 class _Local(threading.local):
     def __init__(self) -> None:
-        self.path: list[str] = []
+        self.path: list[tuple[str, object]] = []
 
 
 _counts: Counter[str] = Counter()
@@ -29,7 +29,7 @@ def snake_case(name: str) -> str:
 
 
 def auto_name(class_name: str) -> str:
-    """The next free name of a class: 'dense', 'dense_1', 'dense_2', …"""
+    """The next free name of a class: 'dense', then 'dense_1', 'dense_2' and so on."""
     base = snake_case(class_name)
     count = _counts[base]
     _counts[base] += 1
@@ -42,18 +42,27 @@ def reset_names() -> None:
 
 
 class name_scope:
-    """Within the block, variables' paths begin with `name`."""
+    """Within the block, variables' paths begin with `name`.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    Args:
+        name: One part of a path.
+        owner: Who opens it; the innermost scope is not opened twice by one owner.
+    """
+
+    def __init__(self, name: str, owner: object = None) -> None:
+        self.name, self.owner = name, owner
 
     def __enter__(self) -> None:
-        _local.path.append(self.name)
+        again = self.owner is not None and bool(_local.path) and _local.path[-1][1] is self.owner
+        self.opened = not again
+        if self.opened:
+            _local.path.append((self.name, self.owner))
 
     def __exit__(self, *_: object) -> None:
-        _local.path.pop()
+        if self.opened:
+            _local.path.pop()
 
 
 def scoped_path(name: str) -> str:
     """The path of a variable made now."""
-    return '/'.join([*_local.path, name])
+    return '/'.join([*(part for part, _ in _local.path), name])
