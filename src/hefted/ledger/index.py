@@ -130,9 +130,7 @@ class Ledger:
             raise LedgerError(
                 f'run: {prefix!r} is the start of {len(matches)} ids: {_named(matches)}. Give more of it.'
             )
-        near = difflib.get_close_matches(
-            prefix.lower(), [run.short_id for run in everything], n=3, cutoff=0.5
-        )
+        near = difflib.get_close_matches(prefix.lower(), [run.short_id for run in everything], n=3, cutoff=0.5)
         hint = f'Did you mean {" or ".join(near)}?' if near else f'The newest are {_named(everything)}.'
         raise LedgerError(f'run: expected the start of a run\'s id or "last", received {prefix!r}. {hint}')
 
@@ -285,9 +283,7 @@ def _families(runs: Iterable[RunSummary]) -> tuple[list[RunSummary], dict[str, R
     for parent in [parent for parent in parts if parent not in by_id]:
         family = _process(parent, parts[parent])
         roots.append(grow(family) if len(parts[parent]) > 1 else grow(parts.pop(parent)[0]))
-    roots += [
-        run for run in by_id.values() if run.id not in grown
-    ]  # damaged: they name one another as parents
+    roots += [run for run in by_id.values() if run.id not in grown]  # damaged: they name one another as parents
     return roots, by_id | grown
 
 

@@ -348,9 +348,7 @@ def _strict(value: object, depth: int = 0) -> object:
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, dict):
-        return {
-            str(key): _strict(item, depth + 1) for key, item in cast('dict[object, object]', value).items()
-        }
+        return {str(key): _strict(item, depth + 1) for key, item in cast('dict[object, object]', value).items()}
     if isinstance(value, list | tuple):
         return [_strict(item, depth + 1) for item in cast('list[object]', value)]
     return _strict(_plain(value), depth + 1)
@@ -381,11 +379,7 @@ def read(path: Path) -> list[Line]:
         OSError: The file cannot be opened.
     """
     with Path(path).open('rb') as file:
-        return [
-            line
-            for raw in iter(partial(file.readline, LONGEST_LINE), b'')
-            if (line := decode(raw)) is not None
-        ]
+        return [line for raw in iter(partial(file.readline, LONGEST_LINE), b'') if (line := decode(raw)) is not None]
 
 
 def decode(raw: bytes) -> Line | None:

@@ -199,9 +199,7 @@ def _about_trust(footprint: Footprint) -> Iterator[Line]:
     told = [f'{gap.sensor}: {gap.reason}' for gap in footprint.gaps]
     distinct = list(dict.fromkeys(told))  # a sensor that fails again and again is told once
     more = len(distinct) - _GAPS_TOLD
-    yield from _notes(
-        'Not read', distinct[:_GAPS_TOLD] + ([f'and {more} more such gaps'] if more > 0 else [])
-    )
+    yield from _notes('Not read', distinct[:_GAPS_TOLD] + ([f'and {more} more such gaps'] if more > 0 else []))
 
 
 def _about_run(facts: Facts) -> Iterator[Line]:
@@ -209,9 +207,7 @@ def _about_run(facts: Facts) -> Iterator[Line]:
         yield Line('Meter', f'took {_percent(facts.meter_share)} of the run’s CPU time', kind='note')
     told = [] if facts.started is None else [f'{datetime.fromtimestamp(facts.started):%Y-%m-%d %H:%M}']
     if facts.journal_failure is None:
-        told.append(
-            f'hefted receipt {facts.run_id[:18]} shows it again'
-        )  # so much of the id is its microsecond
+        told.append(f'hefted receipt {facts.run_id[:18]} shows it again')  # so much of the id is its microsecond
     else:
         yield Line('Not kept', facts.journal_failure, kind='warning')
     yield from _notes('Run', told)

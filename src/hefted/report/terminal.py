@@ -49,9 +49,7 @@ def painted(receipt: Receipt, width: int) -> str:
     console = Console(width=outer, force_terminal=True, highlight=False)
     title = Text.assemble(('Hefted', 'bold green'), (f' · {receipt.title}', 'default'))
     with console.capture() as capture:
-        console.print(
-            Panel(body, title=title, title_align='left', border_style='bright_black', padding=(1, 1, 0, 1))
-        )
+        console.print(Panel(body, title=title, title_align='left', border_style='bright_black', padding=(1, 1, 0, 1)))
     return capture.get()
 
 
