@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 from hefted import constraints, dtypes, initializers, regularizers, tree
 from hefted.dtype_policies import DTypePolicy
@@ -295,7 +296,8 @@ class Layer:
                 outputs = self.call(*args, **kwargs)
             if self.activity_regularizer is not None:
                 for output in tree.flatten(outputs):
-                    self.add_loss(self.activity_regularizer(output))
+                    loss = self.activity_regularizer(output)
+                    self.add_loss(loss / output.shape[0] if output.ndim else loss)  # a mean over rows, as Keras's
         finally:
             context.inside = not outermost
         return outputs
@@ -428,7 +430,7 @@ def regularization_losses(variables: Sequence[Variable]) -> list[Array]:
 
 
 def _is_traced(structure: Any) -> bool:
-    return any(isinstance(leaf, jax.core.Tracer) for leaf in tree.flatten(structure))
+    return any(isinstance(leaf, Tracer) for leaf in tree.flatten(structure))
 
 
 def _layers_in(value: Any) -> Iterator[Layer]:
