@@ -53,14 +53,13 @@ def compiled(name: str, optimizer: Any = ('Adam', {}), rate: float = 0.25) -> An
     return model
 
 
-@pytest.mark.parametrize(('saves', 'loads'), WAYS)
 @pytest.mark.parametrize(
-    'optimizer',
+    ('saves', 'loads', 'optimizer'),
     [
-        ('RMSprop', {}),
-        ('Adam', {'learning_rate': 0.01, 'amsgrad': True}),
+        ('keras', 'hefted', ('RMSprop', {})),
+        ('hefted', 'keras', ('Adam', {'learning_rate': 0.01, 'amsgrad': True})),
     ],
-    ids=lambda o: o[0],
+    ids=['rmsprop from keras', 'adam to keras'],
 )
 def test_training_goes_on_with_the_same_curve(saves: str, loads: str, optimizer: Any, tmp_path: Path) -> None:
     path = tmp_path / 'model.keras'

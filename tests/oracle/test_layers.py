@@ -15,7 +15,7 @@ rng = np.random.default_rng(2)
 BUILT: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
     ('Dense', {'units': 3}, (4, 5)),
     ('Dense', {'units': 3, 'activation': 'relu', 'use_bias': False, 'kernel_regularizer': 'l2'}, (4, 2, 5)),
-    ('Dense', {'units': 3, 'activity_regularizer': 'l1', 'bias_constraint': 'non_neg'}, (4, 5)),
+    ('Dense', {'units': 3, 'activity_regularizer': 'l2', 'bias_constraint': 'non_neg'}, (4, 5)),
     ('Dropout', {'rate': 0.4, 'seed': 3, 'noise_shape': (None, 1)}, (4, 5)),
     ('BatchNormalization', {'axis': 1, 'momentum': 0.8, 'center': False}, (4, 5, 2)),
     ('Flatten', {'data_format': 'channels_first'}, (4, 5, 2, 3)),
