@@ -27,9 +27,7 @@ def quantities(draw: st.DrawFn, unit: str = 'J') -> Quantity:
     value = draw(values)
     sources = draw(st.lists(st.sampled_from(SOURCES), unique=True))
     errors = tuple(Error(s.key, value / draw(ratios) - value, value * draw(ratios) - value) for s in sources)
-    return Quantity(
-        value, unit, draw(st.sampled_from(['measured', 'modelled', 'assumed'])), errors, tuple(sources)
-    )
+    return Quantity(value, unit, draw(st.sampled_from(['measured', 'modelled', 'assumed'])), errors, tuple(sources))
 
 
 def same(one: Quantity, two: Quantity) -> bool:
@@ -109,9 +107,7 @@ def test_errors_of_one_source_add_linearly_and_with_their_sign() -> None:
 
 @given(values, values, ratios, ratios)
 def test_factors_of_different_sources_combine_as_ratios(x: float, y: float, p: float, q: float) -> None:
-    product = Quantity.between(x, x / p, x * p, 'J', source=CPU) * Quantity.between(
-        y, y / q, y * q, '1', source=GRID
-    )
+    product = Quantity.between(x, x / p, x * p, 'J', source=CPU) * Quantity.between(y, y / q, y * q, '1', source=GRID)
     ratio = math.exp(math.hypot(math.log(p), math.log(q)))
     assert (product.low, product.high) == pytest.approx((x * y / ratio, x * y * ratio))
 
@@ -276,9 +272,7 @@ def test_a_figure_is_told_in_the_unit_that_suits_it(value: float, unit: str, tex
         (3600, 4300, 6000, 'J', '1.2 Wh (1.0 to 1.7, modelled)'),
     ],
 )
-def test_an_interval_is_told_beside_the_figure(
-    low: float, value: float, high: float, unit: str, text: str
-) -> None:
+def test_an_interval_is_told_beside_the_figure(low: float, value: float, high: float, unit: str, text: str) -> None:
     assert str(Quantity.between(value, low, high, unit, source=CPU)) == text
 
 

@@ -190,9 +190,7 @@ def cpu_identity(cpuinfo: str = '/proc/cpuinfo') -> CpuIdentity:
     """
     try:
         if sys.platform == 'linux':
-            return _linux_identity(
-                _read(cpuinfo, 8192)
-            )  # the first processor: on 256 threads all of it takes 20 ms
+            return _linux_identity(_read(cpuinfo, 8192))  # the first processor: on 256 threads all of it takes 20 ms
         if sys.platform == 'darwin':
             return _mac_identity()
         return _windows_identity()
@@ -207,12 +205,8 @@ def _linux_identity(text: str) -> CpuIdentity:
         fields[key.strip()] = value.strip()
     if 'CPU implementer' in fields:
         vendor = _ARM_IMPLEMENTERS.get(int(fields['CPU implementer'], 0), '')
-        return CpuIdentity(
-            vendor, None, int(fields.get('CPU part', '0'), 0), None, fields.get('model name', '')
-        )
-    number = {
-        key: int(fields[key]) for key in ('cpu family', 'model', 'stepping') if fields.get(key, '').isdigit()
-    }
+        return CpuIdentity(vendor, None, int(fields.get('CPU part', '0'), 0), None, fields.get('model name', ''))
+    number = {key: int(fields[key]) for key in ('cpu family', 'model', 'stepping') if fields.get(key, '').isdigit()}
     return CpuIdentity(
         fields.get('vendor_id', ''),
         number.get('cpu family'),
@@ -259,9 +253,7 @@ def _windows_identity() -> CpuIdentity:
     if sys.platform == 'win32':
         import winreg
 
-        with winreg.OpenKey(
-            winreg.HKEY_LOCAL_MACHINE, r'HARDWARE\DESCRIPTION\System\CentralProcessor\0'
-        ) as key:
+        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r'HARDWARE\DESCRIPTION\System\CentralProcessor\0') as key:
             name = str(winreg.QueryValueEx(key, 'ProcessorNameString')[0]).strip()
     vendor = words[-1] if words else ''
     return CpuIdentity(vendor, number.get('Family'), number.get('Model'), number.get('Stepping'), name)

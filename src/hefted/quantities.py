@@ -206,8 +206,7 @@ class Quantity:
         """
         errors = (Error(e['source'], float(e['down']), float(e['up'])) for e in data.get('errors', ()))
         sources = (
-            Source(s['key'], s['title'], s.get('year'), s.get('url'), s.get('licence'))
-            for s in data.get('sources', ())
+            Source(s['key'], s['title'], s.get('year'), s.get('url'), s.get('licence')) for s in data.get('sources', ())
         )
         return cls(data['value'], data['unit'], data['basis'], tuple(errors), tuple(sources))
 
@@ -228,9 +227,7 @@ def total(quantities: Iterable[Quantity]) -> Quantity:
 def _combined(terms: Sequence[tuple[Quantity, float]]) -> Quantity:
     """Add quantities, each with its sign, in the unit of the first."""
     if not terms:
-        raise ArgumentError(
-            'quantities: expected at least one, received none. What is unknown is None, not 0.'
-        )
+        raise ArgumentError('quantities: expected at least one, received none. What is unknown is None, not 0.')
     unit = terms[0][0].unit
     value = 0.0
     errors: list[tuple[Error, float]] = []
@@ -244,9 +241,7 @@ def _combined(terms: Sequence[tuple[Quantity, float]]) -> Quantity:
 
 def _multiplied(left: Quantity, right: Quantity, sign: int) -> Quantity:
     """Multiply (sign 1) or divide (sign -1): each source shifts both factors at once, exactly."""
-    if sign < 0 and any(
-        right.value * (right.value + shift) <= 0 for e in right.errors for shift in (e.down, e.up)
-    ):
+    if sign < 0 and any(right.value * (right.value + shift) <= 0 for e in right.errors for shift in (e.down, e.up)):
         raise ArgumentError(f'divisor: expected one whose interval is clear of 0, received {right}.')
     unit, scale = units.product(left.unit, right.unit, sign)
     value = left.value * right.value**sign
@@ -258,9 +253,7 @@ def _multiplied(left: Quantity, right: Quantity, sign: int) -> Quantity:
         up = (left.value + one.up) * (right.value + two.up) ** sign - value
         errors.append(Error(source, down, up))
     both = (left, right)
-    return Quantity(
-        value * scale, unit, _weakest(both), _summed((error, scale) for error in errors), _sources(both)
-    )
+    return Quantity(value * scale, unit, _weakest(both), _summed((error, scale) for error in errors), _sources(both))
 
 
 def _summed(terms: Iterable[tuple[Error, float]]) -> tuple[Error, ...]:

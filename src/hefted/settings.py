@@ -117,6 +117,4 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text('utf-8'))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ArgumentError(
-            f"config.toml: expected TOML, such as meter = 'off', received: {error}."
-        ) from error
+        raise ArgumentError(f"config.toml: expected TOML, such as meter = 'off', received: {error}.") from error

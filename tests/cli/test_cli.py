@@ -147,9 +147,7 @@ def test_an_empty_ledger_says_how_to_fill_it(home: Path):
 
 
 def test_a_run_is_listed_and_its_receipt_told_as_text_json_and_html(home: Path):
-    done = python(
-        home, WORK + "run = fit('sequential'); print(run.finish().energy); print(run.id)", HEFTED_PLACE='FR'
-    )
+    done = python(home, WORK + "run = fit('sequential'); print(run.finish().energy); print(run.id)", HEFTED_PLACE='FR')
     energy, run_id = done.stdout.splitlines()
     table = hefted_says(home, 'ledger')
     assert re.search(rf'^{run_id[:13]} .* fit · sequential +finished ', table, re.M)
@@ -241,6 +239,4 @@ def test_the_doctor_says_what_is_modelled_and_where_runs_are_kept(home: Path):
     assert 'HEFTED_PLACE' in said
     assert str(home / 'data' / 'runs') in said
     (home / 'file').write_text('')
-    assert 'cannot be written' in ' '.join(
-        hefted_says(home, 'doctor', HEFTED_DATA_DIR=str(home / 'file')).split()
-    )
+    assert 'cannot be written' in ' '.join(hefted_says(home, 'doctor', HEFTED_DATA_DIR=str(home / 'file')).split())

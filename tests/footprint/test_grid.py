@@ -102,9 +102,7 @@ def test_an_unknown_place_is_as_wide_as_the_world() -> None:
     world = grid.intensity(Place.of(None))
     assert world.basis == 'assumed'
     assert 400 < world.value < 500
-    countries = [
-        float(r['g_co2e_per_kwh']) for c, r in table('grid').items() if len(c) == 2 and r['g_co2e_per_kwh']
-    ]
+    countries = [float(r['g_co2e_per_kwh']) for c, r in table('grid').items() if len(c) == 2 and r['g_co2e_per_kwh']]
     outside = [value for value in countries if not world.low <= value <= world.high]
     assert 0.08 < len(outside) / len(countries) < 0.12
     assert grid.intensity(Place.of('47.6,-122.3')) == world

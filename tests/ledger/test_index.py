@@ -30,9 +30,7 @@ def counters(second: int, joules: float) -> dict[str, Any]:
     return {'monotonic': second / 3, 'joules': {'counter': joules}, 'cpu_seconds': 2.0 * second}
 
 
-def keep(
-    folder: Path, number: int, *, end: str | None = 'finished', joules: float = 2.0, **header: Any
-) -> str:
+def keep(folder: Path, number: int, *, end: str | None = 'finished', joules: float = 2.0, **header: Any) -> str:
     name = run_id(number)
     sensor = {'component': 'cpu', 'accuracy': Quantity(1, '1').to_json()}
     lines: list[dict[str, Any]] = [

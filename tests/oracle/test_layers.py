@@ -34,6 +34,8 @@ def plain(config: Any) -> Any:
         return [None, *config['input_shape'][1:]]
     if isinstance(config, dict):
         return {k: plain(v) for k, v in config.items() if k != 'shared_object_id'}
+    if isinstance(config, float):
+        return float(np.float32(config))  # Keras keeps some as float32
     return [plain(v) for v in config] if isinstance(config, (list, tuple)) else config
 
 

@@ -77,9 +77,7 @@ def test_a_known_place_tells_its_grids_intensity_with_source_and_year():
 
 
 def test_what_is_not_known_is_said_and_never_zero():
-    told = receipt(
-        footprint(energy=None, carbon=None, components={}, phases={'train': PhaseShare(None, 1.4)}), FACTS
-    )
+    told = receipt(footprint(energy=None, carbon=None, components={}, phases={'train': PhaseShare(None, 1.4)}), FACTS)
     text = str(told)
     assert re.search(r'^Energy +not known$', text, re.M)
     assert re.search(r'^Carbon +not known$', text, re.M)
@@ -114,9 +112,7 @@ def test_a_person_is_told_what_it_feels_like():
 
 @pytest.mark.parametrize('width', [40, 60, 80, 120])
 def test_no_row_is_wider_than_the_terminal_and_none_is_lost(width: int):
-    told = receipt(
-        footprint(gaps=(Gap('rapl:package-0', 'the counter is readable by root alone', 1.0),)), FACTS
-    )
+    told = receipt(footprint(gaps=(Gap('rapl:package-0', 'the counter is readable by root alone', 1.0),)), FACTS)
     for bars in (True, False):
         laid = [''.join(text for text, _ in row) for row in rows(told, width, bars=bars)]
         assert max(map(len, laid)) <= width

@@ -46,8 +46,7 @@ def _sensors() -> Iterator[tuple[str, str]]:
     if 'gpu' not in found:
         yield (
             'GPU',
-            'none read: '
-            + ('see below' if host.nvidia_driver_present() else 'no NVIDIA driver on this machine'),
+            'none read: ' + ('see below' if host.nvidia_driver_present() else 'no NVIDIA driver on this machine'),
         )
     for gap in meter.gaps(0.0):
         yield 'not read', f'{gap.sensor}: {gap.reason}'

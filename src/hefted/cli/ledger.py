@@ -25,9 +25,7 @@ _GIVEN_UP = ('Started', 'Duration', 'Carbon')  # columns that a narrow terminal 
 @click.option(
     '--all', 'everything', is_flag=True, help=f'Every run, not the {_LISTED} newest, and the parts of sweeps.'
 )
-@click.option(
-    '--json', 'as_json', is_flag=True, help='All of it as JSON, each figure with its interval and sources.'
-)
+@click.option('--json', 'as_json', is_flag=True, help='All of it as JSON, each figure with its interval and sources.')
 def command(everything: bool, as_json: bool) -> None:
     """List your runs, the newest first, those that were killed too.
 
@@ -61,9 +59,7 @@ def _id_length(ids: Iterable[str]) -> int:
     return next((length for length in (13, 18) if len({i[:length] for i in known}) == len(known)), 36)
 
 
-def _rows(
-    runs: Sequence[RunSummary], length: int, *, parts: bool, indent: str = ''
-) -> Iterator[tuple[str, ...]]:
+def _rows(runs: Sequence[RunSummary], length: int, *, parts: bool, indent: str = '') -> Iterator[tuple[str, ...]]:
     for run in runs:
         yield _row(run, indent + run.id[:length])
         if parts:
@@ -102,9 +98,7 @@ def table(rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
         widths['What'] = max(widths['What'] - max(_sum(widths) - width, 0), len('What'))
     for number, row in enumerate(rows):
         cells = zip(_HEAD, row, strict=True)
-        told = [
-            _styled(_fitted(cell, widths[name]), name, number == 0) for name, cell in cells if name in widths
-        ]
+        told = [_styled(_fitted(cell, widths[name]), name, number == 0) for name, cell in cells if name in widths]
         yield '  '.join(told).rstrip()
 
 

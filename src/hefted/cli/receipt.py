@@ -14,9 +14,7 @@ from hefted.report.receipt import Facts, Receipt, receipt
 @click.command('receipt')
 @click.argument('run', default='last', metavar='[RUN]')
 @click.option('--json', 'as_json', is_flag=True, help='Every figure with its interval, errors and sources.')
-@click.option(
-    '--html', 'page', type=click.Path(dir_okay=False, path_type=Path), help='Write a page to this file.'
-)
+@click.option('--html', 'page', type=click.Path(dir_okay=False, path_type=Path), help='Write a page to this file.')
 def command(run: str, as_json: bool, page: Path | None) -> None:
     """Show what one run took: energy by part and by phase, carbon, and how each figure is known.
 

@@ -38,13 +38,9 @@ class Shares:
         for sensor, used in joules.items():
             mine[sensor] = mine.get(sensor, 0.0) + used
 
-    def add_between(
-        self, phase: str, seconds: float, before: Mapping[str, float], after: Mapping[str, float]
-    ) -> None:
+    def add_between(self, phase: str, seconds: float, before: Mapping[str, float], after: Mapping[str, float]) -> None:
         """Give a phase what cumulative counters rose by; a sensor that was not there before counts from 0."""
-        self.add(
-            phase, seconds, {sensor: joules - before.get(sensor, 0.0) for sensor, joules in after.items()}
-        )
+        self.add(phase, seconds, {sensor: joules - before.get(sensor, 0.0) for sensor, joules in after.items()})
 
 
 def footprint(

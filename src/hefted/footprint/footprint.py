@@ -85,9 +85,7 @@ class Footprint:
                 name: {'energy': share.energy and share.energy.to_json(), 'seconds': share.seconds}
                 for name, share in self.phases.items()
             },
-            'gaps': [
-                {'sensor': g.sensor, 'reason': g.reason, 'start': g.start, 'end': g.end} for g in self.gaps
-            ],
+            'gaps': [{'sensor': g.sensor, 'reason': g.reason, 'start': g.start, 'end': g.end} for g in self.gaps],
             'covers': self.covers,
         }
 
@@ -101,9 +99,7 @@ class Footprint:
             **{name: _read(data.get(name)) for name in _FIGURES},
             duration=Quantity.from_json(data['duration']),
             place=Place.from_json(data['place']),
-            components={
-                name: Quantity.from_json(energy) for name, energy in data.get('components', {}).items()
-            },
+            components={name: Quantity.from_json(energy) for name, energy in data.get('components', {}).items()},
             phases={
                 name: PhaseShare(_read(share['energy']), share['seconds'])
                 for name, share in data.get('phases', {}).items()

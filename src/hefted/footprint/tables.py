@@ -41,6 +41,4 @@ def source(key: str) -> Source:
         'public domain'
     """
     row = table('sources')[key]
-    return Source(
-        key, row['title'], int(row['year']) if row['year'] else None, row['url'] or None, row['licence']
-    )
+    return Source(key, row['title'], int(row['year']) if row['year'] else None, row['url'] or None, row['licence'])

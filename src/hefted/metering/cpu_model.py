@@ -32,9 +32,7 @@ CURVE = ((0.0, 0.0), (0.1, 0.2222), (0.5, 0.7), (1.0, 1.0))
 VECTORS = Source('vector load', 'Teads EC2 bare metal dataset against SPECpower_ssj2008', 2021, None, 'fact')
 # One tuned server's idle is not that of a cloud's host, and its wall power covers memory that is counted
 # here as well.
-BOUNDARY = Source(
-    'server boundary', 'Assumed: tuned benchmark servers against those in use', None, None, 'fact'
-)
+BOUNDARY = Source('server boundary', 'Assumed: tuned benchmark servers against those in use', None, None, 'fact')
 LOAD_CURVE = Source('load curve', 'Teads EC2 bare metal dataset: load curve of a package', 2021, None, 'fact')
 
 
@@ -140,8 +138,7 @@ class CpuModel:
         self.joules = {'cpu-model:idle': 0.0, 'cpu-model:load': 0.0, 'cpu-model:curve': 0.0}
         self._last: Instant | None = None
         self.sensors = tuple(
-            _Part(name, accuracy, self)
-            for name, accuracy in zip(self.joules, _accuracies(watts), strict=True)
+            _Part(name, accuracy, self) for name, accuracy in zip(self.joules, _accuracies(watts), strict=True)
         )
 
     def between(self, seconds: float, cpu_seconds: float) -> dict[str, float]:

@@ -135,9 +135,7 @@ class Meter:
         try:
             return Instant(now, self._tree.cpu_seconds(), self._tree.resident_bytes())
         except (OSError, ValueError, IndexError):  # /proc is gone, or no more files may be opened
-            return Instant(
-                now, max(host.process_cpu_seconds(), self._last.cpu_seconds), self._last.resident_bytes
-            )
+            return Instant(now, max(host.process_cpu_seconds(), self._last.cpu_seconds), self._last.resident_bytes)
 
     def _find_suspend(self, now: float, boot: float | None) -> None:
         """The boot clock ran ahead of the other: the machine was suspended since the last reading."""

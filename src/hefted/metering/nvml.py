@@ -16,9 +16,7 @@ from hefted.metering.reading import Component, Gap
 from hefted.metering.sensor import Instant, SensorError, measured
 from hefted.quantities import Source
 
-COUNTER = Source(
-    'NVML energy', 'NVIDIA Management Library reference: readings within 5 %', 2024, None, 'fact'
-)
+COUNTER = Source('NVML energy', 'NVIDIA Management Library reference: readings within 5 %', 2024, None, 'fact')
 POWER = Source(
     'NVML power',
     'Yang et al., Part-time Power Measurements, SC24: 25 % of run time is sampled',

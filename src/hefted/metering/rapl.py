@@ -18,9 +18,7 @@ from hefted.quantities import Source
 
 ROOT = '/sys/class/powercap'
 
-PACKAGE = Source(
-    'RAPL package', 'Khan et al., RAPL in Action, ACM TOMPECS 3(2); 5 % assumed', 2018, None, 'fact'
-)
+PACKAGE = Source('RAPL package', 'Khan et al., RAPL in Action, ACM TOMPECS 3(2); 5 % assumed', 2018, None, 'fact')
 DRAM = Source(
     'RAPL DRAM', 'Desrochers et al., A Validation of DRAM RAPL Power Measurements, MEMSYS', 2016, None, 'fact'
 )
@@ -64,9 +62,7 @@ class RaplZone:
         except (OSError, ValueError):
             raise SensorError('Its counter could not be read.') from None
         if now < self._last and self._last - now > self._range // 2:
-            self._wrapped += (
-                self._range
-            )  # it went over its end; a smaller step back is a reset, which the guard sees
+            self._wrapped += self._range  # it went over its end; a smaller step back is a reset, which the guard sees
         self._last = now
         return (now + self._wrapped) / 1e6
 

@@ -162,7 +162,9 @@ def total_loss(objective: Objective, y: Any, y_pred: Any, weight: Any, rows: Arr
     real = {} if rows is None else {'rows': rows}
     values = [
         loss(t, p, sample_weight=w, **real) if factor == 1.0 else loss(t, p, sample_weight=w, **real) * factor
-        for loss, factor, t, p, w in zip(objective.losses, objective.loss_weights, targets, outputs, weights, strict=True)
+        for loss, factor, t, p, w in zip(
+            objective.losses, objective.loss_weights, targets, outputs, weights, strict=True
+        )
         if loss is not None
     ]
     return functools.reduce(operator.add, values) if values else 0.0

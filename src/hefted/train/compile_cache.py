@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-
 from jaxlib.version import __version__ as jaxlib_version
 
 from hefted import host, settings

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from hefted.callbacks.callback import CallbackList
