@@ -121,10 +121,8 @@ def threads_given(root: str = '/') -> float:
     Returns:
         Threads, not always whole (a quota may be 1.5).
     """
-    if hasattr(os, 'sched_getaffinity'):
-        count = float(len(os.sched_getaffinity(0)))
-    else:
-        count = float(os.cpu_count() or 1)
+    affinity = getattr(os, 'sched_getaffinity', None)  # not on macOS, nor on Windows
+    count = float(len(affinity(0)) if affinity else os.cpu_count() or 1)
     quota = _cgroup_quota(root) if sys.platform == 'linux' else None
     return count if quota is None else max(0.01, min(count, quota))
 

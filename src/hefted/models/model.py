@@ -62,12 +62,14 @@ class Model(Layer):
             run_eagerly: Run the step in Python, step by step, for debugging.
             steps_per_execution: Kept for Keras's sake: Hefted chooses how many steps run at a time.
             jit_compile: Kept for Keras's sake; all is compiled.
-            auto_scale_loss: Kept for Keras's sake; used with 'mixed_float16'.
+            auto_scale_loss: Whether 'mixed_float16' scales the loss, so that small gradients do not vanish.
 
         Raises:
             UnknownNameError: An optimizer, loss or metric of that name is not known.
         """
         self.optimizer = optimizers.get(optimizer)
+        if auto_scale_loss and self.dtype_policy.name == 'mixed_float16':
+            self.optimizer = optimizers.LossScaleOptimizer(self.optimizer)
         self._compile_arguments = {
             'optimizer': self.optimizer, 'loss': loss, 'loss_weights': loss_weights, 'metrics': metrics,
             'weighted_metrics': weighted_metrics, 'run_eagerly': run_eagerly,
