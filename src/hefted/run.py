@@ -141,6 +141,11 @@ class Run:
         return self._journal.outcome(_ANSWER_SECONDS)
 
     @property
+    def cpu_seconds(self) -> float:
+        """CPU time that the process tree has used in this run, up to the last reading."""
+        return self._last.cpu_seconds - self._first.cpu_seconds
+
+    @property
     def meter_cost(self) -> float:
         """Seconds of CPU time that metering this run has cost so far."""
         return self._cost + self._thread_costs() - self._elsewhere

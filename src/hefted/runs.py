@@ -14,6 +14,7 @@ them, are each charged with what the whole process took meanwhile.
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 import weakref
@@ -35,7 +36,7 @@ from hefted.metering.sampler import Sampler
 from hefted.quantities import Quantity
 from hefted.run import NullRun, Run, Status, Tick
 
-__all__ = ['NullRun', 'Run', 'Status', 'Tick', 'Total', 'meter', 'process', 'rebuild', 'so_far', 'start']
+__all__ = ['NullRun', 'Run', 'Status', 'Tick', 'Total', 'join', 'meter', 'process', 'rebuild', 'so_far', 'start']
 
 _PARENT = 'HEFTED_PARENT_RUN'  # tells a process that is started inside a run what it is a part of
 
@@ -139,6 +140,19 @@ def so_far(run: Run) -> Total:
     return _process.total(run.parent)
 
 
+def join() -> None:
+    """See to it that what goes on now is metered: by a run that is open, else by one of the process's own.
+
+    That one lasts until the process ends; it is for work that is no run by itself, such as `predict` and
+    `train_on_batch`. The ledger shows it with the runs that follow as its parts.
+
+    Raises:
+        ArgumentError: If a setting is wrong.
+    """
+    if not _process.runs and settings.meter_mode() != 'off' and not _process.forked_in_run:
+        _process.own = _process.open('process', 'process', places.find(None), None, attributes=None, attempt=1)
+
+
 class _Sum:
     """Of the runs with one parent."""
 
@@ -169,6 +183,7 @@ class _Process:
         self._outside = os.environ.get(_PARENT, '')
         self._sums: dict[str, _Sum] = {}
         self._accuracies: dict[str, tuple[Component, Quantity]] = {}
+        self.own: Run | None = None
 
     @property
     def runs(self) -> list[Run]:
@@ -263,5 +278,11 @@ def _forked() -> None:
     _process = _Process(forked_in_run=bool(_process.runs) or _process.forked_in_run)
 
 
+def _end_own() -> None:
+    if _process.own is not None:
+        _process.own.finish('finished')
+
+
+atexit.register(_end_own)  # before the journals are drained: handlers run last-in-first-out
 if hasattr(os, 'register_at_fork'):
     os.register_at_fork(after_in_child=_forked)

@@ -172,3 +172,18 @@ print(m.footprint.energy)
     )
     assert 'modelled' in told or 'measured' in told
     assert [run['name'] for run in house.ledger()] == ['preprocessing']
+
+
+def test_what_is_no_run_by_itself_is_the_process_s_own(house):
+    house.run("""
+model = small()
+model.predict(x, verbose=0)
+model.train_on_batch(x[:32], y[:32])
+time.sleep(0.2)
+model.fit(x, y, epochs=1, verbose=0)
+""")
+    (own,) = house.ledger()
+    assert (own['kind'], own['status']) == ('process', 'finished')
+    assert [part['kind'] for part in own['children']] == ['fit']
+    assert energy(own) > energy(own['children'][0]) > 0
+    assert 'start-up' in house.hefted('receipt', own['id'])

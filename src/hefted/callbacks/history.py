@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hefted.callbacks.callback import Callback, Logs
@@ -30,6 +31,7 @@ class History(Callback):
         self.footprint: Footprint | None = None
         self.run: str | None = None
         self._receipt: Receipt | None = None
+        self._make_receipt: Callable[[], Receipt | None] = lambda: None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.epoch = []
@@ -42,11 +44,13 @@ class History(Callback):
 
     def receipt(self) -> Receipt | None:
         """The receipt as told at the end of `fit`; None where the meter was off."""
+        if self._receipt is None:
+            self._receipt = self._make_receipt()
         return self._receipt
 
-    def keep(self, run: str | None, footprint: Any, receipt: Any) -> None:
+    def keep(self, run: str | None, footprint: Any, receipt: Callable[[], Receipt | None]) -> None:
         """Take what the run came to."""
-        self.run, self.footprint, self._receipt = run, footprint, receipt
+        self.run, self.footprint, self._make_receipt = run, footprint, receipt
 
     def __repr__(self) -> str:
         energy = f', energy={self.footprint.energy}' if self.footprint and self.footprint.energy else ''

@@ -30,6 +30,7 @@ SCHEMA = 1
 """The version of the journal's lines; a reader takes newer ones too and keeps what it knows."""
 
 _SYNC_SECONDS = 1.0
+_PAUSE_SECONDS = 0.02  # what comes in a burst is written at once, a moment later
 _DRAIN_SECONDS = 2.0
 _LONGEST_QUEUE = 100_000  # hand-overs that wait for a hung disk: some 50 MB, then the journal gives up
 LONGEST_LINE = 8 * 2**20
@@ -185,6 +186,7 @@ class _Writer:
         self.cost_seconds = 0.0
         self.doubtful = True  # until a journal has been kept, and after one that has not
         self._jobs: SimpleQueue[tuple[Journal | None, Callable[[], None]]] = SimpleQueue()
+        self._hurry = threading.Event()  # somebody waits
         self._lock = threading.Lock()
         self._started = False
 
@@ -204,7 +206,11 @@ class _Writer:
         done = threading.Event()
         self._jobs.put((None, self._sync_all))
         self._jobs.put((None, done.set))
-        return done.wait(timeout)
+        self._hurry.set()
+        try:
+            return done.wait(timeout)
+        finally:
+            self._hurry.clear()
 
     def _start(self) -> bool:
         with self._lock:
@@ -222,7 +228,12 @@ class _Writer:
             try:
                 wait = None if due == math.inf else max(0.0, due - time.monotonic())
                 journal, job = self._jobs.get(timeout=wait)
-                _guarded(journal, job)
+                if not self.doubtful:
+                    # A fit of milliseconds hands over a handful of lines: they wait until it is over, not beside it.
+                    self._hurry.wait(_PAUSE_SECONDS)
+                while True:
+                    _guarded(journal, job)
+                    journal, job = self._jobs.get_nowait()
             except Empty:
                 pass
             if not self.unsynced:

@@ -166,10 +166,10 @@ def _ended(run: Any, model: Model, verbose: Any) -> Generator[_Ended, None, None
             ended.progress.close()
         footprint = run.finish(status, error)
         if ended.history is not None:
-            receipt = reporting.receipt_of(run, model.name, status, footprint)
-            ended.history.keep(run.id or None, footprint, receipt)
+            history = ended.history
+            history.keep(run.id or None, footprint, lambda: reporting.receipt_of(run, model.name, status, footprint))
             model.history = ended.history
-            if verbose not in (0, False) and receipt is not None:
+            if verbose not in (0, False) and (receipt := history.receipt()) is not None:
                 reporting.show(receipt, run)
 
 

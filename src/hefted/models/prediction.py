@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from hefted import tree
+from hefted import runs, tree
 from hefted.callbacks import CallbackList
 from hefted.data.arrays import Rows, batch_size_for, rows_of
 from hefted.layers.layer import calling
@@ -43,6 +43,7 @@ def predict(
         NumPy arrays (rows, …), nested as the model's outputs.
     """
     checks.steps('steps', steps)
+    runs.join()
     rows = rows_of(x)
     size = batch_size_for(rows.count, batch_size)
     count = -(-rows.count // size) if steps is None else min(steps, -(-rows.count // size))

@@ -21,10 +21,9 @@ def receipt_of(run: Any, name: str, status: str, footprint: Any) -> Receipt | No
         return None
     from hefted.report.receipt import Facts, receipt
 
-    seconds = footprint.duration.value
     facts = Facts(
         run.id, 'fit', name, status,
-        meter_share=run.meter_cost / seconds if seconds else None,
+        meter_share=run.meter_cost / run.cpu_seconds if run.cpu_seconds > 0 else None,
         journal_failure=run.journal_failure,
     )  # fmt: skip
     return receipt(footprint, facts)

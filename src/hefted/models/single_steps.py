@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from hefted import tree
+from hefted import runs, tree
 from hefted.data.arrays import Rows, rows_of
 from hefted.models import checks
 from hefted.models.prediction import forward
@@ -49,6 +49,7 @@ def test_on_batch(self: Model, x: Any, y: Any = None, sample_weight: Any = None,
 
 def predict_on_batch(self: Model, x: Any) -> Any:
     """The outputs for one batch, as NumPy arrays."""
+    runs.join()
     rows = rows_of(x)
     variables = self.variables if self.built else self._built_for(rows, rows.count)
     values = [v.held for v in variables]
@@ -64,6 +65,7 @@ def _rows(model: Model, method: str, x: Any, y: Any, sample_weight: Any, class_w
 
 
 def _step(model: Model, kind: str, rows: Rows, return_dict: bool) -> Any:
+    runs.join()
     binding = binding_of(model)
     state = binding.held()
     batch = Batch(rows.x, rows.y, rows.weight, None)
