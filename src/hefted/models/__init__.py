@@ -1,6 +1,19 @@
 """Models."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from hefted.models.model import Model
 from hefted.models.sequential import Sequential
 
-__all__ = ['Model', 'Sequential']
+__all__ = ['Model', 'Sequential', 'load_model', 'save_model']  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    # As in Keras, also here; what reads archives is imported when it is first asked for.
+    if name not in ('load_model', 'save_model'):
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    from hefted import saving
+
+    return getattr(saving, name)

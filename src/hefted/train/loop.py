@@ -275,4 +275,4 @@ def _evaluate(
 
 def read_logs(logs: Logs) -> Logs:
     """Scalars as floats, anything else as it is: the one place that waits for the device."""
-    return {name: float(value) if np.ndim(value) == 0 else value for name, value in logs.items()}
+    return {name: float(value) if np.ndim(value) == 0 else value for name, value in sorted(logs.items())}
