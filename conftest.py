@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -16,6 +17,15 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
         os.environ[variable] = str(folder / variable.lower())
     for variable in ('HEFTED_METER', 'HEFTED_PLACE'):
         os.environ.pop(variable, None)
+
+
+@pytest.fixture(autouse=True)
+def no_run_of_the_process() -> Iterator[None]:
+    """A test that predicts leaves no run open for the next."""
+    yield
+    runs = sys.modules.get('hefted.runs')
+    if runs is not None:
+        runs._end_own()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -279,8 +279,9 @@ def _forked() -> None:
 
 
 def _end_own() -> None:
-    if _process.own is not None:
-        _process.own.finish('finished')
+    own, _process.own = _process.own, None
+    if own is not None:
+        own.finish('finished')
 
 
 atexit.register(_end_own)  # before the journals are drained: handlers run last-in-first-out

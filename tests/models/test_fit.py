@@ -22,7 +22,7 @@ Y = (X[:, :1] > 0.5).astype(int)
 
 def model() -> Sequential:
     hefted.utils.set_random_seed(3)
-    made = Sequential(
+    return Sequential(
         [
             Input((5,)),
             Dense(8, activation='relu'),
@@ -31,7 +31,6 @@ def model() -> Sequential:
             Dense(1, activation='sigmoid'),
         ]
     )
-    return made
 
 
 def test_eager_steps_give_the_numbers_of_compiled_ones() -> None:
@@ -54,7 +53,7 @@ def test_eager_steps_can_be_looked_into() -> None:
 
     made = model()
     made.compile('sgd', loss, run_eagerly=True)
-    with pytest.raises(Exception, match='[Tt]rac'):
+    with pytest.raises(Exception, match=r'[Tt]rac'):
         made.fit(X, Y.astype('float32'), batch_size=35, verbose=0)  # gradients are traced even so
     made.evaluate(X, Y.astype('float32'), batch_size=35, verbose=0)
     assert len(seen) == 2
