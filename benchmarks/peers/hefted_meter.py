@@ -41,6 +41,7 @@ for pair in range(PAIRS):
     for name in ('hefted', 'off') if pair % 2 else ('off', 'hefted'):
         history, figures = fit(epochs, 'auto' if name == 'hefted' else None)
         if name == 'hefted':
+            time.sleep(0.5)  # the journal's thread writes the end a moment later
             figures['cost_share'] = ledger.open().get(history.run).meter_share
             figures['start_and_stop'] = statistics.median(start_and_stop() for _ in range(5))
         rows[name].append(figures)
