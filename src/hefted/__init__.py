@@ -17,6 +17,7 @@ __version__ = '0.1.0'
 _PUBLIC: dict[str, str | None] = {
     'Footprint': 'hefted.footprint',
     'Input': 'hefted.layers',
+    'KerasTensor': 'hefted.symbolic',
     'Layer': 'hefted.layers',
     'Model': 'hefted.models',
     'Place': 'hefted.footprint',

@@ -67,6 +67,32 @@ class Scope:
         self._values[id(variable)] = value
 
 
+class Discarded(Scope):
+    """Every variable may be read and assigned as usual, and what was assigned is forgotten at the block's end."""
+
+    def __init__(self) -> None:
+        super().__init__((), ())
+
+    def find(self, variable: Variable) -> Scope | None:
+        if id(variable) not in self._values:
+            outer = self._outer and self._outer.find(variable)
+            self._values[id(variable)] = outer.get(variable) if outer else variable.held_array()
+        return self
+
+
+class outside:
+    """Within the block no step is going on: variables hold arrays of their own, though a step be traced."""
+
+    def __enter__(self) -> None:
+        self._scope, _local.scope = _local.scope, None
+        self._eager = jax.ensure_compile_time_eval()
+        self._eager.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self._eager.__exit__(*error)
+        _local.scope = self._scope
+
+
 def bind(variables: Sequence[Variable], values: Sequence[Array]) -> Scope:
     """Lend values to variables: `with bind(variables, values) as scope`."""
     return Scope(variables, values)
@@ -173,7 +199,11 @@ class Variable:
         scope = _local.scope and _local.scope.find(self)
         if scope:
             return scope.get(self)
-        if isinstance(self._value, np.ndarray) and _local.scope is None:
+        return self.held_array() if _local.scope is None else self._value
+
+    def held_array(self) -> Array:
+        """The array outside any step, on the device."""
+        if isinstance(self._value, np.ndarray):
             with jax.ensure_compile_time_eval():  # while shapes are traced, a variable is an array all the same
                 self._value = jax.device_put(self._value)
         return self._value

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import math
-import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, wraps
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -16,47 +16,23 @@ from jax.core import Tracer
 from hefted import constraints, dtypes, initializers, regularizers, tree
 from hefted.dtype_policies import DTypePolicy
 from hefted.errors import ArgumentError, NotBuiltError, ShapeError
-from hefted.layers.input_spec import InputSpec, check_inputs
+from hefted.layers.calling import Arguments, calling, context, is_tensor
+from hefted.layers.input_spec import check_inputs
+from hefted.masks import get_mask, set_mask
+from hefted.metrics.metric import Metric
 from hefted.random import SeedGenerator
+from hefted.symbolic import KerasTensor, Node, Operation, any_symbolic, signature_of, trace_shapes
 from hefted.utils.naming import auto_name, name_scope
 from hefted.utils.serialization import register_builtin, serialize_keras_object
-from hefted.variables import Array, Variable, autocast, current_scope
+from hefted.variables import Array, Variable, autocast, bind, current_scope, outside
+
+__all__ = ['Layer', 'calling', 'context', 'regularization_losses']
 
 Shape = tuple[int | None, ...]
+_BOOKKEEPING = ('_init_arguments', '_inbound_nodes', '_outbound_nodes')
 
 
-class CallContext(threading.local):
-    """What holds for every layer called inside one step.
-
-    Attributes:
-        training: Given to each layer whose `call` takes `training`; None leaves the layer's own default.
-        rows: float32 of shape (batch,), 1 for a real row and 0 for padding of a short batch; None if all are real.
-        inside: Whether a layer is being called now, so that another's call is a part of it.
-    """
-
-    training: bool | None = None
-    rows: Array | None = None
-    inside: bool = False
-
-
-context = CallContext()
-
-
-class calling:
-    """Within the block, layers are called with this `training` and these `rows`."""
-
-    def __init__(self, training: bool | None = None, rows: Array | None = None) -> None:
-        self.now = (training, rows)
-
-    def __enter__(self) -> None:
-        self.outer = (context.training, context.rows)
-        context.training, context.rows = self.now
-
-    def __exit__(self, *_: object) -> None:
-        context.training, context.rows = self.outer
-
-
-class Layer:
+class Layer(Operation):
     """A function with weights.
 
     Args:
@@ -92,11 +68,6 @@ class Layer:
         if cls.__module__.startswith('hefted.layers'):
             register_builtin(cls, 'keras.layers')
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        layer = super().__new__(cls)
-        layer.__dict__['_init_arguments'] = (args, kwargs)
-        return layer
-
     def __init__(
         self,
         *,
@@ -114,10 +85,11 @@ class Layer:
         self.built = False
         self.output_shape: Any = None
         self.supports_masking = False
-        self.input_spec: InputSpec | None = None
+        self.input_spec: Any = None
         self._trainable = trainable
         self._own_weights: list[Variable] = []
         self._build_shape: Any = None
+        self._build_shapes: Any = None
         self._building = False
         self._eager_losses: list[Array] = []
         self.batch_shape = _declared_batch_shape(kwargs)
@@ -129,7 +101,7 @@ class Layer:
 
     def build(self, input_shape: Any) -> None:
         """Make the weights; called once, with the shape of the first input (batch axis None)."""
-        del input_shape
+        self._build_shape = input_shape
         self.built = True
 
     def add_weight(
@@ -163,7 +135,7 @@ class Layer:
     def _sublayers(self) -> Iterator[Layer]:
         """Layers held in attributes, lists, tuples and dicts, in the order of their assignment."""
         seen = {id(self)}
-        held = [v for name, v in self.__dict__.items() if name != '_init_arguments']
+        held = [v for name, v in self.__dict__.items() if name not in _BOOKKEEPING]
         for layer in _layers_in(held):
             if id(layer) not in seen:
                 seen.add(id(layer))
@@ -274,74 +246,218 @@ class Layer:
 
     # Calling
 
-    def call(self, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError(f'{type(self).__name__} has no call(): say there what the layer computes.')
-
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if args:
-            args = (tree.map_structure(self._take, args[0]), *args[1:])
-            check_inputs(self.input_spec, args[0], self.name)
-            self._build_once(args[0])
-            check_inputs(self.input_spec, args[0], self.name)
-        if 'training' not in kwargs and _takes_training(type(self)) and context.training is not None:
-            kwargs['training'] = context.training
-        policy = self.dtype_policy
+        given = args, kwargs
+        args, kwargs = self._taken(args), self._taken(kwargs)
+        if not self._takes_anything:
+            _only_tensors(self, args)
+        if 'training' in kwargs and not _takes(type(self), 'training'):
+            context.training = kwargs.pop('training')
+        arguments = Arguments(type(self).call, self, args, kwargs)
+        check_inputs(self.input_spec, arguments.first, self.name)
+        symbolic = any_symbolic(args, kwargs)
+        self._build_once(arguments)
         outermost, context.inside = not context.inside, True
-        if outermost and current_scope() is None and not _is_traced(args):
-            for layer in self.flatten_layers():
-                layer._eager_losses = []
-        cast = autocast(policy.compute_dtype if policy.compute_dtype != policy.variable_dtype else None)
+        training = context.training
         try:
+            self._choose_training(arguments, kwargs)
+            mask = self._fill_masks(arguments, kwargs)
+            if outermost and not symbolic and current_scope() is None and not _is_traced(args):
+                for layer in self.flatten_layers():
+                    layer._eager_losses = []
+            policy = self.dtype_policy
+            cast = autocast(policy.compute_dtype if policy.compute_dtype != policy.variable_dtype else None)
             with name_scope(self.name, self), cast:
-                outputs = self.call(*args, **kwargs)
-            if self.activity_regularizer is not None:
-                for output in tree.flatten(outputs):
-                    loss = self.activity_regularizer(output)
-                    self.add_loss(loss / output.shape[0] if output.ndim else loss)  # a mean over rows, as Keras's
+                outputs = (self.compute_output_spec if symbolic else self.call)(*args, **kwargs)
+            self.built = True
+            if not symbolic:
+                self._regularize(outputs)
+            self._pass_mask_on(arguments.first, outputs, mask, symbolic)
         finally:
             context.inside = not outermost
+            if outermost:  # as in Keras, what one layer is told holds for those after it, to the end of the call
+                context.training = training
+        if symbolic:
+            Node(self, *given, outputs)
         return outputs
 
+    #: Whether what is not a tensor may be passed by position.
+    _takes_anything: ClassVar[bool] = False
+
+    def _taken(self, structure: Any) -> Any:
+        """Arrays as the device's, in the compute dtype."""
+        if isinstance(structure, tuple) and len(structure) == 1 and isinstance(structure[0], jax.Array):
+            return (self._take(structure[0]),)  # the most common case, without a walk
+        return tree.map_structure(self._take, structure)
+
     def _take(self, value: Any) -> Any:
+        if isinstance(value, KerasTensor):
+            return self._take_symbolic(value)
         if isinstance(value, Variable):
             value = value.value
-        if isinstance(value, (np.ndarray, list, tuple, int, float)):
+        elif hasattr(value, '__array__') and not isinstance(value, jax.Array):
             value = np.asarray(value)
             value = jax.device_put(value.astype(dtypes.on_device(value.dtype), copy=False))
         if self.autocast and hasattr(value, 'dtype') and dtypes.is_float(value.dtype):
-            return value if value.dtype == self.compute_dtype else value.astype(self.compute_dtype)
+            if value.dtype == self.compute_dtype or not dtypes.is_float(self.compute_dtype):
+                return value
+            mask = get_mask(value)
+            value = value.astype(self.compute_dtype)
+            set_mask(value, mask)
         return value
 
-    def _build_once(self, inputs: Any) -> None:
+    def _take_symbolic(self, value: KerasTensor) -> KerasTensor:
+        dtype = self.compute_dtype
+        if not self.autocast or value.dtype == dtype or not (dtypes.is_float(value.dtype) and dtypes.is_float(dtype)):
+            return value
+        cast = KerasTensor(value.shape, dtype, record_history=value.record_history, name=value.name)
+        cast.history, cast._keras_mask = value.history, value._keras_mask
+        return cast
+
+    def _build_once(self, arguments: Arguments) -> None:
         if self.built:
             return
-        self.build_from_shape(tree.map_structure(lambda x: (None, *x.shape[1:]), inputs))
+        with name_scope(self.name, self), outside():
+            self.build(**arguments.shapes_for(type(self).build, self))
+        check_inputs(self.input_spec, arguments.first, self.name)
+
+    def _choose_training(self, arguments: Arguments, kwargs: dict[str, Any]) -> None:
+        """Tell `call` whether it trains: as said here, else by the call around, else by its own default."""
+        said = kwargs.get('training')
+        training = context.training if said is None else said
+        if training is None:
+            training = arguments.given.get('training')
+        context.training = training
+        if training is not None and _takes(type(self), 'training'):
+            kwargs['training'] = training
+
+    def _fill_masks(self, arguments: Arguments, kwargs: dict[str, Any]) -> Any:
+        """Give `call` the masks of its tensors; returns that of the first."""
+        if len(arguments.tensors) == 1:
+            if arguments.given.get('mask', ...) is None:
+                (tensor,) = arguments.tensors.values()
+                kwargs['mask'] = tree.map_structure(get_mask, tensor)
+        else:
+            for name, value in arguments.tensors.items():
+                if arguments.given.get(f'{name}_mask', ...) is None:
+                    kwargs[f'{name}_mask'] = tree.map_structure(get_mask, value)
+        if kwargs.get('mask') is not None:
+            return kwargs['mask']
+        return tree.map_structure(get_mask, arguments.first)
+
+    def _pass_mask_on(self, inputs: Any, outputs: Any, mask: Any, symbolic: bool) -> None:
+        """Let the outputs carry the mask that this layer makes of its input's."""
+        some = any(m is not None for m in tree.flatten(mask))
+        if not self.supports_masking:
+            if some:
+                warnings.warn(
+                    f'Layer {self.name!r} ({type(self).__name__}) was passed an input with a mask and does not support '
+                    'masking: the layers after it do not see the mask. Set supports_masking=True if it should go on.',
+                    stacklevel=3,
+                )
+            return
+        own = type(self).compute_mask is not Layer.compute_mask
+        flat = tree.flatten(outputs)
+        if not (some or own) or (flat and all(get_mask(x) is not None for x in flat)):
+            return
+        masks = trace_shapes(self.compute_mask, (inputs, mask), {}) if own and symbolic else (
+            self.compute_mask(inputs, mask)
+        )  # fmt: skip
+        if masks is None:
+            return
+        for tensor, each in zip(flat, tree.flatten(masks), strict=False):
+            if each is not None and get_mask(tensor) is None:
+                set_mask(tensor, each)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask of the outputs, for that of the inputs: the same, unless a layer says otherwise."""
+        del inputs
+        return previous_mask
+
+    def _regularize(self, outputs: Any) -> None:
+        if self.activity_regularizer is not None:
+            for output in tree.flatten(outputs):
+                loss = self.activity_regularizer(output)
+                self.add_loss(loss / output.shape[0] if output.ndim else loss)  # a mean over rows, as Keras's
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Symbolic outputs: by a subclass's `compute_output_shape`, else by tracing `call`."""
+        if type(self).compute_output_shape is Layer.compute_output_shape:
+            return trace_shapes(self.call, args, kwargs, by_rows=bool(self.rows_independent))
+        arguments = Arguments(type(self).call, self, args, kwargs)
+        shape = self.compute_output_shape(**arguments.shapes_for(type(self).compute_output_shape, self))
+        return map_shapes(lambda s: KerasTensor(s, self.compute_dtype), shape)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The output's shape for an input's, None where a size is not known: found by tracing, nothing is computed."""
+        with name_scope(self.name, self):
+            outputs = self.symbolic_outputs(map_shapes(lambda s: KerasTensor(s, self.compute_dtype), input_shape))
+        return tree.map_structure(lambda o: o.shape, outputs)
+
+    def symbolic_outputs(self, *args: Any, **kwargs: Any) -> Any:
+        """The symbolic outputs of a call that is not remembered."""
+        nodes = len(self._inbound_nodes)
+        outputs = self(*args, **kwargs)
+        del self._inbound_nodes[nodes:]
+        return outputs
 
     def build_from_shape(self, input_shape: Any) -> None:
         """Build for a shape (batch axis None) and remember it."""
         self.build(input_shape)
         self._build_shape = input_shape
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """The output's shape for an input's, batch axis None: found by tracing `call`, nothing is computed."""
-        probe = tree.map_structure(
-            lambda s: jax.ShapeDtypeStruct(tuple(2 if d is None else d for d in s), self.compute_dtype),
-            input_shape if isinstance(input_shape, dict) else tuple(input_shape),
-        ) if _is_nested_shape(input_shape) else jax.ShapeDtypeStruct(
-            tuple(2 if d is None else d for d in input_shape), self.compute_dtype
-        )  # fmt: skip
-        outputs = jax.eval_shape(self, probe)
-        return tree.map_structure(lambda o: (None, *o.shape[1:]), outputs)
+    def stateless_call(
+        self,
+        trainable_variables: Sequence[Any],
+        non_trainable_variables: Sequence[Any],
+        *args: Any,
+        return_losses: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Call the layer as a pure function of its variables' values.
+
+        Args:
+            trainable_variables: Values of `trainable_variables`, in their order.
+            non_trainable_variables: Values of `non_trainable_variables`.
+            *args: For `call`.
+            return_losses: Whether to return the losses added as well.
+            **kwargs: For `call`.
+
+        Returns:
+            (outputs, non-trainable values after it), and the losses where asked for.
+
+        Raises:
+            NotBuiltError: It has no weights yet.
+            ArgumentError: Another number of values.
+        """
+        if not self.built:
+            raise NotBuiltError(f'To use stateless_call, build layer {self.name!r} first: call it on some data.')
+        groups = self.trainable_variables, self.non_trainable_variables
+        for kind, own, values in zip(
+            ('trainable_variables', 'non_trainable_variables'), groups,
+            (trainable_variables, non_trainable_variables), strict=True,
+        ):  # fmt: skip
+            if len(own) != len(values):
+                raise ArgumentError(
+                    f'Expected {kind} with {len(own)} values for {self.name!r}, received {len(values)}. '
+                    f'Pass one for each of layer.{kind}.'
+                )
+        with bind(groups[0] + groups[1], [*trainable_variables, *non_trainable_variables]) as scope:
+            outputs = self(*args, **kwargs)
+            losses = [*scope.losses, *regularization_losses(groups[0])] if return_losses else []
+        rest = scope.values(groups[1])
+        return (outputs, rest, losses) if return_losses else (outputs, rest)
 
     # Losses
 
     def add_loss(self, loss: Any) -> None:
-        """Add a scalar to the model's loss; inside `call`."""
+        """Add a scalar, or several, to the model's loss; inside `call`."""
         scope = current_scope()
-        if scope is not None:
-            scope.losses.append(loss)
-        elif not _is_traced(loss):  # while only shapes are traced there is no loss
-            self._eager_losses.append(loss)
+        for one in tree.flatten(loss):
+            if scope is not None:
+                scope.losses.append(one)
+            elif not _is_traced(one):  # while only shapes are traced there is no loss
+                self._eager_losses.append(one)
 
     @property
     def losses(self) -> list[Array]:
@@ -351,7 +467,37 @@ class Layer:
             found += layer._eager_losses
         return found + regularization_losses(self.trainable_variables)
 
+    # Metrics
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics held in attributes, of layers inside too."""
+        return list(self._metrics_held())
+
+    def _metrics_held(self) -> Iterator[Metric]:
+        seen: set[int] = set()
+        for layer in self.flatten_layers():
+            for metric in _metrics_in(list(layer.__dict__.values())):
+                if id(metric) not in seen:
+                    seen.add(id(metric))
+                    yield metric
+
+    @property
+    def metrics_variables(self) -> list[Variable]:
+        """The variables of its metrics."""
+        return [v for metric in self.metrics for v in metric.variables]
+
     # Dtypes and configuration
+
+    @property
+    def input_dtype(self) -> str:
+        return self.compute_dtype
+
+    @property
+    def path(self) -> str:
+        """Its name, and those of the layers around it, once its weights are made."""
+        own = self._own_weights
+        return own[0].path.rpartition('/')[0] if own else self.name
 
     @property
     def compute_dtype(self) -> str:
@@ -393,12 +539,20 @@ class Layer:
         return cls(**taken)
 
     def get_build_config(self) -> dict[str, Any] | None:
-        return None if self._build_shape is None else {'input_shape': self._build_shape}
+        """The shapes that it was built for: enough to build it again."""
+        if self._build_shape is not None:
+            return {'input_shape': self._build_shape}
+        return None if self._build_shapes is None else {'shapes_dict': self._build_shapes}
 
     def build_from_config(self, config: dict[str, Any]) -> None:
-        shape = config.get('input_shape')
-        if shape is not None and not self.built:
-            self.build_from_shape(tuple(shape) if isinstance(shape, list) else shape)
+        """Build for the shapes of `get_build_config`."""
+        if self.built or not config:
+            return
+        if 'input_shape' in config:
+            self.build_from_shape(_as_shapes(config['input_shape']))
+        elif 'shapes_dict' in config:
+            self.build(**{name: _as_shapes(shape) for name, shape in config['shapes_dict'].items()})
+            self.built = True
 
     def __repr__(self) -> str:
         return f'<{type(self).__name__} name={self.name}, built={self.built}>'
@@ -418,7 +572,10 @@ def _tracked(build: Callable[..., None]) -> Callable[..., None]:
                 build(self, *args, **kwargs)
         finally:
             self._building = False
-        self._build_shape = next(iter((*args, *kwargs.values())), None)
+        shapes = signature_of(build).bind(self, *args, **kwargs).arguments
+        del shapes['self']
+        self._build_shape = next(iter(shapes.values()), None) if len(shapes) == 1 else None
+        self._build_shapes = shapes if len(shapes) > 1 else None
         self.built = True
 
     return tracked
@@ -454,13 +611,48 @@ def _declared_batch_shape(kwargs: dict[str, Any]) -> Shape | None:
     return None
 
 
-def _is_nested_shape(shape: Any) -> bool:
-    return isinstance(shape, dict) or any(isinstance(d, (tuple, list)) for d in shape)
+def _as_shapes(shape: Any) -> Any:
+    """Shapes as tuples, from a file's lists."""
+    if isinstance(shape, dict):
+        return {key: _as_shapes(each) for key, each in shape.items()}
+    if isinstance(shape, (list, tuple)) and any(isinstance(size, (list, tuple, dict)) for size in shape):
+        return [_as_shapes(each) for each in shape]
+    return tuple(shape) if isinstance(shape, list) else shape
+
+
+def map_shapes(function: Callable[[Shape], Any], shape: Any) -> Any:
+    """Apply to each shape of a structure: a tuple or list of sizes is a shape."""
+    if isinstance(shape, dict):
+        return {key: map_shapes(function, each) for key, each in shape.items()}
+    if any(isinstance(size, (tuple, list, dict)) for size in shape):
+        return type(shape)(map_shapes(function, each) for each in shape)
+    return function(tuple(shape))
+
+
+def _metrics_in(value: Any) -> Iterator[Metric]:
+    if isinstance(value, Metric):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _metrics_in(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _metrics_in(item)
+
+
+def _only_tensors(layer: Layer, args: tuple[Any, ...]) -> None:
+    for value in tree.flatten(args):
+        if value is not None and not is_tensor(value):
+            raise ArgumentError(
+                f'Only input tensors may be passed as positional arguments of layer {layer.name!r}, received {value!r} '
+                f'({type(value).__name__}). Pass it by its name.'
+            )
 
 
 @cache
-def _takes_training(cls: type[Layer]) -> bool:
-    return 'training' in inspect.signature(cls.call).parameters
+def _takes(cls: type[Layer], argument: str) -> bool:
+    parameters = signature_of(cls.call).parameters
+    return argument in parameters
 
 
 @cache

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from hefted import optimizers, tree
-from hefted.errors import NotBuiltError, NotCompiledError
-from hefted.layers.layer import Layer, context
+from hefted.errors import ArgumentError, NotBuiltError, NotCompiledError
+from hefted.layers.layer import Layer, context, map_shapes
 from hefted.metrics.metric import Metric
 from hefted.models import fitting, prediction, single_steps
 from hefted.models.compiling import Objective, objective_for, total_loss
-from hefted.variables import Array
+from hefted.models.graph import Graph
+from hefted.symbolic import KerasTensor, eval_shapes
+from hefted.variables import Array, Variable
 
 
 class Model(Layer):
-    """Layers with an objective. Subclass it with a `call` of its own, or use `Sequential`.
+    """Layers with an objective. Subclass it with a `call` of its own, use `Sequential`, or pass inputs and outputs.
+
+    Args:
+        inputs: Symbolic tensors from `Input`, nested, with `outputs`: the model is then what lies between them.
+        outputs: Symbolic tensors made from them, nested.
+        name: Made up if None.
+        **kwargs: For `Layer`.
 
     Attributes:
         optimizer: Set by `compile`.
@@ -30,12 +37,106 @@ class Model(Layer):
     optimizer: Any = None
     stop_training: bool = False
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Model and (len(args) >= 2 or 'outputs' in kwargs):
+            from hefted.models.functional import Functional
+
+            return Layer.__new__(Functional, *args, **kwargs)
+        return super().__new__(cls, *args, **kwargs)
+
+    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any) -> None:
+        if (inputs is None) != (outputs is None):
+            raise ArgumentError('Expected inputs and outputs, both or neither. Pass the symbolic tensors of both.')
+        trainable = kwargs.pop('trainable', None)
+        super().__init__(name=name, **kwargs)
+        self._graph: Graph | None = None
+        if outputs is not None:
+            self._graph = Graph(inputs, outputs)
+            self.built = True
+        if trainable is not None:
+            self.trainable = bool(trainable)
         self._compile_arguments: dict[str, Any] | None = None
         self._objective: Objective | None = None
         self._compiled: dict[Any, Any] = {}
         self.history: Any = None
+
+    # A model of symbolic inputs and outputs
+
+    @property
+    def graph(self) -> Graph:
+        """What lies between its symbolic inputs and outputs.
+
+        Raises:
+            AttributeError: The model has a `call` of its own.
+        """
+        if self._graph is None:
+            raise AttributeError(
+                f'{type(self).__name__} {self.name!r} has no symbolic inputs and outputs: it was not made from them.'
+            )
+        return self._graph
+
+    @property
+    def inputs(self) -> list[Any]:
+        return list(self.graph.flat_inputs)
+
+    @property
+    def outputs(self) -> list[Any]:
+        return list(self.graph.flat_outputs)
+
+    @property
+    def input(self) -> Any:
+        return self.graph.inputs
+
+    @property
+    def output(self) -> Any:
+        return self.graph.outputs
+
+    @property
+    def input_shape(self) -> Any:
+        return _shapes(self.inputs)
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the layers that its outputs come from; those of `compile`'s and `fit`'s dicts."""
+        if self._graph is None:
+            return []
+        return [tensor.history.operation.name for tensor in self.outputs]  # pyright: ignore[reportOptionalMemberAccess]
+
+    @property
+    def operations(self) -> list[Any]:
+        """Layers and functions of `ops`, in order."""
+        return list(self.graph.operations)
+
+    def _sublayers(self) -> Iterator[Layer]:
+        graph = self.__dict__.get('_graph')
+        if graph is None:
+            yield from super()._sublayers()
+            return
+        found: dict[int, Layer] = {id(op): op for op in graph.operations if isinstance(op, Layer)}
+        found.update((id(layer), layer) for layer in super()._sublayers() if id(layer) not in found)
+        yield from found.values()
+
+    @property
+    def rows_independent(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Of a graph of layers alone, the layers say themselves; functions of `ops` may do anything."""
+        graph = self.__dict__.get('_graph')
+        return graph is not None and all(isinstance(operation, Layer) for operation in graph.operations)
+
+    def _taken(self, structure: Any) -> Any:
+        if self.__dict__.get('_graph') is None:
+            return super()._taken(structure)
+        return tree.map_structure(lambda x: x.value if isinstance(x, Variable) else x, structure)
+
+    _takes_anything = True
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """What lies between inputs and outputs, for these inputs; a subclass says here what it computes."""
+        del training  # each layer is told by the call it is in
+        if self._graph is None:
+            raise NotImplementedError(f'{type(self).__name__} has no call(): say there what the model computes.')
+        from hefted.models import functional
+
+        return functional.call(self._graph, inputs, mask)
 
     # compile
 
@@ -114,7 +215,7 @@ class Model(Layer):
         arguments = self.require_compiled(method)
         batch = tree.map_structure(lambda a: jax.ShapeDtypeStruct((batch_size, *a.shape[1:]), a.dtype), x)
         if self._objective is None:
-            outputs = jax.eval_shape(self, batch)
+            outputs = eval_shapes(self, batch)
             self._objective = objective_for(arguments, y, outputs)
         if not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
@@ -123,12 +224,12 @@ class Model(Layer):
         """The outputs' shapes for the inputs' (ShapeDtypeStructs): nothing is computed."""
         key = ('outputs', str(probe))
         if key not in self._compiled:
-            self._compiled[key] = jax.eval_shape(self, probe)
+            self._compiled[key] = eval_shapes(self, probe)
         return self._compiled[key]
 
     def _built_for(self, rows: Any, batch_size: int) -> Any:
         """The variables, made now for rows of this shape."""
-        jax.eval_shape(
+        eval_shapes(
             self,
             tree.map_structure(lambda a: jax.ShapeDtypeStruct((batch_size, *a.shape[1:]), a.dtype), rows.x),
         )
@@ -245,12 +346,15 @@ class Model(Layer):
             self.optimizer.build(self.trainable_variables)
 
     def build(self, input_shape: Any) -> None:
-        """Build the weights by tracing `call` for a shape (batch axis None)."""
-        shapes = input_shape if isinstance(input_shape, dict) else tuple(input_shape)
-        probe = jax.ShapeDtypeStruct(tuple(2 if d is None else d for d in shapes), np.dtype(self.compute_dtype))
-        self.built = True
-        jax.eval_shape(self, probe)
-        self._build_shape = tuple(input_shape)
+        """Build the weights by tracing `call` for a shape, or shapes (batch axis None)."""
+        if self._graph is None:
+            self.built = True
+            self.symbolic_outputs(map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), input_shape))
+        self._build_shape = input_shape
+
+
+def _shapes(tensors: list[Any]) -> Any:
+    return tensors[0].shape if len(tensors) == 1 else [tensor.shape for tensor in tensors]
 
 
 def _names(value: Any, special: tuple[str, ...]) -> list[str]:

@@ -6,11 +6,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 
-from hefted.errors import ArgumentError, ShapeError
+from hefted import tree
+from hefted.errors import ArgumentError, NotBuiltError, ShapeError
 from hefted.layers.input import InputLayer
 from hefted.layers.layer import Layer
+from hefted.masks import set_mask
+from hefted.models.graph import Graph
 from hefted.models.model import Model
+from hefted.symbolic import KerasTensor, any_rows, eval_shapes, infer
 
 
 class Sequential(Model):
@@ -31,10 +36,12 @@ class Sequential(Model):
         3265
     """
 
-    rows_independent = True
+    @property
+    def rows_independent(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return True  # its layers say so themselves
 
     def __init__(self, layers: Sequence[Layer] | None = None, trainable: bool = True, name: str | None = None) -> None:
-        super().__init__(trainable=trainable, name=name)
+        super().__init__(name=name, trainable=trainable)
         self._input: InputLayer | None = None
         self._stack: list[Layer] = []
         for layer in layers or ():
@@ -47,6 +54,8 @@ class Sequential(Model):
         Raises:
             ArgumentError: Not a layer, a name that is taken, or an `Input` that is not first.
         """
+        if isinstance(layer, KerasTensor) and layer.history is not None:
+            layer = layer.history.operation
         if not isinstance(layer, Layer):
             raise ArgumentError(f'Only layers can be added to a Sequential model, received {layer!r}.')
         if isinstance(layer, InputLayer):
@@ -73,18 +82,24 @@ class Sequential(Model):
 
     def _maybe_rebuild(self) -> None:
         self._objective = None
+        self._graph = None
         self.built = False
         if self._input is not None and self._stack:
             self.build_from_shape(self._input.batch_shape)
 
     def build(self, input_shape: Any) -> None:
         """Make every layer's weights, for a shape with batch axis None."""
-        if self._input is None:
-            self._input = InputLayer(batch_shape=tuple(input_shape))
-        shape = tuple(2 if size is None else size for size in input_shape)
-        probe = jax.ShapeDtypeStruct(shape, self._input.input_dtype)
+        entry = self._input = self._input or InputLayer(batch_shape=tuple(input_shape))
+        probe = KerasTensor(input_shape, entry.dtype)
+        stand_in = jax.ShapeDtypeStruct(tuple(2 if d is None else d for d in probe.shape), np.dtype(probe.dtype))
         try:
-            self.output_shape = (None, *jax.eval_shape(self._trace, probe).shape[1:])
+            if any(size is None for size in probe.shape[1:]):
+                outputs = infer(self._trace, probe)
+                self.output_shape = tree.map_structure(lambda o: o.shape, outputs)
+            else:  # one trace is enough
+                with any_rows(probe.shape[0] is None):
+                    outputs = eval_shapes(self._trace, stand_in)
+                self.output_shape = tree.map_structure(lambda o: (None, *o.shape[1:]), outputs)
         except ShapeError:
             self._input = None if self._build_shape is None else self._input
             raise
@@ -94,21 +109,40 @@ class Sequential(Model):
     def _trace(self, inputs: Any) -> Any:
         for layer in self._stack:
             inputs = layer(inputs)
-            layer.output_shape = (None, *inputs.shape[1:])
+            layer.output_shape = tree.map_structure(lambda o: (None, *o.shape[1:]), inputs)
         return inputs
 
     def build_from_shape(self, input_shape: Any) -> None:
         """Build for a shape (batch axis None) and remember it."""
         self.build(input_shape)
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        del training  # each layer is told by the step it is called in
+    @property
+    def graph(self) -> Graph:
+        """The layers called one after another on a symbolic input; made when first asked for."""
+        if self._input is None or not self.built:
+            raise NotBuiltError(
+                f'Sequential {self.name!r} has no inputs yet: give it an Input, or build it with a shape.'
+            )
+        if self._graph is None:
+            outputs: Any = self._input.tensor
+            for layer in self._stack:
+                outputs = layer(outputs)
+            self._graph = Graph(self._input.tensor, outputs)
+        return self._graph
+
+    def _taken(self, structure: Any) -> Any:
+        return Layer._taken(self, structure)
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        del training  # each layer is told by the call it is in
+        if mask is not None:
+            set_mask(inputs, mask)
         for layer in self._stack:
             inputs = layer(inputs)
         return inputs
 
     def _sublayers(self) -> Iterator[Layer]:
-        yield from self._stack
+        yield from self.__dict__.get('_stack', ())
 
     @property
     def layers(self) -> list[Layer]:
