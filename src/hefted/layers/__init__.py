@@ -1,28 +1,50 @@
-"""Layers, by Keras's names."""
+"""Layers, by Keras's names. A file is imported when the first of its names is asked for."""
 
-from hefted.layers.convolutional import Conv2D, MaxPooling2D
-from hefted.layers.core import Activation, Dense, Flatten
-from hefted.layers.input import Input, InputLayer
-from hefted.layers.input_spec import InputSpec
-from hefted.layers.layer import Layer
-from hefted.layers.normalization import BatchNormalization
-from hefted.layers.regularization import Dropout
+from __future__ import annotations
 
-Convolution2D = Conv2D
-MaxPool2D = MaxPooling2D
+from collections.abc import Mapping
+from typing import Any
 
-__all__ = [
-    'Activation',
-    'BatchNormalization',
-    'Conv2D',
-    'Convolution2D',
-    'Dense',
-    'Dropout',
-    'Flatten',
-    'Input',
-    'InputLayer',
-    'InputSpec',
-    'Layer',
-    'MaxPool2D',
-    'MaxPooling2D',
-]
+from hefted.utils.rooms import Room
+from hefted.utils.serialization import serialize_keras_object
+
+_room = Room(
+    'hefted.layers',
+    'layer',
+    {
+        'convolutional': 'Conv2D MaxPooling2D',
+        'core': 'Activation Dense Flatten',
+        'input': 'Input InputLayer',
+        'input_spec': 'InputSpec',
+        'layer': 'Layer',
+        'normalization': 'BatchNormalization',
+        'regularization': 'Dropout',
+    },
+    aliases={
+        'Convolution2D': 'Conv2D',
+        'MaxPool2D': 'MaxPooling2D',
+    },
+    spell=None,
+)
+
+__all__ = sorted({*_room.names(), 'deserialize', 'serialize'})  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    found = _room.attribute(name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+def serialize(layer: Any) -> Any:
+    """The config of a layer."""
+    return serialize_keras_object(layer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The layer of a config."""
+    return _room.deserialize(config, custom_objects)
