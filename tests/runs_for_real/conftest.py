@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,8 @@ class House:
             env=self.environment | environment,
             cwd=self.folder,
             start_new_session=True,
+            # Whoever runs the tests in the background ignores Ctrl-C, and a child would inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def run(self, code: str, *, prelude: str = PRELUDE, **environment: str) -> str:
