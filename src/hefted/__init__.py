@@ -28,7 +28,7 @@ _PUBLIC: dict[str, str | None] = {
     **dict.fromkeys(
         (
             'activations', 'callbacks', 'constraints', 'datasets', 'errors', 'initializers', 'layers', 'ledger',
-            'losses', 'metrics', 'models', 'optimizers', 'random', 'regularizers', 'saving', 'utils',
+            'losses', 'metrics', 'models', 'optimizers', 'random', 'regularizers', 'saving', 'tree', 'utils',
         )
     ),
 }  # fmt: skip

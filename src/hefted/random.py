@@ -15,10 +15,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from hefted import dtypes
-from hefted.errors import ArgumentError
-from hefted.variables import Array, Variable, current_scope
+from hefted.errors import ArgumentError, ShapeError
+from hefted.utils.arrays import as_array
+from hefted.utils.naming import auto_name, name_scope
+from hefted.variables import Array, Variable
 
 _SEED_MAX = 1_000_000_000
 _global: SeedGenerator | None = None
@@ -44,17 +47,22 @@ class SeedGenerator:
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
             raise ArgumentError(f'Expected seed to be an int or None, received {seed!r}.')
         self._initial_seed = seed
-        self.name = name or 'seed_generator'
+        self.name = name or auto_name('SeedGenerator')
         start = make_default_seed() if seed is None else seed
-        self.state = Variable(
-            np.array([start & 0xFFFFFFFF, 0], np.uint32),
-            dtype='uint32', trainable=False, autocast=False, name='seed_generator_state',
-        )  # fmt: skip
+        with name_scope(self.name, self):
+            self.state = Variable(
+                np.array([start & 0xFFFFFFFF, 0], np.uint32),
+                dtype='uint32', trainable=False, autocast=False, name='seed_generator_state',
+            )  # fmt: skip
 
-    def next(self) -> Array:
-        """The next key, uint32 of shape (2,)."""
+    def next(self, ordered: bool = True) -> Array:
+        """The next key, uint32 of shape (2,).
+
+        Args:
+            ordered: Whether keys count up; otherwise both words jump about, as the keys of unseeded draws do.
+        """
         key = self.state.raw
-        self.state.assign(key + np.array([0, 1], np.uint32))
+        self.state.assign(key + np.array([0, 1], np.uint32) if ordered else (key + 1) * 5387 % 933199)
         return key
 
     def get_config(self) -> dict[str, Any]:
@@ -75,10 +83,12 @@ def draw_seed(seed: int | SeedGenerator | Array | None) -> Array:
     if isinstance(seed, SeedGenerator):
         return seed.next()
     if seed is None:
-        return _global_generator().next()
+        return _global_generator().next(ordered=False)
     if isinstance(seed, int):
         return np.array([seed & 0xFFFFFFFF, 0], np.uint32)
-    return seed
+    if isinstance(seed, (jax.Array, np.ndarray)):
+        return seed
+    raise ArgumentError(f'Expected seed to be an int, a SeedGenerator, a key or None, received {seed!r}.')
 
 
 def reset_global_generator() -> None:
@@ -89,7 +99,7 @@ def reset_global_generator() -> None:
 
 def _global_generator() -> SeedGenerator:
     global _global
-    if current_scope() is not None:
+    if isinstance(jax.lax.full((), 0.0), Tracer):
         raise ArgumentError(
             'Expected seed inside a compiled step to be a SeedGenerator, received None: an unseeded draw would be the '
             'same in every step. Make a hefted.random.SeedGenerator in the layer and pass it as seed.'
@@ -99,11 +109,16 @@ def _global_generator() -> SeedGenerator:
     return _global
 
 
-# Draws
+# Draws. `seed` is an int (the same draws at every call), a SeedGenerator (which moves on), a JAX key, or None.
 
 
 def normal(shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Array:
-    """Normal draws."""
+    """Normal draws.
+
+    Example:
+        >>> normal((2,), seed=3).shape
+        (2,)
+    """
     return jax.random.normal(draw_seed(seed), tuple(shape), dtypes.standardize(dtype)) * stddev + mean
 
 
@@ -118,12 +133,82 @@ def truncated_normal(
 def uniform(
     shape: Sequence[int], minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None
 ) -> Array:
-    """Uniform draws in [minval, maxval)."""
+    """Uniform draws in [minval, maxval).
+
+    Raises:
+        ArgumentError: `dtype` is not a floating one.
+    """
+    if not dtypes.is_float(dtype):
+        raise ArgumentError(f'Expected a floating dtype, received {dtype!r}. Use randint for whole numbers.')
     return jax.random.uniform(draw_seed(seed), tuple(shape), dtypes.standardize(dtype), minval, maxval)
 
 
-def dropout(inputs: Array, rate: float, noise_shape: Sequence[int | None] | None = None, seed: Any = None) -> Array:
-    """Zero a share `rate` of the inputs and scale the others by 1 / (1 - rate)."""
+def randint(shape: Sequence[int], minval: Any, maxval: Any, dtype: Any = 'int32', seed: Any = None) -> Array:
+    """Whole numbers in [minval, maxval), each as likely as any other.
+
+    Raises:
+        ArgumentError: `dtype` is not one of whole numbers.
+    """
+    name = dtypes.standardize(dtype)
+    if not name.startswith(('int', 'uint')):
+        raise ArgumentError(f'Expected a dtype of whole numbers, received {dtype!r}. Use uniform for floats.')
+    return jax.random.randint(draw_seed(seed), tuple(shape), minval, maxval, dtypes.on_device(name))
+
+
+def categorical(logits: Any, num_samples: int, dtype: Any = 'int32', seed: Any = None) -> Array:
+    """Classes drawn by their unnormalised log-probabilities.
+
+    Args:
+        logits: (rows, classes).
+        num_samples: Draws for each row.
+        dtype: Of the result.
+        seed: As above.
+
+    Returns:
+        (rows, num_samples).
+
+    Raises:
+        ShapeError: `logits` has not two axes.
+    """
+    logits = as_array(logits)
+    if logits.ndim != 2:
+        raise ShapeError(f'Expected logits of shape (rows, classes), received {logits.shape}.')
+    drawn = jax.random.categorical(draw_seed(seed), logits[..., None], axis=1, shape=(logits.shape[0], num_samples))
+    return drawn.astype(dtypes.on_device(dtype))
+
+
+def gamma(shape: Sequence[int], alpha: Any, dtype: Any = None, seed: Any = None) -> Array:
+    """Gamma draws of shape parameter `alpha` and scale 1."""
+    return jax.random.gamma(draw_seed(seed), alpha, tuple(shape), dtypes.standardize(dtype))
+
+
+def beta(shape: Sequence[int], alpha: Any, beta: Any, dtype: Any = None, seed: Any = None) -> Array:
+    """Beta draws of parameters `alpha` and `beta`, which broadcast to `shape`."""
+    key = draw_seed(seed)
+    return jax.random.beta(key, jnp.asarray(alpha), jnp.asarray(beta), tuple(shape), dtypes.standardize(dtype))
+
+
+def binomial(shape: Sequence[int], counts: Any, probabilities: Any, dtype: Any = None, seed: Any = None) -> Array:
+    """Successes among `counts` trials of `probabilities`, which broadcast to `shape`; floats unless `dtype` says."""
+    counts, probabilities = jnp.asarray(counts), jnp.asarray(probabilities)
+    return jax.random.binomial(draw_seed(seed), counts, probabilities, tuple(shape), dtypes.standardize(dtype))
+
+
+def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Array:
+    """The elements of x in another order along `axis`, each slice in an order of its own."""
+    return jax.random.permutation(draw_seed(seed), as_array(x), axis, independent=True)
+
+
+def dropout(inputs: Any, rate: float, noise_shape: Sequence[int | None] | None = None, seed: Any = None) -> Array:
+    """Zero a share `rate` of the inputs and scale the others by 1 / (1 - rate).
+
+    Args:
+        inputs: Any shape.
+        rate: From 0 to 1.
+        noise_shape: The shape of the mask, which is broadcast to the inputs'; None stands for the inputs' size.
+        seed: As above.
+    """
+    inputs = as_array(inputs)
     if rate == 0.0:
         return inputs
     if rate == 1.0:
@@ -131,7 +216,7 @@ def dropout(inputs: Array, rate: float, noise_shape: Sequence[int | None] | None
     keep = 1.0 - rate
     shape = inputs.shape
     if noise_shape is not None:
-        shape = tuple(given or size for given, size in zip(noise_shape, shape, strict=True))
+        shape = tuple(size if given is None else given for given, size in zip(noise_shape, shape, strict=True))
     mask = jnp.broadcast_to(jax.random.bernoulli(draw_seed(seed), keep, shape), inputs.shape)
     return jax.lax.select(mask, inputs / keep, jnp.zeros_like(inputs))
 
