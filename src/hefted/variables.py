@@ -40,7 +40,7 @@ class Scope:
     def __init__(self, variables: Iterable[Variable], values: Iterable[Array]) -> None:
         self._values: dict[int, Array] = {id(v): x for v, x in zip(variables, values, strict=True)}
         self._outer: Scope | None = None
-        self.losses: list[Array] = []
+        self.losses: list[tuple[Any, Array]] = []  # whose, and what
 
     def __enter__(self) -> Scope:
         self._outer, _local.scope = _local.scope, self
@@ -59,6 +59,10 @@ class Scope:
         while scope is not None and id(variable) not in scope._values:
             scope = scope._outer
         return scope
+
+    def all_losses(self) -> list[tuple[Any, Array]]:
+        """Losses added in this scope and in those around it."""
+        return (self._outer.all_losses() if self._outer else []) + self.losses
 
     def get(self, variable: Variable) -> Array:
         return self._values[id(variable)]

@@ -444,7 +444,7 @@ class Layer(Operation):
                 )
         with bind(groups[0] + groups[1], [*trainable_variables, *non_trainable_variables]) as scope:
             outputs = self(*args, **kwargs)
-            losses = [*scope.losses, *regularization_losses(groups[0])] if return_losses else []
+            losses = [*(loss for _, loss in scope.losses), *regularization_losses(groups[0])] if return_losses else []
         rest = scope.values(groups[1])
         return (outputs, rest, losses) if return_losses else (outputs, rest)
 
@@ -455,17 +455,20 @@ class Layer(Operation):
         scope = current_scope()
         for one in tree.flatten(loss):
             if scope is not None:
-                scope.losses.append(one)
+                scope.losses.append((self, one))
             elif not _is_traced(one):  # while only shapes are traced there is no loss
                 self._eager_losses.append(one)
 
     @property
     def losses(self) -> list[Array]:
-        """Losses added by the last call outside a step, and the weights' regularizers."""
-        found: list[Array] = []
-        for layer in self.flatten_layers():
-            found += layer._eager_losses
-        return found + regularization_losses(self.trainable_variables)
+        """Losses added in this step, or by the last call outside one, and the weights' regularizers."""
+        layers = list(self.flatten_layers())
+        if (scope := current_scope()) is not None:
+            own = {id(layer) for layer in layers}
+            added = [loss for owner, loss in scope.all_losses() if id(owner) in own]
+        else:
+            added = [loss for layer in layers for loss in layer._eager_losses]
+        return added + regularization_losses(self.trainable_variables)
 
     # Metrics
 

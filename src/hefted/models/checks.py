@@ -10,6 +10,7 @@ import numpy as np
 from hefted import losses, tree
 from hefted.data.arrays import Rows
 from hefted.errors import ArgumentError, DataError, ShapeError
+from hefted.models.steps import overrides
 
 if TYPE_CHECKING:
     from hefted.models.model import Model
@@ -55,10 +56,11 @@ def validates(frequency: Any) -> Callable[[int], bool]:
 
 def targets(model: Model, rows: Rows, argument: str = 'y') -> None:
     """Raise where targets do not fit the outputs, or are outside what the loss can take."""
-    if rows.y is None:
-        if any(loss is not None for loss in model.objective.losses):
-            raise ArgumentError(f'Expected {argument} for the loss that compile was given, received None.')
+    objective = model.objective
+    if not objective.losses or overrides(model, 'train_step', 'compute_loss'):
         return
+    if rows.y is None:
+        raise ArgumentError(f'Expected {argument} for the loss that compile was given, received None.')
     import jax
 
     probe = tree.map_structure(lambda a: jax.ShapeDtypeStruct((1, *a.shape[1:]), a.dtype), rows.x)
@@ -66,13 +68,11 @@ def targets(model: Model, rows: Rows, argument: str = 'y') -> None:
         outputs = tree.flatten(model.compute_outputs(probe))
     except ShapeError as error:
         raise ShapeError(f'The inputs that come with {argument} do not fit the model. {error}') from error
-    weights = tree.flatten(rows.weight)
-    weights = weights * len(outputs) if len(weights) == 1 else weights
-    for loss, y, weight, output in zip(model.objective.losses, tree.flatten(rows.y), weights, outputs, strict=True):
-        if loss is not None:
-            _target(loss, y, output.shape, argument)
-            if weight is not None and getattr(loss, 'rows_independent', False):
-                _weights(weight, output.shape)
+    y, weights = objective.targets(rows.y), objective.weights(rows.weight, len(outputs))
+    for number, loss, _, _ in objective.losses:
+        _target(loss, y[number], outputs[number].shape, argument)
+        if weights[number] is not None and getattr(loss, 'rows_independent', False):
+            _weights(weights[number], outputs[number].shape)
 
 
 def _weights(weight: Any, output: tuple[int, ...]) -> None:

@@ -81,6 +81,7 @@ def fit(
         ArgumentError: Any other argument that is wrong.
     """
     self.require_compiled('fit')
+    self.warn_of_switches()
     checks.epochs(epochs, initial_epoch)
     checks.steps('steps_per_epoch', steps_per_epoch)
     checks.steps('validation_steps', validation_steps)
@@ -231,8 +232,7 @@ def evaluate(
         run.finish(status, error)
     if return_dict:
         return logs
-    values = [logs[name] for name in self.metrics_names if name in logs]
-    return values[0] if len(values) == 1 else values
+    return self.results_in_order(logs)
 
 
 def _trainer(model: Model, program: Program, state: State, source: Source, single: bool) -> Stretcher:

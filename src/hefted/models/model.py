@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import functools
+import operator
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from hefted import optimizers, tree
 from hefted.errors import ArgumentError, NotBuiltError, NotCompiledError
 from hefted.layers.layer import Layer, context, map_shapes
 from hefted.metrics.metric import Metric
-from hefted.models import fitting, prediction, single_steps
-from hefted.models.compiling import Objective, objective_for, total_loss
+from hefted.models import fitting, prediction, single_steps, stateless
 from hefted.models.graph import Graph
-from hefted.symbolic import KerasTensor, eval_shapes
-from hefted.variables import Array, Variable
+from hefted.models.objective import CompileMetrics, Objective, objective_for, total_loss
+from hefted.models.steps import overrides
+from hefted.symbolic import KerasTensor, eval_shapes, signature_of
+from hefted.variables import Variable
 
 
 class Model(Layer):
@@ -52,6 +57,7 @@ class Model(Layer):
         self._graph: Graph | None = None
         if outputs is not None:
             self._graph = Graph(inputs, outputs)
+            self.output_shape = _shapes(self._graph.flat_outputs)
             self.built = True
         if trainable is not None:
             self.trainable = bool(trainable)
@@ -177,6 +183,7 @@ class Model(Layer):
             'steps_per_execution': steps_per_execution, 'jit_compile': jit_compile,
         }  # fmt: skip
         self.run_eagerly = run_eagerly
+        self._switches = {layer: layer.trainable for layer in self.flatten_layers()}
         self._objective = None
         self._compiled = {}
         self.stop_training = False
@@ -188,6 +195,20 @@ class Model(Layer):
             losses.get(name)
         for name in (*_names(metrics, ('accuracy', 'acc')), *_names(weighted_metrics, ('accuracy', 'acc'))):
             metrics_room.get(name)
+
+    def warn_of_switches(self) -> None:
+        """Say so where layers were frozen, or thawed, since `compile`."""
+        changed = [
+            layer.name
+            for layer in self.flatten_layers()
+            if self._switches.get(layer, layer.trainable) != layer.trainable
+        ]
+        if changed:
+            warnings.warn(
+                f'The `trainable` switches of {", ".join(changed)} changed since the model was compiled. They hold, '
+                'but the optimizer was made for the weights before. Call compile() again after changing them.',
+                stacklevel=4,
+            )
 
     @property
     def compiled(self) -> bool:
@@ -215,10 +236,15 @@ class Model(Layer):
         arguments = self.require_compiled(method)
         batch = tree.map_structure(lambda a: jax.ShapeDtypeStruct((batch_size, *a.shape[1:]), a.dtype), x)
         if self._objective is None:
-            outputs = eval_shapes(self, batch)
-            self._objective = objective_for(arguments, y, outputs)
+            self._objective = self._objective_for(arguments, y, batch)
         if not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
+
+    def _objective_for(self, arguments: dict[str, Any], y: Any, batch: Any) -> Objective:
+        told = ('loss', 'metrics', 'weighted_metrics')
+        if self.built and overrides(self, 'train_step') and not any(arguments[name] for name in told):
+            return Objective([], [])  # its own step says what is computed; it need not have a call
+        return objective_for(arguments, y, eval_shapes(self, batch), self.output_names)
 
     def compute_outputs(self, probe: Any) -> Any:
         """The outputs' shapes for the inputs' (ShapeDtypeStructs): nothing is computed."""
@@ -235,19 +261,65 @@ class Model(Layer):
         )
         return self.variables
 
-    def compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None, rows: Array | None = None) -> Any:
-        """The loss of one batch: a scalar."""
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """The loss of one batch: a scalar; what was added with `add_loss` and weights' regularizers included.
+
+        A subclass may compute it in another way.
+        """
+        del x, training
+        loss = total_loss(self.objective, y, y_pred, sample_weight, context.rows)
+        parts = [loss] if loss is not None else []
+        parts += [extra.sum() if getattr(extra, 'ndim', 0) else extra for extra in self.losses]
+        if not parts:
+            return np.zeros((), 'float32')
+        return functools.reduce(operator.add, parts)
+
+    def compute_loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
+        """`compute_loss`, also a subclass's that takes no `training`."""
+        if 'training' in signature_of(type(self).compute_loss).parameters:
+            return self.compute_loss(x, y, y_pred, sample_weight, training=training)
+        return self.compute_loss(x, y, y_pred, sample_weight)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Update the metrics with one batch and return all results by name; a subclass may add its own."""
         del x
-        return total_loss(self.objective, y, y_pred, sample_weight, rows if rows is not None else context.rows)
+        if self._objective is not None and self._objective.compiled is not None:
+            self._objective.compiled.update_state(y, y_pred, sample_weight, context.rows)
+        return self.get_metrics_result()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """The results of `metrics` by name; those of one whose result is a dict among the others."""
+        results: dict[str, Any] = {}
+        for metric in self.metrics:
+            result = metric.result()
+            results |= result if isinstance(result, dict) else {metric.name: result}
+        return results
 
     @property
     def metrics(self) -> list[Metric]:
-        """The loss's tracker, then the metrics; empty before data was seen."""
-        return [] if self._objective is None else self._objective.all_metrics
+        """The loss's tracker, the metrics of `compile` as one, then those in attributes; empty before data was seen."""
+        compiled = [] if self._objective is None else self._objective.all_metrics
+        return [*compiled, *self.own_metrics]
+
+    @property
+    def own_metrics(self) -> list[Metric]:
+        """The metrics held in attributes, of layers inside too."""
+        return list(self._metrics_held())
 
     @property
     def metrics_names(self) -> list[str]:
         return [metric.name for metric in self.metrics]
+
+    def results_in_order(self, logs: dict[str, Any]) -> Any:
+        """What `evaluate` and `*_on_batch` return: the values in the order of the metrics, or the one there is."""
+        names: list[str] = []
+        for metric in self.metrics:
+            names += [m.name for m in metric.metrics] if isinstance(metric, CompileMetrics) else [metric.name]
+        values = [logs[name] for name in names if name in logs]
+        values += [logs[name] for name in sorted(logs) if name not in names]
+        return values[0] if len(values) == 1 else values
 
     def reset_metrics(self) -> None:
         """Set every metric back."""
@@ -262,6 +334,14 @@ class Model(Layer):
     train_on_batch = single_steps.train_on_batch
     test_on_batch = single_steps.test_on_batch
     predict_on_batch = single_steps.predict_on_batch
+
+    # one step, pure: what subclasses override
+
+    train_step = stateless.train_step
+    test_step = stateless.test_step
+    predict_step = stateless.predict_step
+    compute_loss_and_updates = stateless.compute_loss_and_updates
+    stateless_compute_loss = stateless.stateless_compute_loss
 
     # Weights and files
 

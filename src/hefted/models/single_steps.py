@@ -81,8 +81,7 @@ def _step(model: Model, kind: str, rows: Rows, return_dict: bool) -> Any:
     logs = read_logs(logs)
     if return_dict:
         return logs
-    values = [logs[name] for name in model.metrics_names if name in logs]
-    return values[0] if len(values) == 1 else values
+    return model.results_in_order(logs)
 
 
 def _train_step(program: Any) -> Any:

@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from hefted.layers.layer import Layer, calling, regularization_losses
-from hefted.models.compiling import Objective, update_metrics
+from hefted import tree
+from hefted.layers.layer import Layer, calling
+from hefted.models.objective import Objective
 from hefted.train.binding import Binding
 from hefted.train.program import Batch, Logs, Program, Spec, State
-from hefted.variables import Array, bind
+from hefted.utils import quick
+from hefted.utils.packing import pack_x_y_sample_weight
+from hefted.variables import Array, Variable, bind
+
+_STEP_METHODS = ('train_step', 'test_step', 'compute_loss', 'compute_metrics', 'metrics', 'reset_metrics')
 
 
 def binding_of(model: Any) -> Binding:
@@ -21,9 +27,16 @@ def binding_of(model: Any) -> Binding:
             'trainable': model.trainable_variables,
             'frozen': model.non_trainable_variables,
             'optimizer': model.optimizer.variables if model.optimizer is not None else [],
-            'metrics': model.objective.variables,
+            'metrics': _metrics_variables(model),
         }
     )
+
+
+def _metrics_variables(model: Any) -> list[Variable]:
+    """Those of `model.metrics`, then those that a subclass's `metrics` leaves out."""
+    found = {id(v): v for v in model.metrics_variables}
+    found.update((id(v), v) for metric in model.objective.all_metrics for v in metric.variables)
+    return list(found.values())
 
 
 def rows_independent(model: Layer) -> bool:
@@ -31,29 +44,39 @@ def rows_independent(model: Layer) -> bool:
     return all(layer.rows_independent and layer.activity_regularizer is None for layer in model.flatten_layers())
 
 
+def overrides(model: Any, *methods: str) -> bool:
+    """Whether a class of the user's defines one of these methods of `Model` anew."""
+    from hefted.models.model import Model
+
+    return any(getattr(type(model), name) is not getattr(Model, name) for name in methods)
+
+
 def program_of(model: Any, binding: Binding) -> Program:
     """The training and evaluation steps of a compiled model."""
     groups = binding.groups
     objective: Objective = model.objective
+    plain = not overrides(model, *_STEP_METHODS) and not model.own_metrics
+    # Metrics that are updated while the outputs and the loss are computed.
+    measured = groups['metrics'] if objective.parts or not plain else []
 
-    def apply(trainable: list[Array], frozen: list[Array], batch: Batch, training: bool) -> Any:
-        """(loss, (outputs, new values of what is not trained, loss unscaled))."""
-        scope = bind(groups['trainable'] + groups['frozen'], trainable + frozen)
+    def apply(trainable: list[Array], frozen: list[Array], metrics: list[Array], batch: Batch, training: bool) -> Any:
+        """(loss, (outputs, new values of what is not trained, of metrics, loss unscaled))."""
+        scope = bind(groups['trainable'] + groups['frozen'] + measured, trainable + frozen + metrics[: len(measured)])
         with scope, calling(training, batch.rows):
             y_pred = model(batch.x)
-            loss = model.compute_loss(batch.x, batch.y, y_pred, batch.weight, batch.rows)
-            for extra in (*scope.losses, *regularization_losses(groups['trainable'])):
-                loss = loss + extra
+            loss = model.compute_loss_of(batch.x, batch.y, y_pred, batch.weight, training)
             scaled = model.optimizer.scale_loss(loss) if training else loss
-        return scaled, (y_pred, scope.values(groups['frozen']), loss)
+        return scaled, (y_pred, scope.values(groups['frozen']), scope.values(measured) or metrics, loss)
 
     def train_step(state: State, batch: Batch, key: Array) -> tuple[State, Logs]:
         del key  # layers draw from their own seed generators, as Keras's do
         gradient = jax.value_and_grad(apply, has_aux=True)
-        (_, (y_pred, frozen, loss)), grads = gradient(state['trainable'], state['frozen'], batch, True)
+        (_, (y_pred, frozen, metrics, loss)), grads = gradient(
+            state['trainable'], state['frozen'], state['metrics'], batch, True
+        )
         with bind(groups['trainable'] + groups['optimizer'], state['trainable'] + state['optimizer']) as scope:
             model.optimizer.apply(grads, groups['trainable'])
-        metrics, logs = measure(state['metrics'], loss, y_pred, batch)
+        metrics, logs = measure(metrics, loss, y_pred, batch)
         return {
             'trainable': scope.values(groups['trainable']),
             'frozen': frozen,
@@ -62,18 +85,39 @@ def program_of(model: Any, binding: Binding) -> Program:
         }, logs
 
     def eval_step(state: State, metrics: list[Array], batch: Batch) -> tuple[list[Array], Logs]:
-        loss, (y_pred, _, _) = apply(state['trainable'], state['frozen'], batch, False)
+        loss, (y_pred, _, metrics, _) = apply(state['trainable'], state['frozen'], metrics, batch, False)
         return measure(metrics, loss, y_pred, batch)
 
     def measure(values: list[Array], loss: Any, y_pred: Any, batch: Batch) -> tuple[list[Array], Logs]:
-        with bind(groups['metrics'], values) as scope:
-            logs = update_metrics(objective, loss, batch.y, y_pred, batch.weight, batch.rows)
-        return scope.values(groups['metrics']), logs
+        count = tree.flatten(y_pred)[0].shape[0] if batch.rows is None else quick.total(batch.rows)
+        with bind(groups['metrics'], values) as scope, calling(None, batch.rows):
+            objective.tracker.update_state(loss, sample_weight=count)
+            logs = model.compute_metrics(batch.x, batch.y, y_pred, batch.weight)
+        return scope.values(groups['metrics']), _flat(logs)
+
+    def own_train_step(state: State, batch: Batch, key: Array) -> tuple[State, Logs]:
+        """A subclass's `train_step(state, data)`, Keras's way on JAX."""
+        del key
+        names = ('trainable', 'frozen', 'optimizer', 'metrics')
+        rest = state['metrics'][len(model.metrics_variables) :]
+        with calling():
+            given = (*(state[name] for name in names[:3]), state['metrics'][: len(model.metrics_variables)])
+            logs, values = model.train_step(given, _data(batch))
+        new = {name: _like(state[name], value) for name, value in zip(names[:3], values, strict=False)}
+        return {**new, 'metrics': [*values[3], *rest]}, _flat(logs)
+
+    def own_eval_step(state: State, metrics: list[Array], batch: Batch) -> tuple[list[Array], Logs]:
+        count = len(model.metrics_variables)
+        with calling():
+            logs, values = model.test_step((state['trainable'], state['frozen'], metrics[:count]), _data(batch))
+        return [*values[2], *metrics[count:]], _flat(logs)
 
     def reset(values: list[Array]) -> list[Array]:
         with bind(groups['metrics'], values) as scope:
-            for metric in objective.all_metrics:
-                metric.reset_state()
+            model.reset_metrics()
+            if not plain:
+                for metric in objective.all_metrics:
+                    metric.reset_state()
         return scope.values(groups['metrics'])
 
     def begin_epoch(state: State) -> State:
@@ -82,5 +126,27 @@ def program_of(model: Any, binding: Binding) -> Program:
     def zeros() -> list[Any]:
         return [np.zeros(v.shape, v.dtype) for v in groups['metrics']]
 
-    independent = objective.rows_independent and rows_independent(model)
-    return Program(binding.take, train_step, eval_step, Spec(independent), begin_epoch, zeros, reset)
+    independent = plain and objective.rows_independent and rows_independent(model)
+    return Program(
+        binding.take,
+        own_train_step if overrides(model, 'train_step') else train_step,
+        own_eval_step if overrides(model, 'test_step') else eval_step,
+        Spec(independent), begin_epoch, zeros, reset,
+    )  # fmt: skip
+
+
+def _data(batch: Batch) -> Any:
+    return pack_x_y_sample_weight(batch.x, batch.y, batch.weight)
+
+
+def _like(old: list[Array], new: Any) -> list[Array]:
+    """A subclass's new values in the dtypes of the old: what is carried from step to step must not change its kind."""
+    return [jnp.asarray(n, o.dtype) for o, n in zip(old, new, strict=True)]
+
+
+def _flat(logs: Any) -> Logs:
+    """Logs as arrays by name, entries of dicts among the others."""
+    found: Logs = {}
+    for name, value in logs.items():
+        found |= _flat(value) if isinstance(value, dict) else {name: jnp.asarray(value)}
+    return found

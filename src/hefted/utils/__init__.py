@@ -8,6 +8,7 @@ from typing import Any
 _HOMES = {
     'set_random_seed': 'hefted.utils.seeding',
     'to_categorical': 'hefted.utils.encoding',
+    **dict.fromkeys(('pack_x_y_sample_weight', 'unpack_x_y_sample_weight'), 'hefted.utils.packing'),
     **dict.fromkeys(
         (
             'custom_object_scope', 'deserialize_keras_object', 'get_custom_objects', 'get_registered_name',
