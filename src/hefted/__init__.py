@@ -15,6 +15,8 @@ __version__ = '0.1.0'
 
 # Every public name and the room that it comes from; None where the name is the room itself.
 _PUBLIC: dict[str, str | None] = {
+    'DTypePolicy': 'hefted.dtype_policies',
+    'FloatDTypePolicy': 'hefted.dtype_policies',
     'Footprint': 'hefted.footprint',
     'Input': 'hefted.layers',
     'KerasTensor': 'hefted.symbolic',
@@ -27,8 +29,9 @@ _PUBLIC: dict[str, str | None] = {
     'meter': 'hefted.runs',
     **dict.fromkeys(
         (
-            'activations', 'callbacks', 'constraints', 'datasets', 'errors', 'initializers', 'layers', 'ledger',
-            'losses', 'metrics', 'models', 'optimizers', 'random', 'regularizers', 'saving', 'tree', 'utils',
+            'activations', 'callbacks', 'config', 'constraints', 'datasets', 'dtype_policies', 'errors',
+            'initializers', 'layers', 'ledger', 'losses', 'metrics', 'models', 'optimizers', 'random', 'regularizers',
+            'saving', 'tree', 'utils',
         )
     ),
 }  # fmt: skip

@@ -13,8 +13,7 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
-from hefted import constraints, dtypes, initializers, regularizers, tree
-from hefted.dtype_policies import DTypePolicy
+from hefted import constraints, dtype_policies, dtypes, initializers, regularizers, tree
 from hefted.errors import ArgumentError, NotBuiltError, ShapeError
 from hefted.layers.calling import Arguments, calling, context, is_tensor
 from hefted.layers.input_spec import check_inputs
@@ -79,7 +78,7 @@ class Layer(Operation):
         **kwargs: Any,
     ) -> None:
         self.name = name or auto_name(type(self).__name__)
-        self.dtype_policy = DTypePolicy.of(dtype)
+        self._dtype_policy = dtype_policies.get(dtype)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.autocast = autocast
         self.built = False
@@ -92,6 +91,7 @@ class Layer(Operation):
         self._build_shapes: Any = None
         self._building = False
         self._eager_losses: list[Array] = []
+        self._path: str | None = None
         self.batch_shape = _declared_batch_shape(kwargs)
         if kwargs:
             names = ', '.join(repr(key) for key in kwargs)
@@ -265,8 +265,7 @@ class Layer(Operation):
             if outermost and not symbolic and current_scope() is None and not _is_traced(args):
                 for layer in self.flatten_layers():
                     layer._eager_losses = []
-            policy = self.dtype_policy
-            cast = autocast(policy.compute_dtype if policy.compute_dtype != policy.variable_dtype else None)
+            cast = autocast(self.compute_dtype if self.compute_dtype != self.variable_dtype else None)
             with name_scope(self.name, self), cast:
                 outputs = (self.compute_output_spec if symbolic else self.call)(*args, **kwargs)
             self.built = True
@@ -317,7 +316,7 @@ class Layer(Operation):
     def _build_once(self, arguments: Arguments) -> None:
         if self.built:
             return
-        with name_scope(self.name, self), outside():
+        with name_scope(self.name, self) as self._path, outside():
             self.build(**arguments.shapes_for(type(self).build, self))
         check_inputs(self.input_spec, arguments.first, self.name)
 
@@ -499,16 +498,35 @@ class Layer(Operation):
     @property
     def path(self) -> str:
         """Its name, and those of the layers around it, once its weights are made."""
-        own = self._own_weights
-        return own[0].path.rpartition('/')[0] if own else self.name
+        return self._path or self.name
+
+    @property
+    def dtype_policy(self) -> Any:
+        """What it keeps weights in and computes in: a policy, or a map of them by path."""
+        return self._dtype_policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, value: Any) -> None:
+        policy = dtype_policies.get(value)
+        if isinstance(self._dtype_policy, dtype_policies.DTypePolicyMap) and self._path:
+            self._dtype_policy.pop(self._path, None)
+            self._dtype_policy[self._path] = policy
+        else:
+            self._dtype_policy = policy
+
+    @property
+    def _policy(self) -> Any:
+        """Its own policy: that of its path, once it has one, where it was given a map."""
+        policy, path = self._dtype_policy, self._path
+        return policy[path] if path and isinstance(policy, dtype_policies.DTypePolicyMap) else policy
 
     @property
     def compute_dtype(self) -> str:
-        return self.dtype_policy.compute_dtype
+        return self._policy.compute_dtype
 
     @property
     def variable_dtype(self) -> str:
-        return self.dtype_policy.variable_dtype
+        return self._policy.variable_dtype
 
     @property
     def dtype(self) -> str:
@@ -571,7 +589,7 @@ def _tracked(build: Callable[..., None]) -> Callable[..., None]:
             return
         self._building = True
         try:
-            with name_scope(self.name, self):
+            with name_scope(self.name, self) as self._path:
                 build(self, *args, **kwargs)
         finally:
             self._building = False

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hefted import losses, tree
+from hefted import config, losses, tree
 from hefted.data.arrays import Rows
 from hefted.errors import ArgumentError, DataError, ShapeError
 from hefted.models.steps import overrides
@@ -33,6 +34,24 @@ def steps(name: str, value: Any) -> None:
     """Raise unless it is None or a positive whole number."""
     if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1):
         raise ArgumentError(f'Expected {name} to be a positive whole number or None, received {value!r}.')
+
+
+def limited_epochs(epochs: int) -> int:
+    """The number of epochs, at most `hefted.config.max_epochs()`."""
+    most = config.max_epochs()
+    if most is None or epochs <= most:
+        return epochs
+    warnings.warn(f'Limiting epochs to {most}, as hefted.config.set_max_epochs said.', stacklevel=3)
+    return most
+
+
+def limited_steps(steps: int | None, available: int | None) -> int | None:
+    """The number of steps, at most `hefted.config.max_steps_per_epoch()`; None is all that are available."""
+    most, wanted = config.max_steps_per_epoch(), steps or available
+    if most is None or (wanted is not None and wanted <= most):
+        return steps
+    warnings.warn(f'Limiting steps to {most}, as hefted.config.set_max_steps_per_epoch said.', stacklevel=3)
+    return most
 
 
 def validation_data(given: Any) -> tuple[Any, ...]:

@@ -85,6 +85,7 @@ def fit(
     checks.epochs(epochs, initial_epoch)
     checks.steps('steps_per_epoch', steps_per_epoch)
     checks.steps('validation_steps', validation_steps)
+    epochs = checks.limited_epochs(epochs)
     run = runs.start('fit', name=self.name, place=place, meter=meter)
     with _ended(run, self, verbose) as ended:
         run.enter('input')
@@ -104,6 +105,8 @@ def fit(
             validation, batch_size_for(validation.count, validation_batch_size or batch_size)
         )
 
+        steps_per_epoch = checks.limited_steps(steps_per_epoch, source.steps)
+        validation_steps = checks.limited_steps(validation_steps, held_out.steps) if held_out else None
         steps = steps_per_epoch or source.steps
         params = {'verbose': verbose, 'epochs': epochs, 'steps': steps}
         listeners = CallbackList(callbacks, self, params, adds=History)
@@ -216,6 +219,7 @@ def evaluate(
         self.prepare(rows.x, rows.y, size, 'evaluate')
         checks.targets(self, rows)
         source = source_for(rows, size)
+        steps = checks.limited_steps(steps, source.steps)
         listeners = CallbackList(callbacks, self, {'steps': steps or source.steps, 'verbose': verbose})
         binding = binding_of(self)
         run.enter('compile')

@@ -6,8 +6,9 @@ import shutil
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from hefted import runs
+from hefted import config, runs
 from hefted.report.stream import Stream
+from hefted.train.progress import Logged
 
 if TYPE_CHECKING:
     from hefted.report.receipt import Receipt
@@ -31,6 +32,9 @@ def receipt_of(run: Any, name: str, status: str, footprint: Any) -> Receipt | No
 
 def show(told: Receipt, run: Any) -> None:
     """Print a receipt; after the first of a process, one line with the total so far."""
+    if not config.is_interactive_logging_enabled():
+        Stream(Logged()).line(one_line(told, runs.so_far(run)))
+        return
     if not _shown_whole:
         from hefted.report.terminal import show as on_terminal
 

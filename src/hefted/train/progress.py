@@ -5,9 +5,12 @@ rich draws the live line; it is imported only where there is a terminal, because
 
 from __future__ import annotations
 
+import io
+import logging
 from time import perf_counter
 from typing import Any, TextIO, cast
 
+from hefted import config
 from hefted.errors import unknown_name
 from hefted.report.live import live
 from hefted.report.stream import Stream
@@ -45,6 +48,15 @@ class LineProgress(Progress):
 
     def epoch_end(self, epoch: int, logs: Logs, tick: Tick | None) -> None:
         self.stream.line(f'Epoch {epoch + 1}/{self.epochs} - {summary(self, self.steps or 0, logs, tick)}')
+
+
+class Logged(io.StringIO):
+    """A stream whose lines go to Python's logger 'hefted'."""
+
+    def write(self, text: str, /) -> int:
+        if text.strip():
+            logging.getLogger('hefted').info('%s', text.rstrip('\n'))
+        return len(text)
 
 
 class LiveProgress(Progress):
@@ -111,6 +123,8 @@ def progress_for(verbose: Any, epochs: int, steps: int | None) -> Progress:
     """
     if verbose in (0, False):
         return Progress(epochs, steps)
+    if not config.is_interactive_logging_enabled() and verbose in ('auto', 1, 2, True):
+        return LineProgress(epochs, steps, Logged())
     if verbose == 2 or (verbose in ('auto', 1, True) and not Stream().isatty()):
         return LineProgress(epochs, steps)
     if verbose in ('auto', 1, True):

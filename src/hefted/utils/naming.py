@@ -52,11 +52,12 @@ class name_scope:
     def __init__(self, name: str, owner: object = None) -> None:
         self.name, self.owner = name, owner
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> str:
         again = self.owner is not None and bool(_local.path) and _local.path[-1][1] is self.owner
         self.opened = not again
         if self.opened:
             _local.path.append((self.name, self.owner))
+        return '/'.join(part for part, _ in _local.path)
 
     def __exit__(self, *_: object) -> None:
         if self.opened:

@@ -259,7 +259,7 @@ def _built_in(module: str | None, name: str) -> Any:
     explicit = _built_ins.get(f'{module}.{name}')
     if explicit is not None:
         return explicit
-    package = 'hefted.dtype_policies' if name == 'DTypePolicy' else _PACKAGES.get(module or '')
+    package = 'hefted.dtype_policies' if 'DTypePolicy' in name else _PACKAGES.get(module or '')
     if package is None or name.startswith('_') or name in _NOT_MEMBERS:
         return None
     found = getattr(importlib.import_module(package), name, None)
