@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
@@ -304,14 +304,32 @@ class FunctionCall(Operation):
     Args:
         function: The function.
         name: Made up from the function's if None.
+        fixed: Keyword arguments of every call.
+        names: What the positional arguments of a call are called; in the function's order if empty.
     """
 
-    def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        name: str | None = None,
+        fixed: Mapping[str, Any] | None = None,
+        names: Sequence[str] = (),
+    ) -> None:
         super().__init__(name or auto_name(function.__name__))
-        self.function = function
+        self.function, self.fixed, self.names = function, dict(fixed or {}), tuple(names)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
-        return self.function(*args, **kwargs)
+        bound = self.bind(args, kwargs)
+        return self.function(*bound.args, **bound.kwargs)
+
+    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
+        """The function's arguments for those of a call."""
+        signature = signature_of(self.function)
+        several = [p.name for p in signature.parameters.values() if p.kind is inspect.Parameter.VAR_POSITIONAL]
+        if self.names and not several:
+            return signature.bind(**dict(zip(self.names, args, strict=False)), **self.fixed, **kwargs)
+        before = [self.fixed[name] for name in signature.parameters if name in self.fixed] if several else []
+        return signature.bind(*before, *args, **({} if several else self.fixed), **kwargs)
 
     def __repr__(self) -> str:
         return f'<Operation name={self.name}>'

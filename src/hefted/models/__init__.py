@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from hefted.models.functional import Functional
 from hefted.models.model import Model
 from hefted.models.sequential import Sequential
 
-__all__ = ['Model', 'Sequential', 'load_model', 'save_model']  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = ['Functional', 'Model', 'Sequential', 'load_model', 'save_model']  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ from hefted.masks import get_mask, set_mask
 from hefted.models.graph import Graph
 from hefted.models.model import Model
 from hefted.symbolic import KerasTensor
+from hefted.utils.serialization import register_builtin
 
 
 class Functional(Model):
@@ -102,3 +103,6 @@ def _fitted(x: Any, tensor: KerasTensor) -> Any:
     if fitted is not x and get_mask(x) is not None:
         set_mask(fitted, get_mask(x))
     return fitted
+
+
+register_builtin(Functional, 'keras.src.models.functional')  # Keras exports no such name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import operator
 import warnings
 from collections.abc import Callable, Iterator
@@ -402,6 +403,25 @@ class Model(Layer):
 
     # Configuration
 
+    def get_config(self) -> dict[str, Any]:
+        """What it takes to make the model again: the layers and their calls, or a subclass's arguments."""
+        if self.__dict__.get('_graph') is None or not _takes_inputs_and_outputs(type(self)):
+            return super().get_config()
+        from hefted.models import functional_config
+
+        return {'name': self.name, 'trainable': self.trainable, **functional_config.config_of(self.graph)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """Make a model from `get_config()`."""
+        if not {'layers', 'input_layers', 'output_layers'} <= set(config):
+            return super().from_config(config)
+        from hefted.models import functional_config
+
+        rest = {k: v for k, v in config.items() if k not in ('layers', 'input_layers', 'output_layers')}
+        inputs, outputs = functional_config.from_config(config, custom_objects)
+        return cls(inputs=inputs, outputs=outputs, **rest)
+
     def get_compile_config(self) -> dict[str, Any] | None:
         """What `compile` was told, to be saved."""
         if self._compile_arguments is None:
@@ -431,6 +451,14 @@ class Model(Layer):
             self.built = True
             self.symbolic_outputs(map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), input_shape))
         self._build_shape = input_shape
+
+
+def _takes_inputs_and_outputs(cls: type[Model]) -> bool:
+    """Whether its constructor is `Model`'s, or passes everything on to it."""
+    parameters = signature_of(cls.__init__).parameters
+    kinds = {p.kind for p in parameters.values()}
+    passes_on = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD} <= kinds
+    return passes_on or list(parameters)[1:4] == ['inputs', 'outputs', 'name']
 
 
 def _shapes(tensors: list[Any]) -> Any:

@@ -11,12 +11,14 @@ import importlib
 import inspect
 import types
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import numpy as np
 
 from hefted.errors import ArchiveError, ArgumentError
+from hefted.symbolic import FunctionCall, KerasTensor
+from hefted.utils import operations
 
 T = TypeVar('T')
 
@@ -161,6 +163,21 @@ def serialize_keras_object(obj: Any) -> Any:
     if isinstance(obj, (np.ndarray, jax.Array)):
         kind = '__numpy__' if isinstance(obj, np.ndarray) else '__tensor__'
         return {'class_name': kind, 'config': {'value': np.asarray(obj).tolist(), 'dtype': obj.dtype.name}}
+    if isinstance(obj, slice):
+        parts = {'start': obj.start, 'stop': obj.stop, 'step': obj.step}
+        return {'class_name': '__slice__', 'config': {k: serialize_keras_object(v) for k, v in parts.items()}}
+    if obj is ...:
+        return {'class_name': '__ellipsis__', 'config': {}}
+    if isinstance(obj, bytes):
+        return {'class_name': '__bytes__', 'config': {'value': obj.decode('utf-8')}}
+    if isinstance(obj, KerasTensor):
+        told = obj.history and [obj.history.operation.name, *obj.history[1:]]
+        return {
+            'class_name': '__keras_tensor__',
+            'config': {'shape': list(obj.shape), 'dtype': obj.dtype, 'keras_history': told},
+        }
+    if isinstance(obj, FunctionCall):
+        return operations.config_of(obj)
     if isinstance(obj, (types.FunctionType, types.BuiltinFunctionType, type)) or not hasattr(obj, 'get_config'):
         return _function_config(obj)
     return _instance_config(obj)
@@ -225,15 +242,41 @@ def deserialize_keras_object(config: Any, custom_objects: Mapping[str, Any] | No
     name, inner = config['class_name'], config['config']
     if name in ('__numpy__', '__tensor__'):
         return np.array(inner['value'], dtype=inner['dtype'])
+    if name == '__slice__':
+        return slice(*(deserialize_keras_object(inner[part]) for part in ('start', 'stop', 'step')))
+    if name == '__ellipsis__':
+        return ...
+    if name == '__bytes__':
+        return str(inner['value']).encode('utf-8')
+    if name == '__keras_tensor__':
+        return Stored(*_history(inner))
     if name == '__lambda__':
         raise ArchiveError(
             'The file holds a Python lambda, which would run code from the file. Write it as a named function, '
             'register it with @hefted.saving.register_keras_serializable() and save the model again.'
         )
+    if (function := operations.find(config.get('module'), name)) is not None:
+        return operations.from_config(function, deserialize_keras_object(inner, custom_objects))
     if name == 'function':
         return _find(config, inner, inner, custom_objects)
     found = _find(config, name, config.get('registered_name') or name, custom_objects)
     return _instance(found, config, custom_objects) if inspect.isclass(found) else found
+
+
+class Stored(NamedTuple):
+    """A symbolic tensor in a file: which call of which layer or function made it."""
+
+    operation: str
+    node_index: int
+    tensor_index: int
+
+
+def _history(config: Any) -> tuple[str, int, int]:
+    match config.get('keras_history') if isinstance(config, dict) else None:
+        case [str(name), int(node), int(tensor)]:
+            return name, node, tensor
+        case _:
+            raise ArchiveError(f'Expected a tensor with the call that made it, received {config!r}.')
 
 
 def _find(config: dict[str, Any], name: Any, registered: Any, custom_objects: Mapping[str, Any] | None) -> Any:
