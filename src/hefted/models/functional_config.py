@@ -15,9 +15,7 @@ from hefted.utils.serialization import Stored, deserialize_keras_object, seriali
 def config_of(graph: Graph) -> dict[str, Any]:
     """`layers`, `input_layers` and `output_layers` of Keras's functional config."""
     numbers = {
-        id(node): kept
-        for operation in graph.operations
-        for kept, (_, node) in enumerate(graph.own_nodes(operation))
+        id(node): kept for operation in graph.operations for kept, (_, node) in enumerate(graph.own_nodes(operation))
     }
 
     def place(tensor: KerasTensor) -> list[Any]:
