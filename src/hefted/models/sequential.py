@@ -165,12 +165,12 @@ class Sequential(Model):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Sequential:
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Sequential:
         from hefted.utils.serialization import deserialize_keras_object
 
         model = cls(name=config.get('name'), trainable=config.get('trainable', True))
         for layer in config['layers']:
-            model.add(deserialize_keras_object(layer), rebuild=False)
+            model.add(deserialize_keras_object(layer, custom_objects), rebuild=False)
         model._maybe_rebuild()
         shape = config.get('build_input_shape')
         if not model.built and shape is not None:
