@@ -106,7 +106,7 @@ def trained(kind: Any, build: Any, steps: int | None, **arguments: Any) -> tuple
     binding = binding_of(model)
     program = program_of(model, binding)
     state = binding.take()
-    listeners = CallbackList(None, model, {}, adds=History)
+    listeners = CallbackList(add_history=True, model=model)
     loop.fit(
         loop.Job(
             compile_training(program, state, source), source, binding, state, listeners, progress_for(0, 3, 7),

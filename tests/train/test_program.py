@@ -173,7 +173,7 @@ def _steps_of_a_fit(compiled: Stretcher, data: ResidentSource, state: Any) -> li
     loop.fit(
         loop.Job(
             train=compiled._replace(run=counting), source=data, binding=Binding({}), state=state,
-            callbacks=CallbackList(None, None, {}), progress=Progress(), run=NullRun(), epochs=1, key=KEY,
+            callbacks=CallbackList(), progress=Progress(), run=NullRun(), epochs=1, key=KEY,
         )
     )  # fmt: skip
     return taken

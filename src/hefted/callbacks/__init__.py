@@ -1,17 +1,34 @@
-"""Callbacks: hooks into a training, by Keras's names."""
+"""Callbacks: hooks into a training, by Keras's names. A file is imported when the first of its names is asked for."""
 
-from hefted.callbacks.callback import Callback, CallbackList
-from hefted.callbacks.history import History
-from hefted.callbacks.monitor import EarlyStopping, ModelCheckpoint, TerminateOnNaN
-from hefted.callbacks.simple import LambdaCallback, LearningRateScheduler
+from __future__ import annotations
 
-__all__ = [
-    'Callback',
-    'CallbackList',
-    'EarlyStopping',
-    'History',
-    'LambdaCallback',
-    'LearningRateScheduler',
-    'ModelCheckpoint',
-    'TerminateOnNaN',
-]
+import importlib
+from typing import Any
+
+_HOMES = {
+    name: file
+    for file, names in {
+        'backup_and_restore': 'BackupAndRestore',
+        'callback': 'Callback CallbackList',
+        'history': 'History',
+        'model_checkpoint': 'ModelCheckpoint',
+        'progbar_logger': 'ProgbarLogger',
+        'monitor': 'EarlyStopping TerminateOnNaN',
+        'simple': 'LambdaCallback LearningRateScheduler',
+    }.items()
+    for name in names.split()
+}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    found = getattr(importlib.import_module(f'{__name__}.{_HOMES[name]}'), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

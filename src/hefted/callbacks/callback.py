@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, TypeVar
 
 from hefted.errors import ArgumentError
@@ -19,7 +20,12 @@ class Callback:
         params: 'epochs', 'steps' and 'verbose' of the training.
 
     At each hook the pipeline is drained and the model's variables hold exactly that step's state; what a hook assigns
-    to them is trained on from there. A callback that overrides a batch hook makes every step a stop.
+    to them is trained on from there. A callback that overrides a batch hook makes every step a stop, unless it says
+    with `stops_at` which steps it needs.
+
+    A callback that has two more methods is part of a backup: `get_state() -> state` (dicts, lists, numbers, strings,
+    NumPy arrays) and `set_state(state)`. In a resumed training `set_state` is called before `on_train_begin` and again
+    after it, and after `on_epoch_begin` of an epoch that goes on in its middle: whatever these hooks reset is put back.
     """
 
     #: False only for callbacks that read the logs and never the model: they may be called a little behind.
@@ -38,6 +44,17 @@ class Callback:
 
     def set_model(self, model: Any) -> None:
         self._model = model
+
+    def stops_at(self, step: int) -> int | None:
+        """After which step `on_train_batch_end` is needed next; None for never.
+
+        Override it beside `on_train_batch_end`, which is then called after these steps only, and those between them
+        run in one go. It is asked when a training begins, after each of its stops, and before `on_train_end`.
+
+        Args:
+            step: Steps done in this training, over all its epochs.
+        """
+        return step + 1
 
     def on_train_begin(self, logs: Logs | None = None) -> None: ...
     def on_train_end(self, logs: Logs | None = None) -> None: ...
@@ -63,31 +80,81 @@ class Callback:
 
 
 _OLDER = {'on_train_batch_begin': 'on_batch_begin', 'on_train_batch_end': 'on_batch_end'}
+_BATCH_END = ('on_train_batch_end', 'on_batch_end')
 _HOOKS = tuple(name for name in vars(Callback) if name.startswith('on_') and name not in _OLDER.values())
 
 
-class CallbackList:
+class CallbackList(Callback):
     """Callbacks in the order given.
 
     Args:
         callbacks: One, several (nested at will), another list of this kind, or None.
+        add_history: Whether a `History` is put last unless there is one.
+        add_progbar: Whether a `ProgbarLogger` is put last unless there is one.
         model: Given to each.
-        params: Given to each.
-        adds: A kind (`History`) that is put last unless the user handed one in.
+        **params: Given to each, if there are any.
 
     Raises:
         ArgumentError: Something that is not a callback.
     """
 
-    def __init__(self, callbacks: Any, model: Any, params: dict[str, Any], adds: type[Callback] | None = None) -> None:
+    def __init__(
+        self,
+        callbacks: Any = None,
+        add_history: bool = False,
+        add_progbar: bool = False,
+        model: Any = None,
+        **params: Any,
+    ) -> None:
+        super().__init__()
         self.callbacks = list(_flat(callbacks))
-        if adds is not None and not any(isinstance(c, adds) for c in self.callbacks):
-            self.callbacks.append(adds())
+        if add_history:
+            from hefted.callbacks.history import History
+
+            self._add(History)
+        if add_progbar:
+            from hefted.callbacks.progbar_logger import ProgbarLogger
+
+            self._add(ProgbarLogger)
         for callback in self.callbacks:
             _check(callback)
-            callback.set_params(params)
-            callback.set_model(model)
+        if model is not None:
+            self.set_model(model)
+        self.set_params(params)
+        self.step = 0  # steps done in this training
+        self._index()
+
+    def _add(self, kind: type[Callback]) -> None:
+        if not any(isinstance(c, kind) for c in self.callbacks):
+            self.callbacks.append(kind())
+
+    def _index(self) -> None:
+        """Find out who overrides what."""
         self._called = {hook: [c for c in self.callbacks if _overrides(c, hook)] for hook in _HOOKS}
+        self._stops: dict[int, float] = {
+            id(c): 1 for c in self._called['on_train_batch_end'] if _says_where_it_stops(c)
+        }  # by callback: the step after which it is called next
+
+    def append(self, callback: Any) -> None:
+        """Put one more callback last."""
+        _check(callback)
+        self.callbacks.append(callback)
+        self._index()
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        self.params = params
+        for callback in self.callbacks if params else ():
+            callback.set_params(params)
+
+    def set_model(self, model: Any) -> None:
+        self._model = model
+        for callback in self.callbacks:
+            callback.set_model(model)
+
+    @property
+    def shows_progress(self) -> bool:
+        """Whether a callback shows how far it is, so that nobody else shall."""
+        return any(getattr(callback, 'shows_progress', False) for callback in self.callbacks)
 
     def find(self, kind: type[Kind]) -> Kind:
         """The first callback of a kind that is there."""
@@ -97,7 +164,24 @@ class CallbackList:
         """Whether anyone overrides one of these hooks."""
         return any(self._called[hook] for hook in hooks)
 
-    def reads_state(self, hook: str) -> bool:
+    def stops_at_batches(self) -> bool:
+        """Whether somebody's hook must be called at every batch."""
+        stopping = len(self._called['on_train_batch_begin']) + len(self._called['on_train_batch_end'])
+        return stopping > len(self._stops)
+
+    def begin(self, step: int = 0) -> None:
+        """A training begins, or goes on, after so many steps: ask everybody where to stop."""
+        self.step = step
+        for callback in self._called['on_train_batch_end']:
+            if id(callback) in self._stops:
+                self._stops[id(callback)] = _or_never(callback.stops_at(step))
+
+    @property
+    def next_stop(self) -> float:
+        """The step after which somebody's hook must be called; infinite if there is none."""
+        return min(self._stops.values(), default=math.inf)
+
+    def hook_reads_state(self, hook: str) -> bool:
         """Whether anyone called at this hook may read or set the model."""
         return any(getattr(callback, 'reads_state', True) for callback in self._called[hook])
 
@@ -108,7 +192,44 @@ class CallbackList:
         *index, logs = arguments if arguments and isinstance(arguments[-1], dict) else (*arguments, {})
         shared = dict(logs)
         for callback in self._called[hook]:
+            stop = self._stops.get(id(callback)) if hook == 'on_train_batch_end' else None
+            if stop is not None and stop > self.step:
+                continue
             getattr(callback, hook)(*index, shared)
+            if stop is not None:
+                self._stops[id(callback)] = _or_never(callback.stops_at(self.step))
+
+    # For loops that users write
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.call('on_train_begin', logs or {})
+        self.begin()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self.begin(self.step)
+        self.call('on_train_end', logs or {})
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self.step += 1
+        self.call('on_train_batch_end', batch, logs or {})
+
+
+def _delegate(hook: str) -> Callable[..., None]:
+    def called(self: CallbackList, *arguments: Any, logs: Logs | None = None) -> None:
+        told = arguments[-1] if arguments and isinstance(arguments[-1], dict) else logs
+        self.call(hook, *(a for a in arguments if a is not told and a is not None), told or {})
+
+    called.__name__ = hook
+    return called
+
+
+for _hook in _HOOKS:
+    if _hook not in vars(CallbackList):
+        setattr(CallbackList, _hook, _delegate(_hook))
+
+
+def _or_never(stop: int | None) -> float:
+    return math.inf if stop is None else stop
 
 
 def _flat(callbacks: Any) -> Iterator[Any]:
@@ -137,3 +258,16 @@ def _overrides(callback: Any, hook: str) -> bool:
     names = (hook, _OLDER[hook]) if hook in _OLDER else (hook,)
     own = vars(callback)
     return any(name in own or getattr(type(callback), name, None) is not getattr(Callback, name) for name in names)
+
+
+def _says_where_it_stops(callback: Any) -> bool:
+    """Whether its `stops_at` was written with its hook in mind: in the same class, or in one that derives from it."""
+    if any(name in vars(callback) for name in _BATCH_END):
+        return False
+    for cls in type(callback).__mro__:
+        own = vars(cls)
+        if 'stops_at' in own:
+            return cls is not Callback
+        if any(name in own for name in _BATCH_END):
+            return False
+    return False

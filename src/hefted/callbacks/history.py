@@ -42,6 +42,12 @@ class History(Callback):
             self.history.setdefault(name, []).append(value)
         self.model.history = self
 
+    def get_state(self) -> dict[str, Any]:
+        return {'epoch': self.epoch, 'history': self.history}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.epoch, self.history = list(state['epoch']), {name: list(v) for name, v in state['history'].items()}
+
     def receipt(self) -> Receipt | None:
         """The receipt as told at the end of `fit`; None where the meter was off."""
         if self._receipt is None:

@@ -23,6 +23,7 @@ import numpy as np
 
 from hefted import tree
 from hefted.data.arrays import HostArray, Rows
+from hefted.errors import ArgumentError
 from hefted.variables import Array
 
 _RESIDENT_SHARE = 0.25  # of the device's memory: the rest is for weights, activations and other programs
@@ -60,8 +61,16 @@ class Source(Protocol):
         """ShapeDtypeStructs of a stretch's data and order."""
         ...
 
-    def epoch(self, epoch: int, steps: int | None = None) -> Iterator[Stretch]:
-        """The stretches of one epoch."""
+    def epoch(self, epoch: int, steps: int | None = None, start: int = 0) -> Iterator[Stretch]:
+        """The stretches of one epoch, from its step `start` on."""
+        ...
+
+    def get_state(self) -> dict[str, Any]:
+        """What the order of the rows follows from, for a backup: numbers by name."""
+        ...
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take up the order that another source of the same rows had; ArgumentError if it is of other rows."""
         ...
 
     def prepare(self, epoch: int) -> None:
@@ -87,13 +96,23 @@ class _Ordered:
             order[: self.rows] = np.arange(self.rows)
         return order
 
-    def _passes(self, epoch: int, steps: int | None) -> Iterator[tuple[int, int, int]]:
+    def get_state(self) -> dict[str, Any]:
+        return {'rows': self.rows, 'batch_size': self.batch_size, 'shuffle': self._shuffle, 'seed': self._seed}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        for name, mine in self.get_state().items():
+            if name != 'seed' and state.get(name) != mine:
+                raise ArgumentError(
+                    f'Expected {name}={state.get(name)} as in the training that is resumed, received {mine}. '
+                    'Pass the same data and batch size, or delete the backup to begin anew.'
+                )
+        self._seed = int(state['seed'])
+        self._ahead = {}
+
+    def _passes(self, epoch: int, steps: int | None, start: int) -> Iterator[tuple[int, int, int]]:
         """(pass, first step, steps) of an epoch: one whole pass, or `steps` steps from where the last epoch ended."""
-        if steps is None:
-            yield epoch, 0, self.steps
-            return
-        at = epoch * steps
-        end = at + steps
+        steps = self.steps if steps is None else steps
+        at, end = epoch * steps + start, (epoch + 1) * steps
         while at < end:
             number, first = divmod(at, self.steps)
             count = min(self.steps - first, end - at)
@@ -119,8 +138,8 @@ class ResidentSource(_Ordered):
     def shapes(self) -> tuple[Any, Any]:
         return shapes_of(self._data), jax.ShapeDtypeStruct((self.steps * self.batch_size,), np.int32)
 
-    def epoch(self, epoch: int, steps: int | None = None) -> Iterator[Stretch]:
-        for number, first, count in self._passes(epoch, steps):
+    def epoch(self, epoch: int, steps: int | None = None, start: int = 0) -> Iterator[Stretch]:
+        for number, first, count in self._passes(epoch, steps, start):
             order = self._order(number)
             self._ahead = {n: o for n, o in self._ahead.items() if n >= number}
             yield Stretch(self._data, order, first, count, self.rows)
@@ -168,17 +187,17 @@ class StreamedSource(_Ordered):
         block = _map(lambda a: jax.ShapeDtypeStruct((size, *a.shape[1:]), a.dtype), self._parts())
         return block, jax.ShapeDtypeStruct((size,), np.int32)
 
-    def epoch(self, epoch: int, steps: int | None = None) -> Iterator[Stretch]:
-        for number, first, count in self._passes(epoch, steps):
+    def epoch(self, epoch: int, steps: int | None = None, start: int = 0) -> Iterator[Stretch]:
+        for number, first, count in self._passes(epoch, steps, start):
             order = self._host_order(number)
             starts = list(range(first, first + count, self._block_steps))
             ahead = self._send(order, starts[0])
-            for start, following in zip(starts, [*starts[1:], None], strict=True):
+            for at, following in zip(starts, [*starts[1:], None], strict=True):
                 data = ahead.result()
                 if following is not None:
                     ahead = self._send(order, following)
-                real = min(self.rows - start * self.batch_size, self._block_steps * self.batch_size)
-                yield Stretch(data, self._arange, 0, min(self._block_steps, first + count - start), real)
+                real = min(self.rows - at * self.batch_size, self._block_steps * self.batch_size)
+                yield Stretch(data, self._arange, 0, min(self._block_steps, first + count - at), real)
 
     def prepare(self, epoch: int) -> None:
         """Blocks are sent ahead within the epoch."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hefted import runs
-from hefted.callbacks import CallbackList, History
+from hefted.callbacks.callback import CallbackList
+from hefted.callbacks.history import History
 from hefted.data.arrays import Rows, batch_size_for, rows_of, split
 from hefted.data.source import Source, source_for
 from hefted.models import checks, eager, reporting
@@ -17,6 +18,7 @@ from hefted.models.steps import binding_of, program_of
 from hefted.random import make_default_seed
 from hefted.train import interrupts, loop
 from hefted.train.binding import Binding
+from hefted.train.checkpoint import keepers_of
 from hefted.train.program import Logs, Program, State, Stretcher, compile_evaluation, compile_training
 from hefted.train.progress import progress_for
 
@@ -108,19 +110,19 @@ def fit(
         steps_per_epoch = checks.limited_steps(steps_per_epoch, source.steps)
         validation_steps = checks.limited_steps(validation_steps, held_out.steps) if held_out else None
         steps = steps_per_epoch or source.steps
-        params = {'verbose': verbose, 'epochs': epochs, 'steps': steps}
-        listeners = CallbackList(callbacks, self, params, adds=History)
+        params: dict[str, Any] = {'verbose': verbose, 'epochs': epochs, 'steps': steps}
+        listeners = CallbackList(callbacks, add_history=True, model=self, **params)
         history = listeners.find(History)
         binding = binding_of(self)
         program = program_of(self, binding)
         state = binding.take()
 
         run.enter('compile')
-        trainer = _trainer(self, program, state, source, listeners.has(*loop.BATCH_HOOKS))
+        trainer = _trainer(self, program, state, source, listeners.stops_at_batches())
         judge = held_out and _judge(self, program, binding, held_out, listeners, validation_steps)
         run.enter('train')
         self.stop_training = False
-        ended.progress = progress_for(verbose, epochs, steps)
+        ended.progress = progress_for(0 if listeners.shows_progress else verbose, epochs, steps)
         ended.history = history
         loop.fit(
             loop.Job(
@@ -138,7 +140,9 @@ def fit(
                 validate=judge,
                 validates=checks.validates(validation_freq),
                 stopped=lambda: bool(self.stop_training),
+                finalize=lambda: self.optimizer.finalize_variable_values(self.trainable_variables) if epochs else None,
                 pace=self._compiled.setdefault(('pace', size), loop.Pace()),
+                keepers=keepers_of(listeners),
             )
         )
     return history
@@ -220,12 +224,12 @@ def evaluate(
         checks.targets(self, rows)
         source = source_for(rows, size)
         steps = checks.limited_steps(steps, source.steps)
-        listeners = CallbackList(callbacks, self, {'steps': steps or source.steps, 'verbose': verbose})
+        listeners = CallbackList(callbacks, model=self, steps=steps or source.steps, verbose=verbose)
         binding = binding_of(self)
         run.enter('compile')
         judge = _judge(self, program_of(self, binding), binding, source, listeners, steps)
         run.enter('validate')
-        progress = progress_for(verbose, 1, steps or source.steps)
+        progress = progress_for(0 if listeners.shows_progress else verbose, 1, steps or source.steps)
         progress.epoch_begin(0)
         logs = judge()
         progress.epoch_end(0, logs, None)

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from hefted import runs, tree
-from hefted.callbacks import CallbackList
+from hefted.callbacks.callback import CallbackList
 from hefted.data.arrays import Rows, batch_size_for, rows_of
 from hefted.layers.layer import calling
 from hefted.models import checks
@@ -48,8 +48,8 @@ def predict(
     size = batch_size_for(rows.count, batch_size)
     available = -(-rows.count // size)
     count = min(checks.limited_steps(steps, available) or available, available)
-    listeners = CallbackList(callbacks, self, {'steps': count, 'verbose': verbose})
-    progress = progress_for(verbose, 1, count)
+    listeners = CallbackList(callbacks, model=self, steps=count, verbose=verbose)
+    progress = progress_for(0 if listeners.shows_progress else verbose, 1, count)
     progress.epoch_begin(0)
     listeners.call('on_predict_begin')
     variables = self.variables if self.built else self._built_for(rows, size)

@@ -6,7 +6,7 @@ too unless somebody there may read the model. The one place that waits for the d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -19,13 +19,13 @@ from hefted.data.source import Source
 from hefted.runs import NullRun, Run
 from hefted.train import interrupts
 from hefted.train.binding import Binding, copy_state
+from hefted.train.checkpoint import Keeper, Place, capture, restore
 from hefted.train.program import Logs, State, Stretcher
 from hefted.train.progress import Progress
 
 _CHUNK_SECONDS = 0.2  # long enough that Python's part is nothing, short enough to stop, show and meter
 _FIRST_STEPS = 64  # of a program whose speed is not known yet
 _GROWTH = 16  # a chunk is at most so many times longer than the one before
-BATCH_HOOKS = ('on_train_batch_begin', 'on_train_batch_end')
 
 
 @dataclass
@@ -48,6 +48,7 @@ class Chunk(NamedTuple):
         end: The epoch's step after them.
         steps: How many.
         last: Whether the epoch ends with them.
+        stop: Whether somebody's hook is called after them.
         logs: Their logs, to come.
         copy: The state after them, to come, for the variables; None where it is copied at the epoch's end.
     """
@@ -56,6 +57,7 @@ class Chunk(NamedTuple):
     end: int
     steps: int
     last: bool
+    stop: bool
     logs: Logs
     copy: State
 
@@ -79,7 +81,9 @@ class Job:
         validate: `validate() -> logs` of what the variables hold, or None.
         validates: Whether an epoch is validated.
         stopped: Whether somebody asked to stop.
+        finalize: Called when the last step is done: averages become weights.
         pace: Of the compiled loop.
+        keepers: Who keeps checkpoints of it; the first that has one is resumed from.
     """
 
     train: Stretcher
@@ -96,7 +100,9 @@ class Job:
     validate: Callable[[], Logs] | None = None
     validates: Callable[[int], bool] = lambda _: True
     stopped: Callable[[], bool] = lambda: False
+    finalize: Callable[[], None] = lambda: None
     pace: Pace = field(default_factory=Pace)
+    keepers: Sequence[Keeper] = ()
 
 
 def fit(job: Job) -> None:
@@ -112,30 +118,36 @@ class _Training:
         self.job = job
         self.state = job.state  # given away with each dispatch
         self.behind: Chunk | None = None  # dispatched, not read yet
-        self.by_batch = job.callbacks.has(*BATCH_HOOKS)
+        self.by_batch = job.callbacks.stops_at_batches()
         self.by_epoch = (  # whether somebody may read the model between two epochs
             self.by_batch
             or not (job.train.single or job.train.copies)
             or job.validate is not None
-            or any(job.callbacks.reads_state(hook) for hook in ('on_epoch_begin', 'on_epoch_end'))
+            or bool(job.keepers)
+            or any(job.callbacks.hook_reads_state(hook) for hook in ('on_epoch_begin', 'on_epoch_end'))
         )
-        self.dispatched = self.done = 0  # steps since the training began
-        self.begun = job.initial_epoch - 1
+        self.resumed = next((found for keeper in job.keepers if (found := keeper.load()) is not None), None)
+        self.place = Place(job.initial_epoch) if self.resumed is None else self.resumed.place
+        self.dispatched = self.done = self.place.done  # steps since the training began
+        self.begun = self.place.epoch - 1
         self.logs: Logs = {}
         self.clock = perf_counter()
 
     def run(self) -> None:
         job = self.job
         try:
+            self.take_up()
             self.hook('on_train_begin')
-            for epoch in range(job.initial_epoch, job.epochs):
+            self.take_up()
+            job.callbacks.begin(self.done)
+            for epoch in range(self.place.epoch, job.epochs):
                 if self.by_epoch:
                     self.begin(epoch)
                 for chunk in self.chunks(epoch):
                     before, self.behind = self.behind, chunk
                     self.settle(before)
                     interrupts.safe_point()
-                    if self.by_batch:
+                    if self.by_batch or chunk.stop:
                         self.settle_all()
                         if job.stopped():
                             break
@@ -145,6 +157,8 @@ class _Training:
                 if job.stopped():
                     break
             self.settle_all()
+            job.finalize()
+            job.callbacks.begin(self.done)
             job.callbacks.call('on_train_end', self.logs)
         except BaseException:
             # What was dispatched last may still be whole; if not, the variables keep what was drained last.
@@ -154,19 +168,21 @@ class _Training:
 
     def chunks(self, epoch: int) -> Iterator[Chunk]:
         """Dispatch an epoch, chunk by chunk."""
-        job, end = self.job, 0
+        job = self.job
+        end = self.place.step if self.place.epoch == epoch else 0  # a resumed epoch goes on in its middle
         total = job.steps_per_epoch or job.source.steps
-        for stretch in job.source.epoch(epoch, job.steps_per_epoch):
+        for stretch in job.source.epoch(epoch, job.steps_per_epoch, end):
             first = 0
             while first < stretch.steps:
                 most = 1 if self.by_batch or job.train.single else job.pace.steps
-                steps = min(most, stretch.steps - first)
+                steps = int(min(most, stretch.steps - first, job.callbacks.next_stop - self.dispatched))
                 if self.by_batch:
                     self.hook('on_train_batch_begin', end)
                 numbers = np.array([stretch.first + first, steps, stretch.rows, end == 0, self.dispatched], np.int32)
                 self.state, logs, copy = job.train.run(None, self.state, stretch.data, stretch.order, numbers, job.key)
                 first, end, self.dispatched = first + steps, end + steps, self.dispatched + steps
-                yield Chunk(epoch, end, steps, end == total, logs, self.state if job.train.single else copy)
+                stop = self.dispatched >= job.callbacks.next_stop
+                yield Chunk(epoch, end, steps, end == total, stop, logs, self.state if job.train.single else copy)
         if epoch + 1 < job.epochs:
             job.source.prepare(epoch + 1)
 
@@ -187,22 +203,27 @@ class _Training:
         job.pace.learn(chunk.steps, now - self.clock)
         self.clock = now
         self.done += chunk.steps
+        job.callbacks.step = self.done
+        self.place = Place(chunk.epoch, chunk.end, self.done)
         if chunk.copy is not None:
             job.binding.drain(chunk.copy)
-        elif chunk.last:
+        elif chunk.last or chunk.stop:
             job.binding.drain(copy_state(self.state))
         if not chunk.last:
             job.progress.tick(chunk.end, self.logs, job.run.tick(self.done, chunk.epoch, self.logs))
-        if self.by_batch:
+        if self.by_batch or chunk.stop:
             self.hook('on_train_batch_end', chunk.end - 1, self.logs)
         if chunk.last and not self.by_epoch:
             self.end(chunk.epoch)
 
     def begin(self, epoch: int) -> None:
-        """Tell that an epoch begins."""
+        """Tell that an epoch begins, or goes on after a resume."""
         self.begun = epoch
         self.job.progress.epoch_begin(epoch)
         self.hook('on_epoch_begin', epoch)
+        if self.place.step:
+            self.take_up()
+        self.resumed = None
         self.clock = perf_counter()
 
     def end(self, epoch: int) -> None:
@@ -211,16 +232,42 @@ class _Training:
         if job.validate is not None and job.validates(epoch):
             job.run.enter('validate')
             self.logs |= {f'val_{name}': value for name, value in job.validate().items()}
+            self.state = job.binding.refresh(self.state)
             job.run.enter('train')
         job.progress.epoch_end(epoch, self.logs, job.run.tick(self.done, epoch, self.logs))
+        self.place = Place(epoch + 1, 0, self.done)
         self.hook('on_epoch_end', epoch, self.logs)
 
     def hook(self, name: str, *arguments: Any) -> None:
-        """Call a hook, and take up what it assigned to the variables."""
-        with interrupts.at_once():
-            self.job.callbacks.call(name, *arguments)
-        if self.job.callbacks.reads_state(name):
+        """Call a hook, take up what it assigned to the variables, and keep what somebody asked to be kept."""
+        try:
+            with interrupts.at_once():
+                self.job.callbacks.call(name, *arguments)
+        except Exception:  # one callback's failure does not cost the checkpoint that another asked for
+            self.keep()
+            raise
+        if self.job.callbacks.hook_reads_state(name):
             self.state = self.job.binding.refresh(self.state)
+        self.keep()
+
+    def keep(self) -> None:
+        """Give a checkpoint to each keeper that is due."""
+        job = self.job
+        due = [keeper for keeper in job.keepers if keeper.due()]
+        if not due or job.stopped():  # what is about to end needs none
+            return
+        job.run.enter('checkpoint')
+        self.state = job.binding.refresh(self.state)
+        checkpoint = capture(job, self.state, self.place, self.logs)
+        for keeper in due:
+            keeper.save(checkpoint)
+        job.run.enter('train')
+        self.clock = perf_counter()
+
+    def take_up(self) -> None:
+        """Be where the checkpoint was, if this is a resumed training."""
+        if self.resumed is not None:
+            self.state, self.logs = restore(self.job, self.resumed)
 
 
 def evaluate(

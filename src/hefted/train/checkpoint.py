@@ -1,0 +1,234 @@
+"""A training's whole state at one step: what it takes to go on, to the bit, in another process.
+
+`capture` and `restore` know the loop's `Job` and nothing of files or kinds of callbacks; a `Keeper` says when a
+checkpoint is due and where it goes. What is in one: every array of the state (weights, statistics, seed generators,
+the optimizer with its learning rate and slots, the epoch's partial metrics), the place, the training's key, what the
+order of the rows follows from, the logs so far, and the state of each callback that has one (`History` among them).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import jax
+import numpy as np
+
+from hefted.callbacks.backup_and_restore import LATEST, PREVIOUS, BackupAndRestore
+from hefted.callbacks.callback import CallbackList
+from hefted.errors import ArchiveError, ArgumentError
+from hefted.train import state_file
+from hefted.train.binding import copy_state
+
+if TYPE_CHECKING:
+    from hefted.train.loop import Job
+
+Logs = dict[str, Any]
+
+
+class Place(NamedTuple):
+    """How far a training is.
+
+    Attributes:
+        epoch: The epoch that is going on, or begins next.
+        step: Its steps done.
+        done: Steps done since the training began.
+    """
+
+    epoch: int
+    step: int = 0
+    done: int = 0
+
+
+@dataclass
+class Checkpoint:
+    """A training at one step. Its arrays may be the loop's own: copy them to hold them past the next step.
+
+    Attributes:
+        place: How far it is.
+        state: The state's arrays by entry.
+        key: uint32 (2,), the training's.
+        source: What the order of the rows follows from.
+        logs: Of the last step.
+        callbacks: (name of its class, state) of each callback that has one.
+        machine: What must be the same for the same bits.
+    """
+
+    place: Place
+    state: dict[str, list[Any]]
+    key: Any
+    source: dict[str, Any]
+    logs: Logs
+    callbacks: list[tuple[str, Any]]
+    machine: dict[str, str]
+
+
+class Keeper(Protocol):
+    """Who keeps checkpoints of a training."""
+
+    def load(self) -> Checkpoint | None:
+        """What to go on from, if there is anything; called before the training begins."""
+        ...
+
+    def due(self) -> bool:
+        """Whether one is wanted now; called after each hook, with the state whole."""
+        ...
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Keep it."""
+        ...
+
+
+def capture(job: Job, state: Any, place: Place, logs: Logs) -> Checkpoint:
+    """The checkpoint of a training whose pipeline is drained."""
+    return Checkpoint(
+        place,
+        {name: [np.asarray(array) for array in arrays] for name, arrays in state.items()},
+        job.key,
+        job.source.get_state(),
+        logs,
+        [(name, callback.get_state()) for name, callback in _stateful(job.callbacks)],
+        _machine(),
+    )
+
+
+def restore(job: Job, checkpoint: Checkpoint) -> tuple[Any, Logs]:
+    """Put a training where a checkpoint was.
+
+    Returns:
+        The state, its arrays nobody else's, and the logs.
+
+    Raises:
+        ArgumentError: The checkpoint is of another model, optimizer, or of other data.
+    """
+    _check(job, checkpoint.state)
+    job.source.set_state(checkpoint.source)
+    job.key = checkpoint.key
+    kept: dict[str, list[Any]] = {}
+    for name, value in checkpoint.callbacks:
+        kept.setdefault(name, []).append(value)
+    seen: Counter[str] = Counter()
+    for name, callback in _stateful(job.callbacks):
+        if seen[name] < len(kept.get(name, ())):
+            callback.set_state(kept[name][seen[name]])
+        seen[name] += 1
+    job.binding.drain(copy_state(checkpoint.state))
+    return copy_state(checkpoint.state), dict(checkpoint.logs)
+
+
+def _stateful(callbacks: CallbackList) -> Iterator[tuple[str, Any]]:
+    """The callbacks that can be put back, by the names of their classes."""
+    for callback in callbacks.callbacks:
+        if callable(getattr(callback, 'get_state', None)) and callable(getattr(callback, 'set_state', None)):
+            yield type(callback).__name__, callback
+
+
+def _check(job: Job, state: dict[str, list[Any]]) -> None:
+    """Raise unless the arrays are those of the training's own variables."""
+    for name, variables in job.binding.groups.items():
+        wanted = [(v.shape, v.dtype) for v in variables]
+        found = [(a.shape, a.dtype.name) for a in state.get(name, [])]
+        if found == wanted:
+            continue
+        where = next((i for i, pair in enumerate(zip(found, wanted, strict=False)) if pair[0] != pair[1]), None)
+        if where is None:
+            what = f'{len(wanted)} {name} variables, received {len(found)}'
+        else:
+            what = f'{variables[where].path!r} to be {_told(wanted[where])}, received {_told(found[where])}'
+        raise ArgumentError(
+            f'Expected {what} in the backup: it is of another model or optimizer. '
+            'Delete it to begin anew, or build the model as it was.'
+        )
+
+
+def _told(kind: tuple[Any, str]) -> str:
+    return f'{kind[1]} {kind[0]}'
+
+
+def _machine() -> dict[str, str]:
+    device = jax.local_devices()[0]
+    return {'jax': jax.__version__, 'device': device.device_kind}
+
+
+class Folder:
+    """The keeper of a `BackupAndRestore`: its folder, with the latest checkpoint and perhaps the one before.
+
+    Args:
+        callback: Says when, and where.
+    """
+
+    def __init__(self, callback: BackupAndRestore) -> None:
+        self._callback = callback
+        self._latest, self._previous = (Path(callback.backup_dir) / name for name in (LATEST, PREVIOUS))
+
+    def load(self) -> Checkpoint | None:
+        """What was kept last and can be read.
+
+        Raises:
+            ArchiveError: Something was kept, and nothing of it can be read.
+            OSError: The folder cannot be written: better now than after the first epoch.
+        """
+        self._latest.parent.mkdir(parents=True, exist_ok=True)
+        probe = self._latest.with_name(f'.{LATEST}.probe')
+        probe.write_bytes(b'')
+        probe.unlink()
+        failed: Exception | None = None
+        for path in (self._latest, self._previous):
+            if not path.exists():
+                continue
+            try:
+                found = _from_plain(state_file.read(path))
+            except (ArchiveError, OSError) as error:
+                warnings.warn(f'A backup cannot be read, and is passed over: {error}', stacklevel=2)
+                failed = failed or error
+                continue
+            if found.machine != _machine():
+                warnings.warn(
+                    f'The training is resumed on {_machine()}, and began on {found.machine}: '
+                    'its numbers will agree to about 1e-5, not to the bit.',
+                    stacklevel=2,
+                )
+            return found
+        if failed is not None:
+            raise ArchiveError(
+                f'No backup in {str(self._latest.parent)!r} can be read. Delete the folder to begin anew.'
+            ) from failed
+        return None
+
+    def due(self) -> bool:
+        due, self._callback.due = self._callback.due, False
+        return due
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Keep it; a disk that fails costs this backup, not the training."""
+        keep = self._previous if self._callback.double_checkpoint else None
+        try:
+            self._latest.parent.mkdir(parents=True, exist_ok=True)
+            state_file.write(self._latest, asdict(checkpoint), keep)
+        except OSError as error:
+            warnings.warn(
+                f'The backup after step {checkpoint.place.done} could not be written ({error}). '
+                'Training goes on; the backup before it, if any, is kept.',
+                stacklevel=2,
+            )
+
+
+def keepers_of(callbacks: CallbackList) -> list[Keeper]:
+    """The keepers that callbacks ask for."""
+    return [Folder(c) for c in callbacks.callbacks if isinstance(c, BackupAndRestore)]
+
+
+def _from_plain(value: Any) -> Checkpoint:
+    try:
+        checkpoint = Checkpoint(**value)
+        checkpoint.place = Place(*(int(n) for n in checkpoint.place))
+        checkpoint.callbacks = [(str(name), state) for name, state in checkpoint.callbacks]
+        if not all(hasattr(array, 'dtype') for arrays in checkpoint.state.values() for array in arrays):
+            raise TypeError('the state holds something that is no array')
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ArchiveError(f'The file is no checkpoint of a training: {error}.') from error
+    return checkpoint
