@@ -1,10 +1,9 @@
-"""Dense, Activation, Flatten: layers that are one formula."""
+"""Dense: a product with a matrix, and a bias."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import jax.numpy as jnp
 from jax import lax
 
 from hefted import activations, constraints, dtypes, initializers, regularizers
@@ -99,47 +98,6 @@ class Dense(Layer):
         if config['activity_regularizer'] is None:  # Keras leaves it out
             del config['activity_regularizer']
         return config
-
-
-class Activation(Layer):
-    """An activation as a layer.
-
-    Args:
-        activation: A name or a function.
-    """
-
-    def __init__(self, activation: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.activation = activations.get(activation)
-        self.supports_masking = True
-        self.built = True
-
-    @property
-    def rows_independent(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Ours are; a function handed in may do anything."""
-        return activations.is_builtin(self.activation)
-
-    def call(self, inputs: Array) -> Array:
-        return self.activation(inputs)
-
-
-class Flatten(Layer):
-    """Flatten all axes but the first: (batch, a, b) to (batch, a * b), and (batch,) to (batch, 1).
-
-    Args:
-        data_format: 'channels_first' moves the channels last before flattening.
-    """
-
-    rows_independent = True
-
-    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.data_format = data_format or 'channels_last'
-
-    def call(self, inputs: Array) -> Array:
-        if self.data_format == 'channels_first' and inputs.ndim > 2:
-            inputs = jnp.moveaxis(inputs, 1, -1)
-        return inputs.reshape(inputs.shape[0], -1)
 
 
 def as_float(inputs: Array, dtype: str) -> Array:

@@ -251,8 +251,7 @@ class Layer(Operation):
         args, kwargs = self._taken(args), self._taken(kwargs)
         if not self._takes_anything:
             _only_tensors(self, args)
-        if 'training' in kwargs and not _takes(type(self), 'training'):
-            context.training = kwargs.pop('training')
+        said = kwargs.get('training') if _takes(type(self), 'training') else kwargs.pop('training', None)
         arguments = Arguments(type(self).call, self, args, kwargs)
         check_inputs(self.input_spec, arguments.first, self.name)
         symbolic = any_symbolic(args, kwargs)
@@ -260,7 +259,7 @@ class Layer(Operation):
         outermost, context.inside = not context.inside, True
         training = context.training
         try:
-            self._choose_training(arguments, kwargs)
+            self._choose_training(said, arguments, kwargs)
             mask = self._fill_masks(arguments, kwargs)
             if outermost and not symbolic and current_scope() is None and not _is_traced(args):
                 for layer in self.flatten_layers():
@@ -320,9 +319,8 @@ class Layer(Operation):
             self.build(**arguments.shapes_for(type(self).build, self))
         check_inputs(self.input_spec, arguments.first, self.name)
 
-    def _choose_training(self, arguments: Arguments, kwargs: dict[str, Any]) -> None:
+    def _choose_training(self, said: bool | None, arguments: Arguments, kwargs: dict[str, Any]) -> None:
         """Tell `call` whether it trains: as said here, else by the call around, else by its own default."""
-        said = kwargs.get('training')
         training = context.training if said is None else said
         if training is None:
             training = arguments.given.get('training')
@@ -534,13 +532,16 @@ class Layer(Operation):
 
     def get_config(self) -> dict[str, Any]:
         """What it takes to make the layer again: name, trainable, dtype, and each argument of its constructor."""
-        config: dict[str, Any] = {
-            'name': self.name,
-            'trainable': self._trainable,
-            'dtype': serialize_keras_object(self.dtype_policy),
-        }
+        config = self.shared_config()
         for name in _own_arguments(type(self)):
             config[name] = serialize_keras_object(self._argument(name))
+        return config
+
+    def shared_config(self) -> dict[str, Any]:
+        """The part of the config that every layer has."""
+        config = {'name': self.name, 'trainable': self._trainable, 'dtype': serialize_keras_object(self.dtype_policy)}
+        if self.activity_regularizer is not None:
+            config['activity_regularizer'] = serialize_keras_object(self.activity_regularizer)
         return config
 
     def _argument(self, name: str) -> Any:
