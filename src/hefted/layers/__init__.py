@@ -8,14 +8,26 @@ from typing import Any
 from hefted.utils.rooms import Room
 from hefted.utils.serialization import serialize_keras_object
 
+_AXES = ('1D', '2D', '3D')
+# Keras's other names.
+_ALIASES = {
+    **{f'Convolution{axes}': f'Conv{axes}' for axes in _AXES},
+    **{f'Convolution{axes}Transpose': f'Conv{axes}Transpose' for axes in _AXES},
+    **{f'SeparableConvolution{axes}': f'SeparableConv{axes}' for axes in _AXES[:2]},
+    **{f'{kind}Pool{axes}': f'{kind}Pooling{axes}' for kind in ('Max', 'GlobalMax') for axes in _AXES},
+    **{f'{kind}AvgPool{axes}': f'{kind}AveragePooling{axes}' for kind in ('', 'Global') for axes in _AXES},
+}
 _room = Room(
     'hefted.layers',
     'layer',
     {
         'activation_layers': 'Activation ELU LeakyReLU PReLU ReLU Softmax',
         'categories': 'CategoryEncoding Discretization',
-        'convolutional': 'Conv2D MaxPooling2D',
+        'convolution': 'Conv1D Conv2D Conv3D Conv1DTranspose Conv2DTranspose Conv3DTranspose',
+        'convolution_by_channel': 'DepthwiseConv1D DepthwiseConv2D SeparableConv1D SeparableConv2D',
         'core': 'Dense',
+        'global_pooling': 'GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D '
+        'GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D',
         'input': 'Input InputLayer',
         'input_spec': 'InputSpec',
         'joining': 'Concatenate Dot concatenate dot',
@@ -24,15 +36,17 @@ _room = Room(
         'masking': 'Identity Masking',
         'merging': 'Add Average Maximum Minimum Multiply Subtract add average maximum minimum multiply subtract',
         'normalization': 'BatchNormalization',
+        'pooling': 'AveragePooling1D AveragePooling2D AveragePooling3D MaxPooling1D MaxPooling2D MaxPooling3D '
+        'AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D '
+        'AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D',
         'regularization': 'ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise '
         'SpatialDropout1D SpatialDropout2D SpatialDropout3D',
+        'resizing': 'UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D '
+        'Cropping1D Cropping2D Cropping3D',
         'scaling': 'Normalization Rescaling',
         'shapes': 'Flatten Permute RepeatVector Reshape',
     },
-    aliases={
-        'Convolution2D': 'Conv2D',
-        'MaxPool2D': 'MaxPooling2D',
-    },
+    aliases=_ALIASES,
     spell=None,
 )
 

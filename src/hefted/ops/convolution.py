@@ -1,155 +1,246 @@
-"""Convolution and max-pooling whose gradients stay fast inside a compiled loop on CPU.
+"""Convolution over any number of axes, forwards and transposed, whose gradients are convolutions of the same kind.
 
 XLA's own gradient of a convolution is one with permuted dimensions. On CPU it leaves the fast path for those inside a
-loop body, and a step takes ten times as long. Written out as plain NHWC/HWIO convolutions they stay on it.
+loop body, and a step takes ten times as long. Here both gradients are written in the plain layout (channels last), by
+the one function whose gradients they are: so gradients of gradients are plain as well.
 """
 
 from __future__ import annotations
 
-from functools import partial
+from functools import partial, reduce
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from hefted.variables import Array
 
-Pair = tuple[int, int]
-Pads = tuple[Pair, Pair]
-_LAYOUT = ('NHWC', 'HWIO', 'NHWC')
+Sizes = tuple[int, ...]
+Pads = tuple[tuple[int, int], ...]
+_LETTERS = 'DHW'
 
 
-def conv2d(x: Array, kernel: Array, strides: Pair, padding: str, dilation: Pair = (1, 1), groups: int = 1) -> Array:
-    """Convolve (batch, height, width, in) with (height, width, in / groups, out).
+class Window(NamedTuple):
+    """How a kernel goes over its input, by spatial axis.
+
+    Attributes:
+        strides: Steps of the kernel.
+        pads: Zeros before and after the (spread) input; negative ones cut.
+        spread: Distance of the input's values, 1 without zeros between them.
+        dilation: Distance of the kernel's values.
+    """
+
+    strides: Sizes
+    pads: Pads
+    spread: Sizes
+    dilation: Sizes
+
+
+def convolve(x: Array, kernel: Array, strides: Sizes, padding: str, dilation: Sizes, groups: int = 1) -> Array:
+    """Convolve (batch, …, in) with (…, in / groups, out).
 
     Args:
-        x: Images.
+        x: Values, channels last, over one, two or three axes.
         kernel: Filters, of the same dtype.
-        strides: Of the window.
-        padding: 'VALID' or 'SAME'.
-        dilation: Of the kernel.
+        strides: Steps of the kernel.
+        padding: 'valid', 'same' or 'causal' (all of it before the first value).
+        dilation: Distance of the kernel's values.
         groups: Number of groups of channels.
 
     Returns:
-        (batch, height', width', out).
+        (batch, …, out).
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> convolve(jnp.ones((1, 5, 1)), jnp.ones((3, 1, 2)), (1,), 'same', (1,)).shape
+        (1, 5, 2)
     """
-    spread = tuple((k - 1) * d + 1 for k, d in zip(kernel.shape[:2], dilation, strict=True))
-    rows, columns = lax.padtype_to_pads(x.shape[1:3], spread, strides, padding)
-    pads = ((int(rows[0]), int(rows[1])), (int(columns[0]), int(columns[1])))
-    if groups != 1:
-        return _plain(x, kernel, strides, pads, dilation, groups)
-    return _conv2d(x, kernel, strides, pads, dilation)
+    window = _window(x, kernel, strides, padding, dilation)
+    if jax.default_backend() != 'cpu':
+        return _plain(x, kernel, window, groups)
+    if groups == 1:
+        return _convolve(x, kernel, window)
+    # XLA's own form of groups takes five to ten times as long here.
+    each = zip(jnp.split(x, groups, -1), jnp.split(kernel, groups, -1), strict=True)
+    return jnp.concatenate([_convolve(*one, window) for one in each], -1)
 
 
-def _plain(x: Array, kernel: Array, strides: Pair, pads: Pads, dilation: Pair, groups: int = 1) -> Array:
+def depthwise(x: Array, kernel: Array, strides: Sizes, padding: str, dilation: Sizes) -> Array:
+    """Convolve each channel of (batch, …, in) by itself with (…, in, multiplier): (batch, …, in * multiplier)."""
+    *places, channels, multiplier = kernel.shape
+    window = _window(x, kernel, strides, padding, dilation)
+    kernel = kernel.reshape(*places, 1, channels * multiplier)
+    if jax.default_backend() != 'cpu':
+        return _plain(x, kernel, window, channels)
+    repeated = x if multiplier == 1 else jnp.repeat(x, multiplier, -1)
+    return _by_channel(repeated, kernel, window)
+
+
+def convolve_transposed(
+    x: Array, kernel: Array, strides: Sizes, padding: str, dilation: Sizes, output_padding: Sizes | None = None
+) -> Array:
+    """The gradient of a convolution as an operation: (batch, …, in) with (…, out, in) to (batch, …, out), larger.
+
+    Args:
+        x: Values, channels last.
+        kernel: Filters, of the same dtype.
+        strides: Distance of the input's values in the output.
+        padding: 'valid' or 'same'.
+        dilation: Distance of the kernel's values.
+        output_padding: Added to the output's size behind; None for the size that a 'valid' or 'same' convolution of
+            these strides comes from.
+    """
+    turned = jnp.flip(kernel, tuple(range(len(strides)))).swapaxes(-1, -2)
+    ones = (1,) * len(strides)
+    extras = output_padding or (None,) * len(strides)
+    reach = _reach(kernel, dilation)
+    pads = tuple(transposed_pads(*each, padding) for each in zip(reach, strides, extras, strict=True))
+    window = Window(ones, pads, strides, dilation)
+    return (_convolve if jax.default_backend() == 'cpu' else _plain)(x, turned, window)
+
+
+def transposed_pads(reach: int, stride: int, extra: int | None, padding: str) -> tuple[int, int]:
+    """Zeros around the spread input of a transposed convolution along one axis, as Keras on JAX has them.
+
+    Args:
+        reach: Size of the spread kernel.
+        stride: Distance of the input's values in the output.
+        extra: The output padding.
+        padding: 'valid' or 'same'.
+    """
+    if padding == 'valid':
+        return reach - 1, reach - 1 + (max(stride - reach, 0) if extra is None else extra)
+    total = stride + reach - 2 if extra is None else reach + reach % 2 - 2 + extra
+    low = min((total + 1) // 2, reach - 1)
+    return low, total - low
+
+
+def _reach(kernel: Array, dilation: Sizes) -> Sizes:
+    return tuple((k - 1) * d + 1 for k, d in zip(kernel.shape[:-2], dilation, strict=True))
+
+
+def _window(x: Array, kernel: Array, strides: Sizes, padding: str, dilation: Sizes) -> Window:
+    reach = _reach(kernel, dilation)
+    if padding == 'causal':
+        pads = tuple((size - 1, 0) for size in reach)
+    else:
+        found = lax.padtype_to_pads(x.shape[1:-1], reach, strides, padding.upper())
+        pads = tuple((int(low), int(high)) for low, high in found)
+    return Window(strides, pads, (1,) * len(strides), dilation)
+
+
+def _plain(x: Array, kernel: Array, window: Window, groups: int = 1) -> Array:
+    letters = _LETTERS[-len(window.strides) :]
+    layout = (f'N{letters}C', f'{letters}IO', f'N{letters}C')
     return lax.conv_general_dilated(
-        x, kernel, strides, pads, rhs_dilation=dilation, dimension_numbers=_LAYOUT, feature_group_count=groups
+        x, kernel, window.strides, window.pads, window.spread, window.dilation, layout, groups
     )
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
-def _conv2d(x: Array, kernel: Array, strides: Pair, pads: Pads, dilation: Pair) -> Array:
-    return _plain(x, kernel, strides, pads, dilation)
+def _back(x: Array, kernel: Array, grad: Array, window: Window) -> Window:
+    """How the kernel, turned round, goes over the gradient to give that of the input."""
+    pads: list[tuple[int, int]] = []
+    for axis, reach in enumerate(_reach(kernel, window.dilation)):
+        low = reach - 1 - window.pads[axis][0]
+        needed = _extent(x, axis, window.spread) + reach - 1
+        pads.append((low, needed - low - _extent(grad, axis, window.strides)))
+    return Window(window.spread, tuple(pads), window.strides, window.dilation)
 
 
-def _forward(x: Array, kernel: Array, strides: Pair, pads: Pads, dilation: Pair) -> tuple[Array, tuple[Array, Array]]:
-    return _plain(x, kernel, strides, pads, dilation), (x, kernel)
+def _across(x: Array, kernel: Array, grad: Array, window: Window) -> Window:
+    """How the gradient goes over the input to give that of the kernel."""
+    pads: list[tuple[int, int]] = []
+    for axis, reach in enumerate(_reach(kernel, window.dilation)):
+        low = window.pads[axis][0]
+        needed = reach - 1 + _extent(grad, axis, window.strides)
+        pads.append((low, needed - _extent(x, axis, window.spread) - low))
+    return Window(window.dilation, tuple(pads), window.spread, window.strides)
 
 
-def _backward(
-    strides: Pair, pads: Pads, dilation: Pair, saved: tuple[Array, Array], grad: Array
-) -> tuple[Array, Array]:
+def _turned(kernel: Array) -> Array:
+    return jnp.flip(kernel, tuple(range(kernel.ndim - 2)))
+
+
+def _extent(x: Array, axis: int, distance: Sizes) -> int:
+    """How far the values of a spatial axis reach when they are so far apart."""
+    return (x.shape[axis + 1] - 1) * distance[axis] + 1
+
+
+# All channels to all filters
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _convolve(x: Array, kernel: Array, window: Window) -> Array:
+    return _plain(x, kernel, window)
+
+
+def _convolve_forward(x: Array, kernel: Array, window: Window) -> tuple[Array, tuple[Array, Array]]:
+    # Not `_plain`: where this is differentiated in turn it must have these gradients too.
+    return _convolve(x, kernel, window), (x, kernel)
+
+
+def _convolve_backward(window: Window, saved: tuple[Array, Array], grad: Array) -> tuple[Array, Array]:
     x, kernel = saved
-    return (
-        _input_gradient(x, kernel, grad, strides, pads, dilation),
-        _kernel_gradient(x, kernel, grad, strides, pads, dilation),
+    x_grad = _convolve(grad, _turned(kernel).swapaxes(-1, -2), _back(x, kernel, grad, window))
+    # The batch takes the place of the channels: it is what is summed over.
+    last = x.ndim - 1
+    spatial = range(1, last)
+    swapped = x.transpose(last, *spatial, 0), grad.transpose(*spatial, 0, last)
+    kernel_grad: Array = _convolve(*swapped, _across(x, kernel, grad, window))
+    return x_grad, kernel_grad.transpose(*spatial, 0, last)
+
+
+_convolve.defvjp(_convolve_forward, _convolve_backward)
+
+
+# Each channel by itself: sums over the kernel's places, which XLA fuses, where its convolution takes ten times as long
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _by_channel(x: Array, kernel: Array, window: Window) -> Array:
+    reach = _reach(kernel, window.dilation)
+    padded = _padded(x, window)
+    counts = tuple((n - r) // s + 1 for n, r, s in zip(padded.shape[1:-1], reach, window.strides, strict=True))
+    return reduce(
+        lax.add,
+        (
+            _met(padded, place, window.dilation, window.strides, counts) * kernel[place]
+            for place in np.ndindex(kernel.shape[:-2])
+        ),
     )
 
 
-def _input_gradient(x: Array, kernel: Array, grad: Array, strides: Pair, pads: Pads, dilation: Pair) -> Array:
-    """The gradient spread by the strides, convolved with the kernel turned round."""
-    turned = jnp.flip(kernel, (0, 1)).transpose(0, 1, 3, 2)
-    back: list[Pair] = []
-    for axis in (0, 1):
-        reach = (kernel.shape[axis] - 1) * dilation[axis]
-        low = reach - pads[axis][0]
-        spread = (grad.shape[axis + 1] - 1) * strides[axis] + 1
-        back.append((low, x.shape[axis + 1] + reach - low - spread))
-    return lax.conv_general_dilated(
-        grad, turned, (1, 1), back, lhs_dilation=strides, rhs_dilation=dilation, dimension_numbers=_LAYOUT
-    )
+def _by_channel_forward(x: Array, kernel: Array, window: Window) -> tuple[Array, tuple[Array, Array]]:
+    return _by_channel(x, kernel, window), (x, kernel)
 
 
-def _kernel_gradient(x: Array, kernel: Array, grad: Array, strides: Pair, pads: Pads, dilation: Pair) -> Array:
-    """The images convolved with the gradient, batch as the channels that are summed over."""
-    ends: list[Pair] = []
-    for axis in (0, 1):
-        low = pads[axis][0]
-        needed = (kernel.shape[axis] - 1) * dilation[axis] + (grad.shape[axis + 1] - 1) * strides[axis] + 1
-        ends.append((low, needed - x.shape[axis + 1] - low))
-    out = lax.conv_general_dilated(
-        x.transpose(3, 1, 2, 0), grad.transpose(1, 2, 0, 3), dilation, ends,
-        rhs_dilation=strides, dimension_numbers=_LAYOUT,
-    )  # fmt: skip
-    return out.transpose(1, 2, 0, 3)
-
-
-_conv2d.defvjp(_forward, _backward)
-
-
-def max_pool2d(x: Array, pool: Pair, strides: Pair, padding: str) -> Array:
-    """The largest value of each window of (batch, height, width, channels).
-
-    Windows that touch but do not overlap are maxima of strided slices, which costs a fraction of XLA's general window
-    on CPU; the first of equal values gets the gradient in both forms.
-    """
-    if pool == strides and padding == 'VALID':
-        return _pool_slices(x, pool)
-    lowest = -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
-    return lax.reduce_window(x, jnp.asarray(lowest, x.dtype), lax.max, (1, *pool, 1), (1, *strides, 1), padding)
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(1,))
-def _pool_slices(x: Array, pool: Pair) -> Array:
-    slices = _slices(x, pool)
-    out = slices[0]
-    for piece in slices[1:]:
-        out = lax.max(out, piece)
-    return out
-
-
-def _slices(x: Array, pool: Pair) -> list[Array]:
-    high, wide = x.shape[1] // pool[0], x.shape[2] // pool[1]
-    return [
-        lax.slice(
-            x, (0, i, j, 0), (x.shape[0], i + (high - 1) * pool[0] + 1, j + (wide - 1) * pool[1] + 1, x.shape[3]),
-            (1, *pool, 1),
-        )
-        for i in range(pool[0]) for j in range(pool[1])
-    ]  # fmt: skip
-
-
-def _pool_forward(x: Array, pool: Pair) -> tuple[Array, tuple[Array, Array]]:
-    out = _pool_slices(x, pool)
-    return out, (x, out)
-
-
-def _pool_backward(pool: Pair, saved: tuple[Array, Array], grad: Array) -> tuple[Array]:
-    x, out = saved
-    batch, high, wide, channels = out.shape
-    free = jnp.ones(out.shape, bool)
-    pieces: list[Array] = []
-    for piece in _slices(x, pool):
-        here = free & (piece == out)
-        free = free & ~here
-        pieces.append(lax.select(here, grad, jnp.zeros_like(grad)))
-    rows = [
-        jnp.stack(pieces[i * pool[1] : (i + 1) * pool[1]], axis=3).reshape(batch, high, wide * pool[1], channels)
-        for i in range(pool[0])
+def _by_channel_backward(window: Window, saved: tuple[Array, Array], grad: Array) -> tuple[Array, Array]:
+    x, kernel = saved
+    across = _across(x, kernel, grad, window)
+    padded = _padded(x, across)
+    # A product with ones: as a sum over columns it would take three times as long.
+    ones = jnp.ones((1, grad.size // grad.shape[-1]), grad.dtype)
+    places = [
+        ones
+        @ (_met(padded, place, across.strides, across.dilation, grad.shape[1:-1]) * grad).reshape(-1, grad.shape[-1])
+        for place in np.ndindex(kernel.shape[:-2])
     ]
-    full = jnp.stack(rows, axis=2).reshape(batch, high * pool[0], wide * pool[1], channels)
-    rest = ((0, 0), (0, x.shape[1] - high * pool[0]), (0, x.shape[2] - wide * pool[1]), (0, 0))
-    return (jnp.pad(full, rest),)
+    kernel_grad = jnp.stack(places).reshape(kernel.shape)
+    return _by_channel(grad, _turned(kernel), _back(x, kernel, grad, window)), kernel_grad
 
 
-_pool_slices.defvjp(_pool_forward, _pool_backward)
+_by_channel.defvjp(_by_channel_forward, _by_channel_backward)
+
+
+def _padded(x: Array, window: Window) -> Array:
+    edges = [(low, high, step - 1) for (low, high), step in zip(window.pads, window.spread, strict=True)]
+    return lax.pad(x, np.zeros((), x.dtype)[()], ((0, 0, 0), *edges, (0, 0, 0)))
+
+
+def _met(padded: Array, place: Sizes, dilation: Sizes, strides: Sizes, counts: Sizes) -> Array:
+    """What one of the kernel's places meets on its way."""
+    starts = tuple(p * d for p, d in zip(place, dilation, strict=True))
+    ends = (start + (n - 1) * s + 1 for start, n, s in zip(starts, counts, strides, strict=True))
+    return lax.slice(padded, (0, *starts, 0), (padded.shape[0], *ends, padded.shape[-1]), (1, *strides, 1))
