@@ -29,6 +29,28 @@ def cnn_data(rows=20 * 128):
     return rng.random((rows, 28, 28, 1), dtype=np.float32), rng.integers(0, 10, rows).astype(np.int32)
 
 
+# Two transformer encoder blocks, as wide as BERT-base's.
+BLOCKS, WIDTH, HEADS, HIDDEN = 2, 768, 12, 3072
+
+
+def transformer_data(rows=8 * 8, length=128):
+    """8 batches of 8 sequences of 128 vectors, a class for each vector."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((rows, length, WIDTH), dtype=np.float32)
+    return x, rng.integers(0, 10, (rows, length)).astype(np.int32)
+
+
+# A large embedding with a small dense head.
+VOCABULARY, DEPTH, TOKENS = 200_000, 64, 8
+
+
+def embedding_data(rows=20 * 1024):
+    """20 batches of 1,024 rows of 8 tokens, common ones more often, a class each."""
+    rng = np.random.default_rng(0)
+    x = (rng.random((rows, TOKENS)) ** 3 * VOCABULARY).astype(np.int32)
+    return x, rng.integers(0, 2, rows).astype(np.float32)
+
+
 def glorot(rng, *shape):
     """Keras's glorot_uniform, by numpy."""
     field = int(np.prod(shape[:-2]))

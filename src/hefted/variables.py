@@ -107,6 +107,11 @@ def current_scope() -> Scope | None:
     return _local.scope
 
 
+def autocasting() -> bool:
+    """Whether reading a floating variable casts it now."""
+    return _local.autocast is not None
+
+
 class autocast:
     """Within the block, reading a floating variable casts it to `dtype` (mixed precision)."""
 

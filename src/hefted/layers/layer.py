@@ -23,7 +23,7 @@ from hefted.random import SeedGenerator
 from hefted.symbolic import KerasTensor, Node, Operation, any_symbolic, signature_of, trace_shapes
 from hefted.utils.naming import auto_name, name_scope
 from hefted.utils.serialization import register_builtin, serialize_keras_object
-from hefted.variables import Array, Variable, autocast, bind, current_scope, outside
+from hefted.variables import Array, Variable, autocast, autocasting, bind, current_scope, outside
 
 __all__ = ['Layer', 'calling', 'context', 'regularization_losses']
 
@@ -264,7 +264,9 @@ class Layer(Operation):
             if outermost and not symbolic and current_scope() is None and not _is_traced(args):
                 for layer in self.flatten_layers():
                     layer._eager_losses = []
-            cast = autocast(self.compute_dtype if self.compute_dtype != self.variable_dtype else None)
+            # As in Keras, a layer that does not cast leaves off what casts around it; alone it reads as others do.
+            casts = self.compute_dtype != self.variable_dtype and (self.autocast or not autocasting())
+            cast = autocast(self.compute_dtype if casts else None)
             with name_scope(self.name, self), cast:
                 outputs = (self.compute_output_spec if symbolic else self.call)(*args, **kwargs)
             self.built = True
@@ -535,6 +537,8 @@ class Layer(Operation):
         config = self.shared_config()
         for name in _own_arguments(type(self)):
             config[name] = serialize_keras_object(self._argument(name))
+        if self.activity_regularizer is not None:
+            config['activity_regularizer'] = serialize_keras_object(self.activity_regularizer)
         return config
 
     def shared_config(self) -> dict[str, Any]:

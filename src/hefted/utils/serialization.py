@@ -46,7 +46,7 @@ _PACKAGES = {keras: hefted for hefted, keras in _ROOMS.items()} | {
 _FUNCTION_ROOMS = ('keras.activations', 'keras.losses', 'keras.metrics')
 _NOT_MEMBERS = frozenset({'get', 'serialize', 'deserialize'})
 
-_built_in_names: dict[Any, str] = {}  # classes that say themselves what Keras calls their module
+_built_in_names: dict[Any, tuple[str, str]] = {}  # classes that say themselves what Keras calls module and class
 _built_ins: dict[str, Any] = {}
 _registered: dict[str, Any] = {}
 _registered_names: dict[Any, str] = {}
@@ -85,10 +85,11 @@ def register_keras_serializable(package: str = 'Custom', name: str | None = None
     return register
 
 
-def register_builtin(cls: T, module: str) -> T:
-    """Say that one of our own classes is Keras's class of that name in `module` ('keras.layers')."""
-    _built_in_names[cls] = module
-    _built_ins[f'{module}.{cls.__name__}'] = cls  # pyright: ignore[reportAttributeAccessIssue]
+def register_builtin(cls: T, module: str, name: str | None = None) -> T:
+    """Say that one of our own classes is Keras's class of that name (or of `name`) in `module` ('keras.layers')."""
+    name = name or str(cls.__name__)  # pyright: ignore[reportAttributeAccessIssue]
+    _built_in_names[cls] = module, name
+    _built_ins[f'{module}.{name}'] = cls
     return cls
 
 
@@ -202,11 +203,12 @@ def _function_config(function: Any) -> dict[str, Any] | str | None:
 
 def _instance_config(obj: Any) -> dict[str, Any]:
     cls = type(obj)
-    public = None if cls in _registered_names else _built_in_names.get(cls) or public_module(cls.__module__)
+    public, name = _built_in_names.get(cls) or (public_module(cls.__module__), cls.__name__)
+    public = None if cls in _registered_names else public
     own = None if cls.__module__ == '__main__' else cls.__module__
     config: dict[str, Any] = {
         'module': public or own,
-        'class_name': cls.__name__,
+        'class_name': name,
         'config': serialize_keras_object(obj.get_config()),
         'registered_name': None if public else get_registered_name(cls),
     }
