@@ -90,7 +90,9 @@ class MultiHeadAttention(HeadedAttention):
         self._output_shape = _as_sizes(output_shape)
         self._scale = 1.0 / math.sqrt(key_dim)
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+    def build(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, query_shape: Any, value_shape: Any, key_shape: Any = None
+    ) -> None:
         key_shape = value_shape if key_shape is None else key_shape
         self._check_shapes(tuple(value_shape), tuple(key_shape))
         self._query_dense = self._to_heads(query_shape, self.key_dim, 'query')
@@ -149,7 +151,9 @@ class MultiHeadAttention(HeadedAttention):
         )
         return f'{keys},{queries}->{scores}', f'{scores},{keys}->{queries}'
 
-    def compute_output_shape(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> Any:
+    def compute_output_shape(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, query_shape: Any, value_shape: Any, key_shape: Any = None
+    ) -> Any:
         """As the query's, but for the last axis where `output_shape` says so."""
         self._check_shapes(tuple(value_shape), tuple(value_shape if key_shape is None else key_shape))
         return (*query_shape[:-1], *self._output_shape) if self._output_shape else tuple(query_shape)
@@ -218,7 +222,9 @@ class GroupedQueryAttention(HeadedAttention):
         self.num_repeats = num_query_heads // num_key_value_heads
         self._scale = 1.0 / math.sqrt(head_dim)
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+    def build(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, query_shape: Any, value_shape: Any, key_shape: Any = None
+    ) -> None:
         key_shape = value_shape if key_shape is None else key_shape
         self._query_dense = self._to_heads(query_shape, self.num_query_heads, 'query')
         self._key_dense = self._to_heads(key_shape, self.num_key_value_heads, 'key')
@@ -237,7 +243,9 @@ class GroupedQueryAttention(HeadedAttention):
     def _heads(self, query: Array, key: Array, value: Array) -> tuple[Array, Array, Array]:
         return query, jnp.repeat(key, self.num_repeats, axis=2), jnp.repeat(value, self.num_repeats, axis=2)
 
-    def compute_output_shape(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> Any:
+    def compute_output_shape(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, query_shape: Any, value_shape: Any, key_shape: Any = None
+    ) -> Any:
         """The query's."""
         if query_shape[-1] != value_shape[-1]:
             raise ShapeError(

@@ -156,7 +156,7 @@ class BatchNormalization(Layer):
         if counts is None:
             mean = jnp.mean(x, axes, keepdims=True)
             return mean.reshape(-1), jnp.mean(lax.square(x - mean), axes)
-        if mask is None:
+        if mask is None and context.rows is not None:
             count = context.rows.sum() * (x.size / (x.shape[0] * x.shape[self.axis]))
         else:
             count = jnp.sum(jnp.broadcast_to(counts, x.shape), axes, keepdims=True) + 1e-7

@@ -26,6 +26,8 @@ class SpectralNormalization(Wrapper):
         ArgumentError: No positive number of iterations, or a layer without such a weight.
     """
 
+    kernel: Any
+
     def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Any) -> None:
         super().__init__(layer, **kwargs)
         if power_iterations <= 0:

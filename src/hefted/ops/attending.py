@@ -63,7 +63,7 @@ def window_mask(queries: int, keys: int, window: int) -> Array:
 def joined(*masks: Any) -> Any:
     """All masks that are not None, combined with `and`; None if there are none."""
     given = [mask for mask in masks if mask is not None]
-    result = given[0] if given else None
+    result: Any = given[0] if given else None
     for mask in given[1:]:
         result = jnp.logical_and(result, mask)
     return result
