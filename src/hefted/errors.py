@@ -15,6 +15,8 @@ All are kinds of ValueError or LookupError, as Keras's are, so programs written 
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable
 
 
@@ -76,3 +78,11 @@ def unknown_name(argument: str, received: object, known: Iterable[str]) -> Unkno
         shown = ', '.join(repr(name) for name in names[:12])
         hint = f'Expected one of {shown}{", …" if len(names) > 12 else ""}.'
     return UnknownNameError(f'Unknown {argument}: {received!r}. {hint}')
+
+
+def warn(message: str) -> None:
+    """Warn of something that the user did, naming the line outside Hefted that did it."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get('__name__', '').partition('.')[0] == 'hefted':
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, stacklevel=level)

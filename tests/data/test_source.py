@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hefted import Input, Sequential, layers
 from hefted.callbacks import CallbackList, History
 from hefted.data.arrays import Rows, rows_of
-from hefted.data.source import ResidentSource, StreamedSource, source_for
+from hefted.data.source import ResidentSource, StreamedSource, part_of_pass, source_for
 from hefted.models.steps import binding_of, program_of
 from hefted.runs import NullRun
 from hefted.train import loop
@@ -25,10 +25,10 @@ def numbered(count: int) -> Rows:
     return Rows(np.arange(count, dtype='float32').reshape(-1, 1), np.arange(count, dtype='int32'), None)
 
 
-def batches(source: Any, epoch: int, steps: int | None = None) -> list[list[int]]:
+def batches(source: Any, epoch: int, steps: int | None = None, first: int = 0) -> list[list[int]]:
     """The rows of each step, as the compiled loop would take them."""
     found = []
-    for stretch in source.epoch(epoch, steps):
+    for stretch in source.epoch(epoch, steps, first):
         x = np.asarray(stretch.data[0])
         np.testing.assert_array_equal(x[:, 0], np.asarray(stretch.data[1]))  # x and y go together
         order = np.asarray(stretch.order)
@@ -41,6 +41,7 @@ def batches(source: Any, epoch: int, steps: int | None = None) -> list[list[int]
     return found
 
 
+@pytest.mark.filterwarnings('ignore:Your input ran out of data')
 @settings(max_examples=40, deadline=None)
 @given(
     count=st.integers(1, 60),
@@ -59,17 +60,29 @@ def test_streamed_and_resident_rows_give_the_same_batches(
     for epoch in range(3):
         wanted = batches(resident, epoch, steps)
         assert batches(streamed, epoch, steps) == wanted
-        assert len(wanted) == (steps or resident.steps)
+        assert len(wanted) == part_of_pass(epoch, steps, resident.steps)[2]
         if steps is None:
             assert sorted(itertools.chain(*wanted)) == list(range(count))
 
 
-def test_passes_go_on_where_the_last_epoch_of_so_many_steps_ended() -> None:
+def test_an_epoch_of_so_many_steps_goes_on_where_the_last_ended_and_a_pass_that_ends_cuts_it_short() -> None:
     source = ResidentSource(numbered(10), 4)
     whole = batches(source, 0)
     assert whole == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
-    assert [batches(source, epoch, 2) for epoch in range(3)] == [whole[:2], [whole[2], whole[0]], whole[1:]]
-    assert batches(source, 0, 7) == [*whole, *whole, whole[0]]
+    assert batches(source, 0, 2) == whole[:2]
+    with pytest.warns(UserWarning, match='ran out of data'):
+        assert batches(source, 1, 2) == whole[2:]
+    assert batches(source, 2, 2) == whole[:2]
+    with pytest.warns(UserWarning, match='ran out of data'):
+        assert batches(source, 0, 7) == whole
+
+
+@pytest.mark.parametrize('kind', [ResidentSource, StreamedSource])
+def test_an_epoch_can_be_taken_up_at_any_step(kind: Any) -> None:
+    source = kind(numbered(30), 4, shuffle=True, seed=9)
+    for steps in (None, 4):
+        whole = batches(source, 1, steps)
+        assert batches(source, 1, steps, first=2) == whole[2:]
 
 
 @pytest.mark.parametrize('kind', [ResidentSource, StreamedSource])
@@ -116,6 +129,7 @@ def trained(kind: Any, build: Any, steps: int | None, **arguments: Any) -> tuple
     return listeners.find(History).history, model.get_weights()
 
 
+@pytest.mark.filterwarnings('ignore:Your input ran out of data')
 @pytest.mark.parametrize('steps', [None, 5, 9])
 @pytest.mark.parametrize('masks', [True, False])
 def test_streamed_rows_train_to_the_same_bits_as_resident_ones(steps: int | None, masks: bool) -> None:

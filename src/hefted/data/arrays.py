@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hefted import dtypes, tree
-from hefted.errors import ArgumentError, DataError, ShapeError
+from hefted.errors import ArgumentError, DataError, ShapeError, warn
 
 HostArray = np.ndarray[Any, Any]
 
@@ -144,24 +143,24 @@ def split(rows: Rows, fraction: float) -> tuple[Rows, Rows]:
     return rows.take(slice(None, at)), rows.take(slice(at, None))
 
 
-def batch_size_for(rows: int, batch_size: int | None, warns: bool = False) -> int:
-    """The batch size to work with: 32 unless given, and never more than there are rows.
+def batch_size_for(rows: int, batch_size: int | None, warns: bool = False, steps: int | None = None) -> int:
+    """The batch size to work with, never more than there are rows.
 
     Args:
         rows: How many rows there are.
-        batch_size: What the user asked for.
+        batch_size: What the user asked for; if None, what makes one pass of `steps`, or else 32.
         warns: Whether to say so where that is more than the rows.
+        steps: Of an epoch, as the user asked for.
 
     Raises:
         ArgumentError: Not a positive integer.
     """
-    size = 32 if batch_size is None else batch_size
+    usual = 32 if steps is None else -(-rows // steps)
+    size = usual if batch_size is None else batch_size
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
         raise ArgumentError(f'Expected batch_size to be a positive integer or None, received {batch_size!r}.')
     if warns and batch_size is not None and size > rows:
-        warnings.warn(
-            f'batch_size={batch_size} is larger than the data: each step takes all {rows} rows.', stacklevel=3
-        )
+        warn(f'batch_size={batch_size} is larger than the data: each step takes all {rows} rows.')
     return min(int(size), rows)
 
 

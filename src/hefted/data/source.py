@@ -6,7 +6,8 @@ A source says, for each epoch, which stretches of steps to run over which data:
         state, logs = train(state, stretch.data, stretch.order, first, count, …)
 
 Within a stretch any number of steps can be taken at a time. Only the order of the rows moves to the device when the
-rows live there already; rows that do not fit are gathered on the host, block by block, one block ahead.
+rows live there already; rows that do not fit are gathered on the host, block by block, one block ahead. What comes as
+batches, from a generator or a dataset, is in `data.stream`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Any, Protocol
 
 import jax
@@ -23,11 +25,32 @@ import numpy as np
 
 from hefted import tree
 from hefted.data.arrays import HostArray, Rows
-from hefted.errors import ArgumentError
+from hefted.errors import ArgumentError, warn
 from hefted.variables import Array
 
 _RESIDENT_SHARE = 0.25  # of the device's memory: the rest is for weights, activations and other programs
 _BLOCK_BYTES = 64 << 20  # streamed blocks: large enough to hide the copy, small enough to hold two
+
+
+RAN_OUT = (
+    'Your input ran out of data: an epoch has fewer steps than asked for. Give at least `steps_per_epoch * epochs` '
+    'batches, repeat the dataset, or leave steps_per_epoch out.'
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """What a compiled loop depends on of the data that it runs over.
+
+    Attributes:
+        shapes: ShapeDtypeStructs of a stretch's data and order.
+        batch_size: Rows a step.
+        rows: How many there are; where that is no multiple of `batch_size`, the last batch is short.
+    """
+
+    shapes: tuple[Any, Any]
+    batch_size: int
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -40,6 +63,7 @@ class Stretch:
         first: The first step, counted in `order`.
         steps: How many steps.
         rows: How many entries of `order` are real rows.
+        layout: Its layout, where that is not the source's.
     """
 
     data: Any
@@ -47,22 +71,34 @@ class Stretch:
     first: int
     steps: int
     rows: int
+    layout: Layout | None = None
 
 
 class Source(Protocol):
-    """What the loop needs of data."""
+    """What the loop needs of data.
 
-    batch_size: int
-    rows: int
-    steps: int
+    Attributes:
+        layout: That of its stretches, but for those that bring one of their own.
+        steps: Of an epoch; None where nobody knows before it ended.
+    """
 
     @property
-    def shapes(self) -> tuple[Any, Any]:
-        """ShapeDtypeStructs of a stretch's data and order."""
-        ...
+    def layout(self) -> Layout: ...
 
-    def epoch(self, epoch: int, steps: int | None = None, start: int = 0) -> Iterator[Stretch]:
-        """The stretches of one epoch, from its step `start` on."""
+    @property
+    def steps(self) -> int | None: ...
+
+    def epoch(self, epoch: int, steps: int | None = None, start: int = 0) -> Iterator[Stretch | None]:
+        """The stretches of one epoch.
+
+        Args:
+            epoch: Which.
+            steps: How many steps it has; a whole pass if None.
+            start: The step to begin with, where an epoch is resumed.
+
+        Yields:
+            A stretch; or None where the next is not there yet, so that the time can be used.
+        """
         ...
 
     def get_state(self) -> dict[str, Any]:
@@ -75,6 +111,10 @@ class Source(Protocol):
 
     def prepare(self, epoch: int) -> None:
         """Work ahead for an epoch, while the device is busy with another."""
+        ...
+
+    def close(self) -> None:
+        """Leave nothing behind: no thread, no process."""
         ...
 
 
@@ -109,15 +149,24 @@ class _Ordered:
         self._seed = int(state['seed'])
         self._ahead = {}
 
-    def _passes(self, epoch: int, steps: int | None, start: int) -> Iterator[tuple[int, int, int]]:
-        """(pass, first step, steps) of an epoch: one whole pass, or `steps` steps from where the last epoch ended."""
-        steps = self.steps if steps is None else steps
-        at, end = epoch * steps + start, (epoch + 1) * steps
-        while at < end:
-            number, first = divmod(at, self.steps)
-            count = min(self.steps - first, end - at)
-            yield number, first, count
-            at += count
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.shapes, self.batch_size, self.rows)
+
+    @property
+    def shapes(self) -> tuple[Any, Any]:
+        """ShapeDtypeStructs of a stretch's data and order."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Nothing is left behind."""
+
+    def _part(self, epoch: int, steps: int | None, start: int) -> tuple[int, int, int]:
+        """(pass, first step, steps) of an epoch, from its step `start` on."""
+        number, at, count = part_of_pass(epoch, steps, self.steps)
+        if steps is not None and count < steps:
+            warn(RAN_OUT)
+        return number, at + start, count - start
 
 
 class ResidentSource(_Ordered):
@@ -139,10 +188,10 @@ class ResidentSource(_Ordered):
         return shapes_of(self._data), jax.ShapeDtypeStruct((self.steps * self.batch_size,), np.int32)
 
     def epoch(self, epoch: int, steps: int | None = None, start: int = 0) -> Iterator[Stretch]:
-        for number, first, count in self._passes(epoch, steps, start):
-            order = self._order(number)
-            self._ahead = {n: o for n, o in self._ahead.items() if n >= number}
-            yield Stretch(self._data, order, first, count, self.rows)
+        number, first, count = self._part(epoch, steps, start)
+        order = self._order(number)
+        self._ahead = {n: o for n, o in self._ahead.items() if n >= number}
+        yield Stretch(self._data, order, first, count, self.rows)
 
     def prepare(self, epoch: int) -> None:
         self._order(epoch)
@@ -188,19 +237,23 @@ class StreamedSource(_Ordered):
         return block, jax.ShapeDtypeStruct((size,), np.int32)
 
     def epoch(self, epoch: int, steps: int | None = None, start: int = 0) -> Iterator[Stretch]:
-        for number, first, count in self._passes(epoch, steps, start):
-            order = self._host_order(number)
-            starts = list(range(first, first + count, self._block_steps))
-            ahead = self._send(order, starts[0])
-            for at, following in zip(starts, [*starts[1:], None], strict=True):
-                data = ahead.result()
-                if following is not None:
-                    ahead = self._send(order, following)
-                real = min(self.rows - at * self.batch_size, self._block_steps * self.batch_size)
-                yield Stretch(data, self._arange, 0, min(self._block_steps, first + count - at), real)
+        number, first, count = self._part(epoch, steps, start)
+        order = self._host_order(number)
+        starts: list[int | None] = [*range(first, first + count, self._block_steps), None]
+        ahead = self._send(order, first)
+        for at, following in pairwise(starts):
+            data = ahead.result()
+            if following is not None:
+                ahead = self._send(order, following)
+            assert at is not None
+            real = min(self.rows - at * self.batch_size, self._block_steps * self.batch_size)
+            yield Stretch(data, self._arange, 0, min(self._block_steps, first + count - at), real)
 
     def prepare(self, epoch: int) -> None:
         """Blocks are sent ahead within the epoch."""
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _parts(self) -> Any:
         return (self._host.x, self._host.y, self._host.weight)
@@ -216,6 +269,29 @@ def source_for(rows: Rows, batch_size: int, shuffle: bool = False, seed: int = 0
     """Rows on the device if they fit in a quarter of its memory, else streamed."""
     kind = ResidentSource if rows.nbytes <= _RESIDENT_SHARE * _device_memory() else StreamedSource
     return kind(rows, batch_size, shuffle, seed)
+
+
+def part_of_pass(epoch: int, steps: int | None, whole: int) -> tuple[int, int, int]:
+    """Which part of which pass an epoch is, as in Keras.
+
+    An epoch of so many steps goes on where the last one ended; a pass that ends within it cuts it short.
+
+    Args:
+        epoch: Which.
+        steps: Of an epoch; a whole pass if None.
+        whole: Steps of a pass.
+
+    Returns:
+        The pass, its first step, and how many.
+
+    Example:
+        >>> [part_of_pass(epoch, 2, 5) for epoch in range(4)]
+        [(0, 0, 2), (0, 2, 2), (0, 4, 1), (1, 0, 2)]
+    """
+    if steps is None:
+        return epoch, 0, whole
+    number, part = divmod(epoch, -(-whole // steps))
+    return number, part * steps, min(steps, whole - part * steps)
 
 
 def shapes_of(structure: Any) -> Any:

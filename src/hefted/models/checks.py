@@ -54,14 +54,16 @@ def limited_steps(steps: int | None, available: int | None) -> int | None:
     return most
 
 
-def validation_data(given: Any) -> tuple[Any, ...]:
-    """What `rows_of` takes, of (x, y) or (x, y, sample_weight)."""
+def validation_data(given: Any) -> tuple[Any, Any, Any]:
+    """(x, y, sample_weight), of (x, y) or (x, y, sample_weight)."""
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
         of = f' of {len(given)}' if isinstance(given, (tuple, list)) else ''
         raise ArgumentError(
-            f'Expected validation_data to be (x, y) or (x, y, sample_weight), received {type(given).__name__}{of}.'
+            'Expected validation_data to be (x, y), (x, y, sample_weight) or what gives batches, '
+            f'received {type(given).__name__}{of}.'
         )
-    return (*given, *[None] * (4 - len(given)), ' of validation_data')
+    x, y, weight = (*given, None)[:3]
+    return x, y, weight
 
 
 def validates(frequency: Any) -> Callable[[int], bool]:

@@ -7,25 +7,25 @@ from typing import Any
 import jax
 import numpy as np
 
-from hefted.data.source import Source
+from hefted.data.source import Layout
 from hefted.train.program import Batch, Program, Stretcher
 
 
-def training(program: Program, source: Source) -> Stretcher:
+def training(program: Program, layout: Layout) -> Stretcher:
     """The training loop, uncompiled."""
 
     def run(_: None, state: Any, data: Any, order: Any, numbers: Any, key: Any) -> Any:
         first, _steps, rows, fresh, done = (int(n) for n in numbers)
         if fresh:
             state = program.begin_epoch(state)
-        batch = _batch(data, order, first, rows, source.batch_size)
+        batch = _batch(data, order, first, rows, layout.batch_size)
         state, logs = program.train_step(state, batch, key + np.array([0, done], np.uint32))
         return state, logs, state
 
     return Stretcher(run, single=True, compiled=None)
 
 
-def evaluation(program: Program, source: Source) -> Stretcher:
+def evaluation(program: Program, layout: Layout) -> Stretcher:
     """The evaluation loop, uncompiled."""
     step = program.eval_step
     assert step is not None
@@ -34,7 +34,7 @@ def evaluation(program: Program, source: Source) -> Stretcher:
         first, _steps, rows, fresh, _done = (int(n) for n in numbers)
         if fresh:
             metrics = program.begin_evaluation(metrics)
-        return *step(state, metrics, _batch(data, order, first, rows, source.batch_size)), None
+        return *step(state, metrics, _batch(data, order, first, rows, layout.batch_size)), None
 
     return Stretcher(run, single=True, compiled=None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +11,10 @@ import numpy as np
 from hefted import runs
 from hefted.callbacks.callback import CallbackList
 from hefted.callbacks.history import History
-from hefted.data.arrays import Rows, batch_size_for, rows_of, split
-from hefted.data.source import Source, source_for
-from hefted.models import checks, eager, reporting
+from hefted.data.source import Layout, Source
+from hefted.data.stream import StreamSource
+from hefted.models import checks, eager, inputs, reporting
+from hefted.models.inputs import Arguments
 from hefted.models.steps import binding_of, program_of
 from hefted.random import make_default_seed
 from hefted.train import interrupts, loop
@@ -53,20 +54,22 @@ def fit(
     """Train for a number of epochs, metered.
 
     Args:
-        x: Inputs (rows, …), or a nested structure of such.
+        x: Inputs (rows, …), or a nested structure of such: NumPy, JAX, torch, frames, lists. Or what gives batches
+            (x, y) or (x, y, sample_weight): a generator, a `PyDataset`, a torch DataLoader, a tf.data.Dataset, a Grain
+            dataset; then without `y` and `sample_weight`.
         y: Targets (rows, …).
-        batch_size: Rows a step; 32 if None.
+        batch_size: Rows a step; 32 if None, or what makes one pass of `steps_per_epoch`.
         epochs: The number of the last epoch.
         verbose: 0 shows nothing; 1 a live line; 2 a line an epoch; 'auto' is 1 on a terminal, else 2. A receipt follows
             unless 0.
         callbacks: One or several.
         validation_split: The last share of the rows, kept out of training and evaluated after each epoch.
-        validation_data: (x, y) or (x, y, sample_weight), evaluated after each epoch.
-        shuffle: Whether each epoch takes the rows in an order of its own.
+        validation_data: (x, y), (x, y, sample_weight), or what gives batches; evaluated after each epoch.
+        shuffle: Whether each epoch takes the rows, or a `PyDataset`'s batches, in an order of its own.
         class_weight: Weight by class, for targets that are classes.
         sample_weight: (rows,) weights of the loss.
         initial_epoch: The number of the first epoch.
-        steps_per_epoch: Steps an epoch; all rows once if None.
+        steps_per_epoch: Steps an epoch; all rows once, or as many batches as come, if None.
         validation_steps: Batches of each evaluation; all if None.
         validation_batch_size: Rows a step of evaluation; `batch_size` if None.
         validation_freq: Evaluate every so many epochs, or in the epochs listed (from 1).
@@ -89,26 +92,20 @@ def fit(
     checks.steps('validation_steps', validation_steps)
     epochs = checks.limited_epochs(epochs)
     run = runs.start('fit', name=self.name, place=place, meter=meter)
-    with _ended(run, self, verbose) as ended:
+    with _ended(run, self, verbose) as ended, ExitStack() as opened:
         run.enter('input')
-        rows = rows_of(x, y, sample_weight, class_weight)
-        validation: Rows | None = None
-        if validation_data is not None:
-            validation = rows_of(*checks.validation_data(validation_data))
-        elif validation_split:
-            rows, validation = split(rows, validation_split)
-        size = batch_size_for(rows.count, batch_size, warns=True)
-        self.prepare(rows.x, rows.y, size, 'fit')
-        checks.targets(self, rows)
-        if validation is not None:
-            checks.targets(self, validation, 'validation_data')
-        source = source_for(rows, size, shuffle, make_default_seed() if shuffle else 0)
-        held_out = validation and source_for(
-            validation, batch_size_for(validation.count, validation_batch_size or batch_size)
+        mine, held_out = inputs.for_fit(
+            self,
+            Arguments(x, y, sample_weight, class_weight, batch_size, steps_per_epoch, shuffle),
+            inputs.validation_of(validation_data, validation_batch_size or batch_size, validation_steps),
+            validation_split,
+            validation_batch_size or batch_size,
         )
-
+        source = opened.enter_context(closing(mine.source))
+        if held_out is not None:
+            opened.enter_context(closing(held_out.source))
         steps_per_epoch = checks.limited_steps(steps_per_epoch, source.steps)
-        validation_steps = checks.limited_steps(validation_steps, held_out.steps) if held_out else None
+        validation_steps = checks.limited_steps(validation_steps, held_out.source.steps) if held_out else None
         steps = steps_per_epoch or source.steps
         params: dict[str, Any] = {'verbose': verbose, 'epochs': epochs, 'steps': steps}
         listeners = CallbackList(callbacks, add_history=True, model=self, **params)
@@ -118,15 +115,20 @@ def fit(
         state = binding.take()
 
         run.enter('compile')
-        trainer = _trainer(self, program, state, source, listeners.stops_at_batches())
-        judge = held_out and _judge(self, program, binding, held_out, listeners, validation_steps)
+        by_batch = listeners.stops_at_batches()
+        if by_batch and isinstance(source, StreamSource):
+            source.step_by_step()
+        trainer = _trainer(self, program, state, by_batch, run)
+        first = trainer(source.layout)
+        judge = held_out and _judge(self, program, binding, held_out.source, listeners, validation_steps)
         run.enter('train')
         self.stop_training = False
         ended.progress = progress_for(0 if listeners.shows_progress else verbose, epochs, steps)
         ended.history = history
         loop.fit(
             loop.Job(
-                train=trainer,
+                train=first,
+                others=trainer,
                 source=source,
                 binding=binding,
                 state=state,
@@ -141,7 +143,7 @@ def fit(
                 validates=checks.validates(validation_freq),
                 stopped=lambda: bool(self.stop_training),
                 finalize=lambda: self.optimizer.finalize_variable_values(self.trainable_variables) if epochs else None,
-                pace=self._compiled.setdefault(('pace', size), loop.Pace()),
+                pace=self._compiled.setdefault(('pace', mine.size), loop.Pace()),
                 keepers=keepers_of(listeners),
             )
         )
@@ -216,13 +218,12 @@ def evaluate(
     checks.steps('steps', steps)
     run = runs.start('evaluate', name=self.name, place=place, meter=meter)
     status, error = 'finished', None
+    opened = ExitStack()
     try:
         run.enter('input')
-        rows = rows_of(x, y, sample_weight)
-        size = batch_size_for(rows.count, batch_size)
-        self.prepare(rows.x, rows.y, size, 'evaluate')
-        checks.targets(self, rows)
-        source = source_for(rows, size)
+        arguments = Arguments(x, y, sample_weight, batch_size=batch_size, steps=steps)
+        source = inputs.given(self, arguments, 'evaluate', warns=True).source
+        opened.callback(source.close)
         steps = checks.limited_steps(steps, source.steps)
         listeners = CallbackList(callbacks, model=self, steps=steps or source.steps, verbose=verbose)
         binding = binding_of(self)
@@ -237,32 +238,51 @@ def evaluate(
         status, error = ('failed' if isinstance(caught, Exception) else 'stopped'), caught
         raise
     finally:
+        opened.close()
         run.finish(status, error)
     if return_dict:
         return logs
     return self.results_in_order(logs)
 
 
-def _trainer(model: Model, program: Program, state: State, source: Source, single: bool) -> Stretcher:
+def _trainer(model: Model, program: Program, state: State, single: bool, run: Any) -> Callable[[Layout], Stretcher]:
+    """The compiled training loop by layout; one that is new while others train has its compile phase then."""
     if model.run_eagerly:
-        return eager.training(program, source)
-    key = ('train', single, _signature(model, program, source))
-    if key not in model._compiled:
-        model._compiled[key] = compile_training(program, state, source, single)
-    return model._compiled[key]
+        return lambda layout: eager.training(program, layout)
+    known: dict[Layout, Stretcher] = {}
+
+    def trainer(layout: Layout) -> Stretcher:
+        if layout not in known:
+            later = bool(known)
+            if later:
+                run.enter('compile')
+            known[layout] = inputs.kept(
+                model,
+                ('train', (single, _signature(model, program, layout))),
+                lambda: compile_training(program, state, layout, single),
+            )
+            if later:
+                run.enter('train')
+        return known[layout]
+
+    return trainer
 
 
 def _judge(
     model: Model, program: Program, binding: Binding, source: Source, listeners: CallbackList, steps: int | None
 ) -> Callable[[], Logs]:
     """`judge() -> logs`: evaluate what the variables hold, with its hooks."""
-    if model.run_eagerly:
-        compiled = eager.evaluation(program, source)
-    else:
-        key = ('evaluate', _signature(model, program, source))
-        if key not in model._compiled:
-            model._compiled[key] = compile_evaluation(program, binding.held(), source)
-        compiled = model._compiled[key]
+
+    def evaluator(layout: Layout) -> Stretcher:
+        if model.run_eagerly:
+            return eager.evaluation(program, layout)
+        return inputs.kept(
+            model,
+            ('evaluate', _signature(model, program, layout)),
+            lambda: compile_evaluation(program, binding.held(), layout),
+        )
+
+    compiled = evaluator(source.layout)
 
     def each(batch: int, logs: Logs) -> None:
         listeners.call('on_test_batch_begin', batch)
@@ -271,16 +291,16 @@ def _judge(
     def judge() -> Logs:
         listeners.call('on_test_begin')
         hooked = each if listeners.has(*_TEST_BATCH_HOOKS) else None
-        logs = loop.evaluate(compiled, binding.held(), program.init_metrics(), source, steps, hooked)
+        logs = loop.evaluate(compiled, binding.held(), program.init_metrics(), source, steps, hooked, evaluator)
         listeners.call('on_test_end', logs)
         return logs
 
     return judge
 
 
-def _signature(model: Model, program: Program, source: Source) -> Any:
+def _signature(model: Model, program: Program, layout: Layout) -> Any:
     """What a compiled loop depends on besides what `compile` was told."""
-    tail = source.rows % source.batch_size
+    tail = layout.rows % layout.batch_size
     short = min(tail, 1) if program.spec.rows_independent else tail  # a masked tail may be of any size
     switches = tuple(layer.trainable for layer in model.flatten_layers())
-    return str(source.shapes), source.batch_size, short, switches
+    return str(layout.shapes), layout.batch_size, short, switches

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -10,9 +11,10 @@ import numpy as np
 
 from hefted import runs, tree
 from hefted.callbacks.callback import CallbackList
-from hefted.data.arrays import Rows, batch_size_for, rows_of
+from hefted.data.arrays import Rows
 from hefted.layers.layer import calling
 from hefted.models import checks
+from hefted.models.inputs import batches_of
 from hefted.models.steps import rows_independent
 from hefted.train import compile_cache
 from hefted.train.progress import progress_for
@@ -33,7 +35,7 @@ def predict(
     """The outputs for rows.
 
     Args:
-        x: Inputs (rows, …).
+        x: Inputs (rows, …), or what gives batches of them (whose targets and weights are ignored).
         batch_size: Rows a step; 32 if None.
         verbose: 0 shows nothing.
         steps: How many batches; all if None.
@@ -44,25 +46,24 @@ def predict(
     """
     checks.steps('steps', steps)
     runs.join()
-    rows = rows_of(x)
-    size = batch_size_for(rows.count, batch_size)
-    available = -(-rows.count // size)
-    count = min(checks.limited_steps(steps, available) or available, available)
-    listeners = CallbackList(callbacks, model=self, steps=count, verbose=verbose)
-    progress = progress_for(0 if listeners.shows_progress else verbose, 1, count)
-    progress.epoch_begin(0)
-    listeners.call('on_predict_begin')
-    variables = self.variables if self.built else self._built_for(rows, size)
-    values = [v.held for v in variables]
-    parts: list[Any] = []
-    for step in range(count):
-        listeners.call('on_predict_batch_begin', step)
-        batch = rows.take(slice(step * size, (step + 1) * size))
-        parts.append(_outputs(self, batch, size, values))
-        listeners.call('on_predict_batch_end', step, {'outputs': parts[-1]})
-    outputs = tree.map_structure(lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves]), *parts)
-    listeners.call('on_predict_end')
-    progress.epoch_end(0, {}, None)
+    with ExitStack() as opened:
+        batches = batches_of(x, batch_size, steps)
+        opened.callback(batches.close)
+        listeners = CallbackList(callbacks, model=self, steps=batches.count, verbose=verbose)
+        progress = progress_for(0 if listeners.shows_progress else verbose, 1, batches.count)
+        progress.epoch_begin(0)
+        listeners.call('on_predict_begin')
+        variables = self.variables if self.built else self._built_for(batches.sample, batches.size)
+        values = [v.held for v in variables]
+        parts: list[Any] = []
+        for step, batch in enumerate(batches.each):
+            listeners.call('on_predict_batch_begin', step)
+            parts.append(_outputs(self, batch, batches.size, values))
+            listeners.call('on_predict_batch_end', step, {'outputs': parts[-1]})
+            parts[-2:-1] = [tree.map_structure(np.asarray, part) for part in parts[-2:-1]]  # one behind the device
+        outputs = tree.map_structure(lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves]), *parts)
+        listeners.call('on_predict_end')
+        progress.epoch_end(0, {}, None, len(parts))
     return outputs
 
 

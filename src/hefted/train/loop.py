@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from hefted.callbacks.callback import CallbackList
-from hefted.data.source import Source
+from hefted.data.source import Layout, Source, Stretch
 from hefted.runs import NullRun, Run
 from hefted.train import interrupts
 from hefted.train.binding import Binding, copy_state
@@ -26,6 +27,7 @@ from hefted.train.progress import Progress
 _CHUNK_SECONDS = 0.2  # long enough that Python's part is nothing, short enough to stop, show and meter
 _FIRST_STEPS = 64  # of a program whose speed is not known yet
 _GROWTH = 16  # a chunk is at most so many times longer than the one before
+_END: Any = object()
 
 
 @dataclass
@@ -67,7 +69,7 @@ class Job:
     """One training, ready to run.
 
     Attributes:
-        train: The compiled loop.
+        train: The compiled loop, for data of the source's layout.
         source: Where its batches come from.
         binding: The state's variables.
         state: The state at the start, its arrays nobody else's.
@@ -84,6 +86,7 @@ class Job:
         finalize: Called when the last step is done: averages become weights.
         pace: Of the compiled loop.
         keepers: Who keeps checkpoints of it; the first that has one is resumed from.
+        others: The compiled loop for another layout, where the source has several.
     """
 
     train: Stretcher
@@ -103,6 +106,7 @@ class Job:
     finalize: Callable[[], None] = lambda: None
     pace: Pace = field(default_factory=Pace)
     keepers: Sequence[Keeper] = ()
+    others: Callable[[Layout], Stretcher] | None = None
 
 
 def fit(job: Job) -> None:
@@ -143,7 +147,9 @@ class _Training:
             for epoch in range(self.place.epoch, job.epochs):
                 if self.by_epoch:
                     self.begin(epoch)
+                some = False
                 for chunk in self.chunks(epoch):
+                    some = True
                     before, self.behind = self.behind, chunk
                     self.settle(before)
                     interrupts.safe_point()
@@ -151,9 +157,9 @@ class _Training:
                         self.settle_all()
                         if job.stopped():
                             break
-                if self.by_epoch:
-                    self.settle_all()
-                    self.end(epoch)
+                if not some and not (self.place.epoch == epoch and self.place.step):
+                    break  # the data is at its end, and the source has said so
+                self.close(epoch)
                 if job.stopped():
                     break
             self.settle_all()
@@ -170,21 +176,34 @@ class _Training:
         """Dispatch an epoch, chunk by chunk."""
         job = self.job
         end = self.place.step if self.place.epoch == epoch else 0  # a resumed epoch goes on in its middle
-        total = job.steps_per_epoch or job.source.steps
-        for stretch in job.source.epoch(epoch, job.steps_per_epoch, end):
-            first = 0
+        for stretch in at_once(job.source.epoch(epoch, job.steps_per_epoch, end)):
+            if stretch is None:  # what comes next takes time: tell what is done
+                self.settle_all()
+                continue
+            train, first = _loop_for(stretch, job.train, job.others), 0
             while first < stretch.steps:
-                most = 1 if self.by_batch or job.train.single else job.pace.steps
+                most = 1 if self.by_batch or train.single else job.pace.steps
                 steps = int(min(most, stretch.steps - first, job.callbacks.next_stop - self.dispatched))
                 if self.by_batch:
                     self.hook('on_train_batch_begin', end)
                 numbers = np.array([stretch.first + first, steps, stretch.rows, end == 0, self.dispatched], np.int32)
-                self.state, logs, copy = job.train.run(None, self.state, stretch.data, stretch.order, numbers, job.key)
+                self.state, logs, copy = train.run(None, self.state, stretch.data, stretch.order, numbers, job.key)
                 first, end, self.dispatched = first + steps, end + steps, self.dispatched + steps
                 stop = self.dispatched >= job.callbacks.next_stop
-                yield Chunk(epoch, end, steps, end == total, stop, logs, self.state if job.train.single else copy)
+                yield Chunk(epoch, end, steps, False, stop, logs, self.state if train.single else copy)
         if epoch + 1 < job.epochs:
             job.source.prepare(epoch + 1)
+
+    def close(self, epoch: int) -> None:
+        """All of an epoch is dispatched."""
+        if self.behind is not None and self.behind.epoch == epoch:
+            self.behind = self.behind._replace(last=True)
+            if self.by_epoch:
+                self.settle_all()
+        elif self.place.epoch == epoch:  # all of its chunks are settled already
+            if not (self.job.train.single or self.job.train.copies):
+                self.job.binding.drain(copy_state(self.state))
+            self.end(epoch)
 
     def settle_all(self) -> None:
         """Drain the pipeline."""
@@ -213,7 +232,7 @@ class _Training:
             job.progress.tick(chunk.end, self.logs, job.run.tick(self.done, chunk.epoch, self.logs))
         if self.by_batch or chunk.stop:
             self.hook('on_train_batch_end', chunk.end - 1, self.logs)
-        if chunk.last and not self.by_epoch:
+        if chunk.last:
             self.end(chunk.epoch)
 
     def begin(self, epoch: int) -> None:
@@ -234,7 +253,7 @@ class _Training:
             self.logs |= {f'val_{name}': value for name, value in job.validate().items()}
             self.state = job.binding.refresh(self.state)
             job.run.enter('train')
-        job.progress.epoch_end(epoch, self.logs, job.run.tick(self.done, epoch, self.logs))
+        job.progress.epoch_end(epoch, self.logs, job.run.tick(self.done, epoch, self.logs), self.place.step)
         self.place = Place(epoch + 1, 0, self.done)
         self.hook('on_epoch_end', epoch, self.logs)
 
@@ -277,6 +296,7 @@ def evaluate(
     source: Source,
     steps: int | None = None,
     each: Callable[[int, Logs], None] | None = None,
+    others: Callable[[Layout], Stretcher] | None = None,
 ) -> Logs:
     """Run the evaluation loop over one pass.
 
@@ -287,37 +307,50 @@ def evaluate(
         source: Unshuffled.
         steps: How many batches; all if None.
         each: Called after each batch, where somebody hooks on batches.
+        others: The compiled loop for another layout, where the source has several.
 
     Returns:
-        Floats by metric.
+        Floats by metric; none where the source is at its end.
     """  # fmt: skip
-    with interrupts.deferred():
-        return _evaluate(compiled, state, metrics, source, steps, each)
-
-
-def _evaluate(
-    compiled: Stretcher,
-    state: State,
-    metrics: Any,
-    source: Source,
-    steps: int | None,
-    each: Callable[[int, Logs], None] | None,
-) -> Logs:
     key = np.zeros(2, np.uint32)
     end = 0
     logs: Logs = {}
-    for stretch in source.epoch(0, steps):
-        interrupts.safe_point()
-        size = 1 if each is not None or compiled.single else stretch.steps
-        for first in range(0, stretch.steps, size):
-            numbers = np.array([stretch.first + first, size, stretch.rows, end == 0, end], np.int32)
-            metrics, logs, _ = compiled.run(state, metrics, stretch.data, stretch.order, numbers, key)
-            end += size
-            if each is not None:
-                told = read_logs(logs)
-                with interrupts.at_once():
-                    each(end - 1, told)
-    return read_logs(logs)
+    with interrupts.deferred():
+        for stretch in at_once(source.epoch(0, steps)):
+            interrupts.safe_point()
+            if stretch is None:
+                continue
+            loop = _loop_for(stretch, compiled, others)
+            size = 1 if each is not None or loop.single else stretch.steps
+            for first in range(0, stretch.steps, size):
+                numbers = np.array([stretch.first + first, size, stretch.rows, end == 0, end], np.int32)
+                before = logs
+                metrics, logs, _ = loop.run(state, metrics, stretch.data, stretch.order, numbers, key)
+                end += size
+                if each is not None:
+                    told = read_logs(logs)
+                    with interrupts.at_once():
+                        each(end - 1, told)
+                else:
+                    jax.block_until_ready(before)  # one stretch ahead, and no more: data takes memory
+        return read_logs(logs)
+
+
+def at_once(stretches: Iterator[Stretch | None]) -> Iterator[Stretch | None]:
+    """The same, a Ctrl-C being raised while they are waited for: no state is at stake there."""
+    while True:
+        with interrupts.at_once():
+            stretch = next(stretches, _END)
+        if stretch is _END:
+            return
+        yield stretch  # pyright: ignore[reportReturnType]
+
+
+def _loop_for(stretch: Stretch, own: Stretcher, others: Callable[[Layout], Stretcher] | None) -> Stretcher:
+    if stretch.layout is None:
+        return own
+    assert others is not None
+    return others(stretch.layout)
 
 
 def read_logs(logs: Logs) -> Logs:

@@ -18,7 +18,7 @@ import numpy as np
 from jax import lax
 
 from hefted import tree
-from hefted.data.source import Source
+from hefted.data.source import Layout
 from hefted.train import compile_cache, interrupts
 from hefted.train.convolutions import has_slow_convolution
 from hefted.variables import Array
@@ -99,13 +99,13 @@ class Stretcher(NamedTuple):
     copies: bool = False
 
 
-def compile_training(program: Program, state: State, source: Source, single: bool = False) -> Stretcher:
-    """The training loop over a source, compiled (or loaded from the cache).
+def compile_training(program: Program, state: State, layout: Layout, single: bool = False) -> Stretcher:
+    """The training loop over data of a layout, compiled (or loaded from the cache).
 
     Args:
         program: What to train.
         state: As from `program.init()`; only its shapes are used.
-        source: Where the batches will come from; only its shapes are used.
+        layout: Of the data that it runs over.
         single: Whether somebody stops at every step.
     """
 
@@ -113,18 +113,18 @@ def compile_training(program: Program, state: State, source: Source, single: boo
         return program.train_step(state, batch, key)
 
     small = sum(leaf.nbytes for leaf in jax.tree.leaves(state)) <= _COPIED_BYTES
-    return _compile(step, program.begin_epoch, program.spec, None, state, source, single, copies=small)
+    return _compile(step, program.begin_epoch, program.spec, None, state, layout, single, copies=small)
 
 
-def compile_evaluation(program: Program, state: State, source: Source) -> Stretcher:
-    """The evaluation loop over a source: the state is a constant, the metrics are what is carried."""
+def compile_evaluation(program: Program, state: State, layout: Layout) -> Stretcher:
+    """The evaluation loop over data of a layout: the state is a constant, the metrics are what is carried."""
     eval_step = program.eval_step
     assert eval_step is not None
 
     def step(state: State, metrics: Any, batch: Batch, _: Array) -> tuple[Any, Logs]:
         return eval_step(state, metrics, batch)
 
-    return _compile(step, program.begin_evaluation, program.spec, state, program.init_metrics(), source)
+    return _compile(step, program.begin_evaluation, program.spec, state, program.init_metrics(), layout)
 
 
 def _compile(
@@ -133,12 +133,12 @@ def _compile(
     spec: Spec,
     constants: Any,
     carry: Any,
-    source: Source,
+    layout: Layout,
     single: bool = False,
     copies: bool = False,
 ) -> Stretcher:
-    data, order = source.shapes
-    size, tail = source.batch_size, source.rows % source.batch_size
+    data, order = layout.shapes
+    size, tail = layout.batch_size, layout.rows % layout.batch_size
     masked = bool(tail) and spec.rows_independent
     avals = _avals((constants, carry))
     key = jax.ShapeDtypeStruct((2,), np.uint32)

@@ -36,8 +36,10 @@ class Progress:
     def tick(self, step: int, logs: Logs, tick: Tick | None) -> None:
         """Some steps are done."""
 
-    def epoch_end(self, epoch: int, logs: Logs, tick: Tick | None) -> None:
-        """An epoch and its validation are done."""
+    def epoch_end(self, epoch: int, logs: Logs, tick: Tick | None, step: int | None = None) -> None:  # noqa: ARG002
+        """An epoch and its validation are done, after so many steps, if that is known."""
+        if self.steps is None:  # the next one is as long, so far as anybody knows
+            self.steps = step
 
     def close(self) -> None:
         """The training ended, however."""
@@ -46,8 +48,10 @@ class Progress:
 class LineProgress(Progress):
     """One line an epoch."""
 
-    def epoch_end(self, epoch: int, logs: Logs, tick: Tick | None) -> None:
-        self.stream.line(f'Epoch {epoch + 1}/{self.epochs} - {summary(self, self.steps or 0, logs, tick)}')
+    def epoch_end(self, epoch: int, logs: Logs, tick: Tick | None, step: int | None = None) -> None:
+        super().epoch_end(epoch, logs, tick, step)
+        done = step if step is not None else self.steps or 0
+        self.stream.line(f'Epoch {epoch + 1}/{self.epochs} - {summary(self, done, logs, tick)}')
 
 
 class Logged(io.StringIO):
@@ -81,8 +85,9 @@ class LiveProgress(Progress):
             self._drawn = now
             self._draw(step, logs, tick)
 
-    def epoch_end(self, epoch: int, logs: Logs, tick: Tick | None) -> None:  # noqa: ARG002
-        self._draw(self.steps or 0, logs, tick)
+    def epoch_end(self, epoch: int, logs: Logs, tick: Tick | None, step: int | None = None) -> None:
+        super().epoch_end(epoch, logs, tick, step)
+        self._draw(step if step is not None else self.steps or 0, logs, tick)
         self.close()
 
     def close(self) -> None:
@@ -95,7 +100,7 @@ class LiveProgress(Progress):
         from rich.text import Text
 
         width = self._console.width
-        total = self.steps or max(step, 1)
+        total = self.steps or max(2 * step, 1)  # where nobody knows, the bar stays half
         filled = round(_BAR * min(step, total) / total)
         bar = Text().append('━' * filled, 'green').append('━' * (_BAR - filled), 'dim')
         rows = [Text(row) for row in folded(summary(self, step, logs, None), width)]
@@ -136,7 +141,7 @@ def summary(progress: Progress, step: int, logs: Logs, tick: Tick | None) -> str
     """'32/32 - 0s 1ms/step - accuracy: 0.5110 - loss: 0.6967 - 11 W · 9.8 J · 1.0 mg CO2e'."""
     seconds = perf_counter() - progress.began
     parts = [
-        f'{step}/{progress.steps or step}',
+        f'{step}/{progress.steps or "Unknown"}',
         f'{_seconds(seconds)} {_seconds(seconds / max(step, 1))}/step',
     ]
     parts += [f'{name}: {_number(value)}' for name, value in sorted(logs.items(), key=_validation_last)]

@@ -1,0 +1,205 @@
+"""Data that comes in batches of its own: which kinds there are, and how each gives a pass over itself.
+
+No library is imported here: a torch DataLoader, a tf.data.Dataset and a Grain dataset are known by the names of their
+classes, as anything else that can be iterated over is by its methods.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from hefted.data import workers
+from hefted.errors import ArgumentError, DataError
+
+
+class Feed(Protocol):
+    """Batches, pass by pass.
+
+    Attributes:
+        kind: What a user calls it.
+        restarts: Whether a second pass begins anew; a generator goes on, and is at its end some day.
+        seed: Of the order of its batches; None where it orders them itself.
+    """
+
+    kind: str
+    restarts: bool
+    seed: int | None
+
+    @property
+    def batches(self) -> int | None:
+        """How many a pass has; None where it does not say, or has no end."""
+        ...
+
+    def first(self) -> Any:
+        """The first batch, for its shapes; it is not lost for the first pass.
+
+        Raises:
+            DataError: There is none.
+        """
+        ...
+
+    def a_pass(self, number: int, skip: int) -> Iterator[Any]:
+        """The batches of one pass, but for the first `skip`."""
+        ...
+
+    def shuffle(self, seed: int) -> None:
+        """Take the batches in another order each pass, where that can be; others order themselves."""
+        ...
+
+    def begin_epoch(self) -> None:
+        """An epoch begins."""
+        ...
+
+    def end_epoch(self) -> None:
+        """Its steps are done."""
+        ...
+
+    def close(self) -> None:
+        """Nothing more is wanted."""
+        ...
+
+
+class IteratedFeed:
+    """A generator, or a dataset that a new iterator begins again.
+
+    Args:
+        kind: What a user calls it.
+        data: What is iterated over.
+        batches: How many batches a pass has, if that is known.
+        restarts: Whether `iter(data)` begins again.
+    """
+
+    def __init__(self, kind: str, data: Any, batches: int | None = None, restarts: bool = True) -> None:
+        self.kind, self.batches, self.restarts = kind, batches, restarts
+        self.seed: int | None = None
+        self._data = data
+        self._begun: Iterator[Any] | None = None  # an iterator of which only the first batch was looked at
+
+    def first(self) -> Any:
+        iterator = iter(self._data)
+        for batch in iterator:
+            self._begun = itertools.chain([batch], iterator)
+            return batch
+        raise DataError(f'Expected a {self.kind} with at least one batch, received an empty one.')
+
+    def a_pass(self, number: int, skip: int) -> Iterator[Any]:
+        del number
+        begun, self._begun = self._begun, None
+        return itertools.islice(iter(self._data) if begun is None else begun, skip, None)
+
+    def shuffle(self, seed: int) -> None:
+        """Its order is its own."""
+
+    def begin_epoch(self) -> None:
+        """Nobody is told."""
+
+    def end_epoch(self) -> None:
+        """Nobody is told."""
+
+    def close(self) -> None:
+        """What the user made, the user closes."""
+        self._begun = None
+
+
+class IndexedFeed:
+    """A `PyDataset`: batches by number, made by workers where it asks for them.
+
+    Args:
+        dataset: The `PyDataset`, Hefted's or Keras's.
+    """
+
+    kind = 'PyDataset'
+    restarts = True
+
+    def __init__(self, dataset: Any) -> None:
+        self._dataset = dataset
+        self.seed: int | None = None
+        self._made: Any = None
+
+    @property
+    def batches(self) -> int | None:
+        return self._dataset.num_batches
+
+    def first(self) -> Any:
+        if self.batches == 0:
+            raise DataError('Expected a PyDataset with at least one batch, received one of length 0.')
+        # Keras looks at a batch before it trains, and tells the dataset so; one that shuffles itself at an epoch's
+        # end must do so as often here.
+        self.begin_epoch()
+        batch = self._dataset[0]
+        self.end_epoch()
+        return batch
+
+    def a_pass(self, number: int, skip: int) -> Iterator[Any]:
+        self.close()
+        self._made = workers.in_order(
+            self._dataset,
+            itertools.islice(self._order(number), skip, None),
+            int(self._dataset.workers),
+            bool(self._dataset.use_multiprocessing),
+            int(self._dataset.max_queue_size),
+        )
+        return self._made
+
+    def _order(self, number: int) -> Iterator[int]:
+        count = self.batches
+        if count is None:
+            return itertools.count()
+        if self.seed is None:
+            return iter(range(count))
+        order: Sequence[int] = np.random.default_rng([self.seed, number]).permutation(count).tolist()
+        return iter(order)
+
+    def shuffle(self, seed: int) -> None:
+        self.seed = seed
+
+    def begin_epoch(self) -> None:
+        self._dataset.on_epoch_begin()
+
+    def end_epoch(self) -> None:
+        self._dataset.on_epoch_end()
+
+    def close(self) -> None:
+        made, self._made = self._made, None
+        if made is not None:
+            made.close()
+
+
+def feed_of(x: Any) -> Feed | None:
+    """What gives batches by itself, or None for arrays."""
+    names = {(cls.__name__, cls.__module__.partition('.')[0]) for cls in type(x).__mro__}
+    if names & {('DatasetV2', 'tensorflow'), ('DistributedDataset', 'tensorflow')}:
+        count = _cardinality(x.cardinality)
+        return IteratedFeed('tf.data.Dataset', x, count if count >= 0 else None)
+    if ('DataLoader', 'torch') in names:
+        return IteratedFeed('torch DataLoader', x, len(x) if hasattr(x.dataset, '__len__') else None)
+    if names & {('MapDataset', 'grain'), ('IterDataset', 'grain'), ('DataLoader', 'grain')}:
+        return IteratedFeed('Grain dataset', x)
+    if all(hasattr(type(x), name) for name in ('__getitem__', 'num_batches', 'on_epoch_begin', 'on_epoch_end')):
+        return IndexedFeed(x)
+    if hasattr(x, '__next__'):
+        return IteratedFeed('generator', x, restarts=False)
+    return None
+
+
+def _cardinality(told: Any) -> int:
+    """How many elements; a method of a dataset, a number of a distributed one."""
+    return int(told() if callable(told) else told)
+
+
+def refuse_beside(feed: Feed, **given: Any) -> None:
+    """Raise where targets or weights were passed beside what has its own.
+
+    Raises:
+        ArgumentError: One of them is not None.
+    """
+    for name, value in given.items():
+        if value is not None:
+            raise ArgumentError(
+                f'When x is a {feed.kind}, {name} should not be passed, received {type(value).__name__}. '
+                f'Let the {feed.kind} give (x, y) or (x, y, sample_weight).'
+            )

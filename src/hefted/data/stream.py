@@ -1,0 +1,208 @@
+"""A source of batches that come from elsewhere: gathered into blocks, so that whole stretches stay one program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from hefted.data.ahead import Ahead, Block
+from hefted.data.arrays import Rows, rows_of
+from hefted.data.feeds import Feed
+from hefted.data.source import RAN_OUT, Layout, Stretch, part_of_pass
+from hefted.errors import ArgumentError, warn
+from hefted.variables import Array
+
+_BLOCK_BYTES = 8 << 20  # of a few tens of usual batches: a fraction of a second of steps, and four fit anywhere
+
+
+class StreamSource:
+    """Batches of a generator or a dataset.
+
+    A pass is drawn on one thread (every batch of it, from the first to the last), never past the epoch's steps. Batches
+    of one shape share a compiled loop; a shorter one than those before it is a block of its own.
+
+    Args:
+        feed: What gives batches.
+        class_weight: Weight by class, for batches without weights of their own.
+        block_bytes: About how much goes to the device at a time.
+
+    Attributes:
+        sample: The first batch.
+        check: Called with the rows of each block, before it is trained on.
+    """
+
+    def __init__(
+        self, feed: Feed, class_weight: Mapping[int, float] | None = None, block_bytes: int = _BLOCK_BYTES
+    ) -> None:
+        self.feed = feed
+        self.check: Callable[[Rows], None] = lambda _: None
+        self._class_weight = class_weight
+        self._ahead = Ahead(self._rows, block_bytes)
+        self._iterator: Iterator[Any] | None = None
+        self._at = self._began = (0, 0)  # pass and batch that the iterator gives next; the epoch's first
+        self._layouts: dict[Any, Layout] = {}
+        self._orders: dict[int, Array] = {}
+        try:
+            self.sample = self._ahead.look(feed.first)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def batch_size(self) -> int:
+        """Rows of the first batch, which most have."""
+        return self.sample.count
+
+    @property
+    def steps(self) -> int | None:
+        """Of a pass, where the data says."""
+        return self.feed.batches
+
+    @property
+    def layout(self) -> Layout:
+        """Of batches like the first."""
+        return self._layout(self.sample, self.batch_size, self._ahead.capacity(self.sample), 0)
+
+    def step_by_step(self) -> None:
+        """Somebody stops at every step: gather none, and draw no further ahead than needs be."""
+        self._ahead.block_steps = 1
+
+    def epoch(self, epoch: int, steps: int | None = None, start: int = 0) -> Iterator[Stretch | None]:
+        self.feed.begin_epoch()
+        most = self._seek(epoch, steps, start)
+        seen = 0
+        while True:
+            anew = self._iterator is None
+            for block in self._blocks(most):
+                if block is not None:
+                    seen += block.count
+                    self.check(block.whole)
+                yield block and self._stretch(block)
+            if seen or anew or not self.feed.restarts:
+                break
+            self._begin_pass()  # the last one ended with the epoch before, which only shows now
+        wanted = steps - start if steps is not None else 0 if start else 1
+        self._end(seen, most, wanted)
+
+    def _end(self, seen: int, most: int | None, wanted: int) -> None:
+        if seen < wanted:
+            warn(RAN_OUT)
+        if self.feed.restarts and (most is None or seen < most):
+            self._begin_pass()
+        self._began = self._at
+        self.feed.end_epoch()
+
+    def _begin_pass(self) -> None:
+        self._iterator, self._at = None, (self._at[0] + 1, 0)
+
+    def _blocks(self, most: int | None) -> Iterator[Block | None]:
+        self._ahead.begin(self._drawn, most)
+        while True:
+            block = self._ahead.take()
+            if block is None and not self._ahead.finished:
+                yield None  # the device may finish what it has; meanwhile batches come in
+                block = self._ahead.take(wait=True)
+            if block is None:
+                return
+            self._at = self._at[0], self._at[1] + block.count
+            yield block
+
+    def _seek(self, epoch: int, steps: int | None, start: int) -> int | None:
+        """Let the iterator stand where the epoch begins; how many batches to draw, as far as that is known."""
+        whole, restarts = self.feed.batches, self.feed.restarts
+        if restarts and (steps is None or whole is not None):
+            number, first, most = part_of_pass(epoch, steps, whole or 0)
+            self._began = number, first
+            left = None if whole is None else most - start
+        else:  # a generator, or a dataset of which nobody knows where it ends: on from where it is
+            if restarts and epoch == start == 0:
+                self._began = 0, 0
+            left = None if steps is None else steps - start
+        wanted = self._began[0], self._began[1] + start
+        if self._iterator is None or (restarts and wanted != self._at):
+            self._iterator, self._at = None, wanted
+        return left
+
+    def get_state(self) -> dict[str, Any]:
+        return {'feed': self.feed.kind, 'seed': self.feed.seed, 'pass': self._began[0], 'batch': self._began[1]}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        if state.get('feed') != self.feed.kind:
+            raise ArgumentError(
+                f'Expected a {state.get("feed", "number of arrays")} as in the training that is resumed, '
+                f'received a {self.feed.kind}. Pass the same data, or delete the backup to begin anew.'
+            )
+        if state['seed'] is not None:
+            self.feed.shuffle(state['seed'])
+        self._iterator, self._began = None, (state['pass'], state['batch'])
+
+    def _drawn(self) -> Iterator[Any]:
+        """On the thread: the pass that is under way, or a new one."""
+        if self._iterator is None:
+            self._iterator = self.feed.a_pass(*self._at)
+        return self._iterator
+
+    def prepare(self, epoch: int) -> None:
+        """An epoch's batches are not drawn before it begins: callbacks may change what is drawn."""
+
+    def close(self) -> None:
+        self._ahead.close()
+        self._iterator = None
+        self.feed.close()
+
+    def batches(self, steps: int | None = None) -> Iterator[Rows]:
+        """The batches of one pass, drawn ahead, on the host."""
+        self.step_by_step()
+        self.feed.begin_epoch()
+        most = self._seek(0, steps, 0)
+        seen = 0
+        for block in self._blocks(most):
+            if block is not None:
+                seen += 1
+                yield block.whole
+        self._end(seen, most, steps or 0)
+
+    def _rows(self, batch: Any) -> Rows:
+        x, y, weight = unpacked(batch, self.feed.kind)
+        return rows_of(x, y, weight, None if y is None else self._class_weight, f' of a batch of the {self.feed.kind}')
+
+    def _stretch(self, block: Block) -> Stretch:
+        rows = block.whole
+        layout = self._layout(rows, block.size, block.capacity, block.rows % block.size)
+        data = jax.tree.unflatten(block.structure, jax.device_put(block.parts))
+        return Stretch(data, self._order(block.capacity * block.size), 0, block.count, block.rows, layout)
+
+    def _layout(self, rows: Rows, size: int, capacity: int, tail: int) -> Layout:
+        parts, structure = jax.tree.flatten((rows.x, rows.y, rows.weight))
+        key = (structure, size, capacity, tail, *((a.shape[1:], a.dtype) for a in parts))
+        if key not in self._layouts:
+            total = capacity * size
+            shapes = [jax.ShapeDtypeStruct((total, *a.shape[1:]), a.dtype) for a in parts]
+            order = jax.ShapeDtypeStruct((total,), np.int32)
+            self._layouts[key] = Layout((jax.tree.unflatten(structure, shapes), order), size, tail or total)
+        return self._layouts[key]
+
+    def _order(self, total: int) -> Array:
+        if total not in self._orders:
+            self._orders[total] = jax.device_put(np.arange(total, dtype=np.int32))
+        return self._orders[total]
+
+
+def unpacked(batch: Any, kind: str) -> tuple[Any, Any, Any]:
+    """(x, y, sample_weight) of a batch: x alone, (x,), (x, y) or (x, y, sample_weight).
+
+    Raises:
+        ArgumentError: A tuple of another length.
+    """
+    if not isinstance(batch, (tuple, list)):
+        return batch, None, None
+    if not 1 <= len(batch) <= 3:
+        raise ArgumentError(
+            f'Expected batches (x,), (x, y) or (x, y, sample_weight) of the {kind}, received {len(batch)} things. '
+            'Nest several inputs or targets in a tuple or a dict of their own.'
+        )
+    x, y, weight = (*batch, None, None)[:3]
+    return x, y, weight

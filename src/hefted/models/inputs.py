@@ -1,0 +1,172 @@
+"""What a user passes as data, of whatever kind, as a source of batches for a model that fits it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from hefted.data.arrays import Rows, batch_size_for, rows_of, split
+from hefted.data.feeds import feed_of, refuse_beside
+from hefted.data.source import Source, part_of_pass, source_for
+from hefted.data.stream import StreamSource
+from hefted.errors import ArgumentError, warn
+from hefted.models import checks
+from hefted.random import make_default_seed
+
+if TYPE_CHECKING:
+    from hefted.models.model import Model
+
+Made = TypeVar('Made')
+_MOST_COMPILED = 32  # loops of one kind that a model keeps
+
+
+class Given(NamedTuple):
+    """Data that can be trained on.
+
+    Attributes:
+        source: Where batches come from.
+        size: Rows a batch; of a stream, those of the first.
+    """
+
+    source: Source
+    size: int
+
+
+class Arguments(NamedTuple):
+    """What `fit` and `evaluate` take as data, by Keras's names; `where` says for errors what they are part of."""
+
+    x: Any
+    y: Any = None
+    sample_weight: Any = None
+    class_weight: Mapping[int, float] | None = None
+    batch_size: int | None = None
+    steps: int | None = None
+    shuffle: bool = False
+    where: str = ''
+
+
+def validation_of(data: Any, batch_size: int | None, steps: int | None) -> Arguments | None:
+    """`validation_data`: (x, y), (x, y, sample_weight), or anything that gives batches.
+
+    Raises:
+        ArgumentError: Something else.
+    """
+    if data is None:
+        return None
+    if feed_of(data) is not None:
+        return Arguments(data, steps=steps, where=' of validation_data')
+    x, y, weight = checks.validation_data(data)
+    return Arguments(x, y, weight, batch_size=batch_size, steps=steps, where=' of validation_data')
+
+
+def for_fit(
+    model: Model, train: Arguments, validation: Arguments | None, share: float, validation_size: int | None
+) -> tuple[Given, Given | None]:
+    """The sources to train on and to validate on; the model and its objective are made for them.
+
+    Args:
+        model: A compiled one.
+        train: What to train on.
+        validation: What to validate on, if anything.
+        share: Of the rows to train on, to validate on instead.
+        validation_size: Rows a step of these.
+    """
+    if validation is None and share:
+        if (feed := feed_of(train.x)) is not None:
+            raise ArgumentError(f'Expected arrays with validation_split, received a {feed.kind}. Pass validation_data.')
+        rows, held_out = split(_rows(train), share)
+        validation = Arguments(None, batch_size=validation_size, where=' of validation_data')
+        return _of_rows(model, rows, train, True), _of_rows(model, held_out, validation)
+    # Rows that are validated on may use a batch size that a generator does not.
+    mine = given(model, train, 'fit', warns=validation is None or feed_of(validation.x) is not None)
+    try:
+        return mine, validation and given(model, validation, 'fit')
+    except BaseException:
+        mine.source.close()
+        raise
+
+
+def given(model: Model, arguments: Arguments, method: str, warns: bool = False) -> Given:
+    """The source of what was passed; the model and its objective are made for it."""
+    feed = feed_of(arguments.x)
+    if feed is None:
+        return _of_rows(model, _rows(arguments), arguments, warns, method)
+    refuse_beside(feed, y=arguments.y, sample_weight=arguments.sample_weight)
+    if warns and arguments.batch_size is not None:
+        warn(f'batch_size={arguments.batch_size} is not used: a {feed.kind} makes batches of its own.')
+    if arguments.shuffle:
+        feed.shuffle(make_default_seed())
+    source = StreamSource(feed, arguments.class_weight)
+    try:
+        sample = source.sample
+        model.prepare(sample.x, sample.y, sample.count, method)
+        source.check = partial(_check, model, arguments)
+        source.check(sample)
+    except BaseException:
+        source.close()
+        raise
+    return Given(source, sample.count)
+
+
+def _rows(a: Arguments) -> Rows:
+    return rows_of(a.x, a.y, a.sample_weight, a.class_weight, a.where)
+
+
+def _of_rows(model: Model, rows: Rows, a: Arguments, warns: bool = False, method: str = 'fit') -> Given:
+    size = batch_size_for(rows.count, a.batch_size, warns, a.steps)
+    model.prepare(rows.x, rows.y, size, method)
+    _check(model, a, rows)
+    return Given(source_for(rows, size, a.shuffle, make_default_seed() if a.shuffle else 0), size)
+
+
+def _check(model: Model, arguments: Arguments, rows: Rows) -> None:
+    checks.targets(model, rows, arguments.where.removeprefix(' of ') or 'y')
+
+
+@dataclass(frozen=True)
+class Batches:
+    """What `predict` goes through.
+
+    Attributes:
+        each: The batches, in order.
+        count: How many, if that is known.
+        sample: Rows like them.
+        size: Rows a batch.
+        close: To be called in the end.
+    """
+
+    each: Iterator[Rows]
+    count: int | None
+    sample: Rows
+    size: int
+    close: Callable[[], None]
+
+
+def batches_of(x: Any, batch_size: int | None, steps: int | None) -> Batches:
+    """The batches of what was passed to `predict`."""
+    feed = feed_of(x)
+    if feed is not None:
+        source = StreamSource(feed)
+        steps = checks.limited_steps(steps, source.steps)
+        return Batches(source.batches(steps), steps or source.steps, source.sample, source.batch_size, source.close)
+    rows = rows_of(x)
+    size = batch_size_for(rows.count, batch_size, steps=steps)
+    whole = -(-rows.count // size)
+    *_, count = part_of_pass(0, checks.limited_steps(steps, whole), whole)
+    each = (rows.take(slice(i * size, (i + 1) * size)) for i in range(count))
+    return Batches(each, count, rows, size, lambda: None)
+
+
+def kept(model: Model, key: tuple[str, Hashable], make: Callable[[], Made]) -> Made:
+    """What was made for a key, the model keeping so many of each kind: a stream may change its shapes for ever."""
+    made: dict[Any, Any] = model._compiled
+    if key in made:
+        made[key] = made.pop(key)  # the last used is the last to go
+        return made[key]
+    alike = [each for each in made if each[0] == key[0]]
+    for oldest in alike[: max(0, len(alike) + 1 - _MOST_COMPILED)]:
+        del made[oldest]
+    made[key] = make()
+    return made[key]
