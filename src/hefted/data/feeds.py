@@ -188,7 +188,9 @@ def feed_of(x: Any) -> Feed | None:
 
 def _cardinality(told: Any) -> int:
     """How many elements; a method of a dataset, a number of a distributed one."""
-    return int(told() if callable(told) else told)
+    if callable(told):
+        told = told()
+    return int(told)  # pyright: ignore[reportArgumentType]
 
 
 def refuse_beside(feed: Feed, **given: Any) -> None:
