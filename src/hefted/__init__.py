@@ -30,8 +30,8 @@ _PUBLIC: dict[str, str | None] = {
     **dict.fromkeys(
         (
             'activations', 'callbacks', 'config', 'constraints', 'datasets', 'dtype_policies', 'errors',
-            'initializers', 'layers', 'ledger', 'losses', 'metrics', 'models', 'optimizers', 'random', 'regularizers',
-            'saving', 'tree', 'utils',
+            'initializers', 'layers', 'ledger', 'losses', 'metrics', 'models', 'ops', 'optimizers', 'random',
+            'regularizers', 'saving', 'tree', 'utils',
         )
     ),
 }  # fmt: skip

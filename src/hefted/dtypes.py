@@ -8,11 +8,11 @@ from hefted.errors import unknown_name
 
 NAMES = (
     'bool', 'uint8', 'uint16', 'uint32', 'uint64', 'int8', 'int16', 'int32', 'int64',
-    'bfloat16', 'float16', 'float32', 'float64',
+    'bfloat16', 'float16', 'float32', 'float64', 'complex64', 'complex128',
 )  # fmt: skip
 _FLOATS = ('bfloat16', 'float16', 'float32', 'float64')
-_PYTHON = {bool: 'bool', int: 'int32', float: 'float32'}
-_NARROW = {'float64': 'float32', 'int64': 'int32', 'uint64': 'uint32'}
+_PYTHON = {bool: 'bool', int: 'int32', float: 'float32', complex: 'complex64'}
+_NARROW = {'float64': 'float32', 'int64': 'int32', 'uint64': 'uint32', 'complex128': 'complex64'}
 _floatx = 'float32'
 
 
