@@ -322,6 +322,14 @@ class FunctionCall(Operation):
         bound = self.bind(args, kwargs)
         return self.function(*bound.args, **bound.kwargs)
 
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """By the function's `spec` where it has one: some shapes do not follow from a trace."""
+        spec = getattr(self.function, 'spec', None)
+        if spec is None:
+            return super().compute_output_spec(*args, **kwargs)
+        bound = self.bind(args, kwargs)
+        return spec(*bound.args, **bound.kwargs)
+
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
         """The function's arguments for those of a call."""
         signature = signature_of(self.function)

@@ -24,17 +24,6 @@ from hefted.variables import Array, Variable
 F = TypeVar('F', bound=Callable[..., Any])
 
 
-class SpecifiedCall(FunctionCall):
-    """The call of a function whose symbolic outputs are found by hand, not by tracing it."""
-
-    def __init__(self, function: Callable[..., Any], spec: Callable[..., Any]) -> None:
-        super().__init__(function)
-        self.spec = spec
-
-    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        return self.spec(*args, **kwargs)
-
-
 def on_arrays(*names: str, spec: Callable[..., Any] | None = None) -> Callable[[F], F]:
     """Decorator of functions over arrays: they take whatever may be an array, and symbolic tensors too.
 
@@ -50,8 +39,7 @@ def on_arrays(*names: str, spec: Callable[..., Any] | None = None) -> Callable[[
         @functools.wraps(function)
         def either(*args: Any, **kwargs: Any) -> Any:
             if any_symbolic(args, kwargs):
-                node = SpecifiedCall(either, spec) if spec else FunctionCall(either)
-                return node.symbolic_call(*args, **kwargs)
+                return FunctionCall(either).symbolic_call(*args, **kwargs)
             given = list(args)
             for place, name in places:
                 if place < len(given):
@@ -60,6 +48,7 @@ def on_arrays(*names: str, spec: Callable[..., Any] | None = None) -> Callable[[
                     kwargs[name] = array(kwargs[name])
             return function(*given, **kwargs)
 
+        vars(either)['spec'] = spec
         return cast(F, either)
 
     return decorate

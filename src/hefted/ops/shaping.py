@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -21,39 +20,33 @@ Axes = int | Sequence[int]
 
 def _reshaped(x: KerasTensor, newshape: Any) -> KerasTensor:
     """The symbolic result of `reshape`: a size that depends on an unknown one is None."""
-    target = tuple(d if isinstance(d, int) else None for d in newshape)
+    target = _sizes(newshape)
     if None in x.shape or None in target:
         return KerasTensor((None if d == -1 else d for d in target), x.dtype)
-    size, known = math.prod(d or 0 for d in x.shape), math.prod(d for d in target if d is not None and d != -1)
+    size, known = math.prod(d or 0 for d in x.shape), math.prod(d or 0 for d in target if d != -1)
     if size % known if -1 in target and known else size != known:
         raise ShapeError(f'Expected newshape to hold the {size} numbers of shape {x.shape}, received {newshape}.')
     return KerasTensor((size // known if d == -1 else d for d in target), x.dtype)
 
 
+def _sizes(newshape: Any) -> tuple[int | None, ...]:
+    """Checked sizes; None is one of `ops.shape` that was not known when the graph was made."""
+    given = newshape if hasattr(newshape, '__iter__') else (newshape,)
+    sizes = tuple(None if d is None else int(d) for d in given)
+    if any(d is not None and d < -1 for d in sizes) or sizes.count(-1) > 1:
+        raise ArgumentError(f'Expected newshape to be sizes of 0 or more and at most one -1, received {newshape}.')
+    return sizes
+
+
 @on_arrays('x', spec=_reshaped)
-def _reshape(x: Any, newshape: Any) -> Array:
-    if None in newshape:  # a size of `ops.shape` that was not known when the graph was made
-        newshape = tuple(-1 if d is None else d for d in newshape)
-    return lax.reshape(x, newshape) if -1 not in newshape and x.size == math.prod(newshape) else x.reshape(newshape)
-
-
 def reshape(x: Any, newshape: Any) -> Array:
     """The same numbers in another shape; one size may be -1: what is left.
 
     Raises:
         ArgumentError: A size is below -1, or two are -1.
     """
-    if not isinstance(newshape, jax.Array):
-        newshape = tuple(newshape) if hasattr(newshape, '__iter__') else (newshape,)
-        sizes = [d for d in newshape if isinstance(d, int)]
-        if any(d < -1 for d in sizes) or sizes.count(-1) > 1:
-            raise ArgumentError(f'Expected newshape to be sizes of 0 or more and at most one -1, received {newshape}.')
-    else:
-        newshape = tuple(int(d) for d in newshape.ravel())
-    return _reshape(x, newshape)
-
-
-_reshape.__name__ = _reshape.__qualname__ = 'reshape'
+    target = tuple(-1 if d is None else d for d in _sizes(newshape))
+    return lax.reshape(x, target) if x.size == math.prod(target) else jnp.reshape(x, target)
 
 
 @on_arrays('x')

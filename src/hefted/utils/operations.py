@@ -21,6 +21,10 @@ _TABLE = {
         'while_loop:loop_vars'
     ),
     'einops': ('rearrange:3'),
+    'image': (
+        'affine_transform:2 crop_images elastic_transform extract_patches gaussian_blur hsv_to_rgb map_coordinates:2 '
+        'pad_images perspective_transform:3 resize rgb_to_grayscale rgb_to_hsv scale_and_translate:4 sobel_edges ssim:2'
+    ),
     'linalg': (
         'cholesky cholesky_inverse det eig eigh inv jvp:3 lstsq:2 lu_factor matrix_rank norm pinv qr solve:2 '
         'solve_triangular:2 svd'
@@ -30,12 +34,13 @@ _TABLE = {
         'segment_max:2 segment_min:2 segment_prod:2 segment_sum:2 stft top_k view_as_complex view_as_real'
     ),
     'nn': (
-        'adaptive_average_pool adaptive_max_pool average_pool binary_crossentropy:2 categorical_crossentropy:2 celu '
-        'conv:2 conv_transpose:2 ctc_decode:2 ctc_loss:4 depth_to_space depthwise_conv:2 dot_product_attention:6 elu '
-        'fold gelu glu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid log_softmax max_pool '
-        'moments multi_hot normalize one_hot polar:2 psnr:2 relu relu6 selu separable_conv:3 sigmoid silu soft_shrink '
-        'softmax softplus softsign space_to_depth sparse_categorical_crossentropy:2 sparse_plus sparse_sigmoid '
-        'sparsemax squareplus tanh_shrink threshold unfold'
+        'adaptive_average_pool adaptive_max_pool average_pool batch_normalization:x,mean,variance,offset,scale '
+        'binary_crossentropy:2 categorical_crossentropy:2 celu conv:2 conv_transpose:2 ctc_decode:2 ctc_loss:4 '
+        'depth_to_space depthwise_conv:2 dot_product_attention:6 elu fold gelu glu hard_shrink hard_sigmoid '
+        'hard_silu hard_tanh layer_normalization:x,gamma,beta leaky_relu log_sigmoid log_softmax max_pool moments '
+        'multi_hot normalize one_hot polar:2 psnr:2 relu relu6 rms_normalization:x,scale selu separable_conv:3 '
+        'sigmoid silu soft_shrink softmax softplus softsign space_to_depth sparse_categorical_crossentropy:2 '
+        'sparse_plus sparse_sigmoid sparsemax squareplus tanh_shrink threshold unfold'
     ),
     'numpy': (
         'abs absolute add:2 all allclose:2 amax amin angle any append:2 arange:3 arccos arccosh arcsin arcsinh arctan '
@@ -58,9 +63,11 @@ _TABLE = {
     ),
 }
 _ODD_CLASSES = {
-    'allclose': 'AllClose', 'cdist': 'CDist', 'ctc_decode': 'CTCDecode', 'ctc_loss': 'CTCLoss', 'fft': 'FFT',
-    'fft2': 'FFT2', 'ifft2': 'IFFT2', 'irfft': 'IRFFT', 'isin': 'IsIn', 'istft': 'ISTFT', 'jvp': 'JVP', 'psnr':
-    'PSNR', 'rfft': 'RFFT', 'searchsorted': 'SearchSorted', 'stft': 'STFT', 'svd': 'SVD',
+    'allclose': 'AllClose', 'batch_normalization': 'BatchNorm', 'cdist': 'CDist', 'ctc_decode': 'CTCDecode',
+    'ctc_loss': 'CTCLoss', 'fft': 'FFT', 'fft2': 'FFT2', 'hsv_to_rgb': 'HSVToRGB', 'ifft2': 'IFFT2', 'irfft': 'IRFFT',
+    'isin': 'IsIn', 'istft': 'ISTFT', 'jvp': 'JVP', 'layer_normalization': 'LayerNorm', 'psnr': 'PSNR',
+    'rfft': 'RFFT', 'rgb_to_grayscale': 'RGBToGrayscale', 'rgb_to_hsv': 'RGBToHSV', 'rms_normalization': 'RMSNorm',
+    'searchsorted': 'SearchSorted', 'ssim': 'SSIM', 'stft': 'STFT', 'svd': 'SVD',
 }  # fmt: skip
 _PREFIX = 'keras.src.ops.'
 
@@ -134,9 +141,10 @@ def from_config(name: str, config: dict[str, Any]) -> FunctionCall:
     """
     from hefted import ops
 
-    function = inspect.unwrap(getattr(ops, name))
-    settings = {key: value for key, value in config.items() if key not in ('name', 'dtype')}
-    unknown = set(settings) - set(signature_of(function).parameters)
-    if unknown:
+    function = getattr(ops.image if name in dir(ops.image) else ops, name)
+    taken = signature_of(function).parameters
+    settings = {key: value for key, value in config.items() if key != 'name' and (key != 'dtype' or key in taken)}
+    unknown = set(settings) - set(taken)
+    if unknown and 'kwargs' not in taken:
         raise ArchiveError(f'The function {name!r} takes no {", ".join(sorted(unknown))}, which the file gives it.')
     return FunctionCall(function, config.get('name'), settings, _called_with(function))
