@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from hefted.symbolic import any_symbolic, operation
 from hefted.utils.arrays import as_array, as_float
 from hefted.utils.rooms import Room
 from hefted.utils.serialization import serialize_keras_object
@@ -212,6 +214,29 @@ _room = Room(
     aliases={'swish': 'silu', 'hard_swish': 'hard_silu'},
     instantiate=False,
 )
+
+
+def _on_symbols(activation: Callable[..., Any]) -> Callable[..., Any]:
+    """The activation, which on symbolic tensors is the function of `ops` with its name, as in Keras."""
+    name = {'exponential': 'exp'}.get(activation.__name__, activation.__name__)
+
+    @functools.wraps(activation)
+    def either(*args: Any, **kwargs: Any) -> Any:
+        if not any_symbolic(args, kwargs):
+            return activation(*args, **kwargs)
+        from hefted import ops
+
+        plain = len(args) == 1 and not kwargs  # relu takes more here than there
+        known = name in dir(ops) and (plain or name != 'relu')
+        if name == 'gelu' and len(args) < 2:
+            kwargs.setdefault('approximate', False)  # there it is True unless said
+        return getattr(ops, name)(*args, **kwargs) if known else operation(activation)(*args, **kwargs)
+
+    return either
+
+
+for _name in set(_room.names()) - {'linear', *_room.aliases}:
+    globals()[_name] = _on_symbols(globals()[_name])
 swish, hard_swish = silu, hard_silu
 
 

@@ -119,6 +119,34 @@ def test_a_functional_model_of_operations_is_saved_for_keras_and_loaded(tmp_path
             np.testing.assert_allclose(mine, again, rtol=1e-5, atol=1e-5)
 
 
+NAMES = ['relu', 'gelu', 'exponential', 'softmax', 'silu', 'elu', 'hard_sigmoid', 'log_softmax', 'mish', 'tanh']
+
+
+def test_activations_take_symbolic_tensors_too(tmp_path):
+    x = Hefted.Input((4,))
+    y = x
+    for name in NAMES:
+        if name != 'mish':  # which Keras has no operation for
+            y = getattr(hefted.activations, name)(y)
+    model = Hefted.Model(x, y)
+    data = np.random.default_rng(1).normal(size=(3, 4)).astype('float32')
+    expected = data
+    for name in NAMES:
+        if name != 'mish':
+            expected = getattr(keras.activations, name)(expected)
+    np.testing.assert_allclose(model.predict(data, verbose=0), expected, rtol=1e-5)
+    model.save(tmp_path / 'activations.keras')
+    again = keras.saving.load_model(tmp_path / 'activations.keras')
+    np.testing.assert_allclose(again.predict(data, verbose=0), expected, rtol=1e-5)
+    assert hefted.activations.mish(x).shape == hefted.activations.relu(x, max_value=3.0).shape == (None, 4)
+
+
+def test_pools_have_strides_of_their_window_unless_said():
+    x = np.random.default_rng(2).normal(size=(1, 4, 4, 1)).astype('float32')
+    for pool in (ops.max_pool, ops.average_pool):
+        np.testing.assert_array_equal(pool(x, 2), pool(x, 2, 2))
+
+
 def test_what_is_known_before_the_numbers_is_no_tensor():
     x = KerasTensor((None, 3), 'float16')
     assert ops.shape(x) == keras.ops.shape(keras.KerasTensor((None, 3))) == (None, 3)
