@@ -123,7 +123,7 @@ NAMES = ['relu', 'gelu', 'exponential', 'softmax', 'silu', 'elu', 'hard_sigmoid'
 
 
 def test_activations_take_symbolic_tensors_too(tmp_path):
-    x = Hefted.Input((4,))
+    x = Hefted.Input((4,), name='x')
     y = x
     for name in NAMES:
         if name != 'mish':  # which Keras has no operation for
