@@ -25,7 +25,9 @@ def model_of(kind: Any) -> Any:
     layers = kind.layers
     inside = kind.Input((5,), name='inside')
     inner = kind.Model(inside, layers.Dense(2, name='deep')(layers.BatchNormalization(name='n')(inside)), name='inner')
-    stack = kind.Sequential([kind.Input((2,)), layers.Dense(3, name='s1'), layers.Dense(2, name='s2')], name='stack')
+    stack = kind.Sequential(
+        [kind.Input((2,), name='s0'), layers.Dense(3, name='s1'), layers.Dense(2, name='s2')], name='stack'
+    )
     a, b = kind.Input((4,), name='a'), kind.Input((4,), name='b')
     shared = layers.Dense(5, activation='tanh', name='shared')
     left, right = inner(shared(a)), inner(shared(b))
