@@ -51,6 +51,25 @@ def test_variance_scaling_has_kerass_modes(scale_mode):
     np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize('kwargs', [
+    {}, {'side': 'imag', 'window': 'hamming', 'scaling': 'spectrum', 'periodic': True}, {'window': None},
+    {'window': np.linspace(0, 1, 64), 'scaling': None},
+])  # fmt: skip
+def test_fourier_kernels_are_kerass(kwargs):
+    ours, theirs = (m.STFT(**kwargs) for m in (initializers, keras.initializers))
+    np.testing.assert_allclose(ours((64, 1, 129)), theirs((64, 1, 129)), atol=2e-7)
+    assert str(initializers.serialize(ours)) == str(keras.initializers.serialize(theirs))
+
+
+@pytest.mark.parametrize(
+    'wrong', [{'side': 'left'}, {'scaling': 'power'}, {'window': 'hamster'}, {'window': np.ones(3)}], ids=str
+)
+def test_fourier_kernels_refuse_what_keras_refuses(wrong):
+    for module in (initializers, keras.initializers):
+        with pytest.raises(ValueError):
+            module.STFT(**wrong)((8, 1, 5))
+
+
 @pytest.mark.parametrize('dtype', ['float16', 'bfloat16'])
 def test_half_precision_is_kerass(dtype):
     ours, theirs = (m.HeNormal(seed=3)((4, 4), dtype) for m in (initializers, keras.initializers))

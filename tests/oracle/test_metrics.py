@@ -68,6 +68,12 @@ CASES = [
     ('BinaryIoU', {'threshold': 0.4, 'dtype': 'float32'}, LABELS),
     ('OneHotIoU', {'num_classes': 4, 'target_class_ids': [1], 'dtype': 'float32'}, ONE_HOT),
     ('OneHotMeanIoU', {'num_classes': 4, 'dtype': 'float32'}, ONE_HOT),
+    ('PearsonCorrelation', {}, REAL), ('ConcordanceCorrelation', {}, REAL),
+    ('SensitivityAtSpecificity', {'specificity': 0.5}, LABELS),
+    ('SensitivityAtSpecificity', {'specificity': 0.4, 'num_thresholds': 1}, LABELS),
+    ('SpecificityAtSensitivity', {'sensitivity': 0.5, 'num_thresholds': 7}, COLUMNS),
+    ('SpecificityAtSensitivity', {'sensitivity': 0.9, 'class_id': 1}, COLUMNS),
+    ('PrecisionAtRecall', {'recall': 0.4}, LABELS), ('RecallAtPrecision', {'precision': 0.6}, LABELS),
 ]  # fmt: skip
 IDS = [f'{i}-{name}{kwargs or ""}' for i, (name, kwargs, _) in enumerate(CASES)]
 
@@ -207,6 +213,8 @@ def test_mistakes_are_named():
         metrics.get('acuracy')
     with pytest.raises(ArgumentError, match='thresholds'):
         metrics.Precision(thresholds=[2.0])
+    with pytest.raises(ArgumentError, match='recall between 0 and 1'):
+        metrics.PrecisionAtRecall(1.5)
     with pytest.raises(UnknownNameError, match='PRGAIN'):
         metrics.AUC(curve='PRGAINS')
     with pytest.raises(ShapeError, match='classes'):

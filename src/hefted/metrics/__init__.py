@@ -30,6 +30,8 @@ _room = Room(
         'r2_score': 'R2Score',
         'confusion': 'TruePositives TrueNegatives FalsePositives FalseNegatives Precision Recall',
         'auc': 'AUC',
+        'correlation': 'PearsonCorrelation ConcordanceCorrelation pearson_correlation concordance_correlation',
+        'trade_off': 'SensitivityAtSpecificity SpecificityAtSensitivity PrecisionAtRecall RecallAtPrecision',
         'f_score': 'FBetaScore F1Score',
         'overlap': 'IoU BinaryIoU MeanIoU OneHotIoU OneHotMeanIoU',
     },

@@ -162,7 +162,7 @@ class Model(Layer):
         """Say how to train.
 
         Args:
-            optimizer: A name or an instance.
+            optimizer: A name, an instance or an Optax transformation.
             loss: A name, an instance or a function; a list or dict of such for several outputs.
             loss_weights: One float for each output.
             metrics: Names, instances or functions; updated without sample weights.
@@ -176,7 +176,9 @@ class Model(Layer):
             UnknownNameError: An optimizer, loss or metric of that name is not known.
         """
         self.optimizer = optimizers.get(optimizer)
-        if auto_scale_loss and self.dtype_policy.name == 'mixed_float16':
+        half = self.dtype_policy.name == 'mixed_float16'
+        scales = isinstance(self.optimizer, optimizers.LossScaleOptimizer) or self.optimizer is None
+        if auto_scale_loss and half and not scales:
             self.optimizer = optimizers.LossScaleOptimizer(self.optimizer)
         self._compile_arguments = {
             'optimizer': self.optimizer, 'loss': loss, 'loss_weights': loss_weights, 'metrics': metrics,
@@ -429,7 +431,11 @@ class Model(Layer):
         from hefted.utils.serialization import serialize_keras_object
 
         names = ('optimizer', 'loss', 'loss_weights', 'metrics', 'weighted_metrics', 'run_eagerly')
-        told = {name: serialize_keras_object(self._compile_arguments[name]) for name in names}
+        try:
+            told = {name: serialize_keras_object(self._compile_arguments[name]) for name in names}
+        except NotImplementedError as error:  # an optimizer or a schedule made of functions
+            warnings.warn(f'What compile was told is not saved. {error}', stacklevel=2)
+            return None
         return {
             **told,
             'steps_per_execution': self._compile_arguments['steps_per_execution'],

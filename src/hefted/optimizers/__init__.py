@@ -30,6 +30,10 @@ _room = Room(
         'ftrl': 'Ftrl',
         'adafactor': 'Adafactor',
         'loss_scale': 'LossScaleOptimizer',
+        'muon': 'Muon',
+        'schedule_free': 'ScheduleFreeAdamW',
+        'several': 'MultiOptimizer OptimizerMap',
+        'from_optax': 'FromOptax',
     },
     spell=str.lower,
 )
@@ -48,7 +52,9 @@ def __dir__() -> list[str]:
 
 
 def get(identifier: Any) -> Any:
-    """The optimizer that a name ('adam'), a config, a class or an instance stands for; None is None.
+    """The optimizer that a name ('adam'), a config, a class, an instance or an Optax transformation stands for.
+
+    None is None.
 
     Raises:
         UnknownNameError: The name is not one of ours; the message has the nearest ones.
@@ -56,6 +62,10 @@ def get(identifier: Any) -> Any:
     """
     if identifier is None or isinstance(identifier, Optimizer):
         return identifier
+    if hasattr(identifier, 'init') and hasattr(identifier, 'update'):
+        from hefted.optimizers.from_optax import FromOptax
+
+        return FromOptax(identifier)
     found = _room.get(identifier)
     if not isinstance(found, Optimizer):
         raise ArgumentError(

@@ -130,6 +130,10 @@ class Optimizer(State):
         """The new weight, and the new slots in order."""
         raise NotImplementedError(f'{type(self).__name__} must define rule or update_step.')
 
+    def decay_of(self, variable: Variable) -> float | None:  # noqa: ARG002 (subclasses look)
+        """The weight decay of one weight."""
+        return self.weight_decay
+
     # Variables
 
     def build(self, variables: Iterable[Variable]) -> None:
@@ -235,11 +239,11 @@ class Optimizer(State):
         """Clip, decay, and apply the rule to each weight."""
         grads = clipping.clip(grads, self.clipnorm, self.clipvalue, self.global_clipnorm)
         learning_rate = self.learning_rate
-        if self.weight_decay is not None:
-            for variable in variables:
-                if self._no_decay is None or not self._no_decay(variable):
-                    share = as_array(learning_rate, variable.dtype) * self.weight_decay
-                    variable.assign(variable.raw - variable.raw * share)
+        for variable in variables:
+            decay = self.decay_of(variable)
+            if decay is not None and (self._no_decay is None or not self._no_decay(variable)):
+                share = as_array(learning_rate, variable.dtype) * decay
+                variable.assign(variable.raw - variable.raw * share)
         self.update_all(grads, variables, learning_rate)
 
     def update_all(self, grads: Sequence[Array], variables: Sequence[Variable], learning_rate: Any) -> None:

@@ -96,6 +96,11 @@ def larger(x: Any, y: Any) -> Quick:
     return Quick(lax.max(plain(x), plain(y)))
 
 
+def smaller(x: Any, y: float) -> Quick:
+    """The smaller of an array's elements and a number."""
+    return Quick(lax.min(plain(x), lax.full_like(plain(x), y)))
+
+
 def total(x: Array, axis: int | tuple[int, ...] | None = None) -> Array:
     """`x.sum(axis)` of floats."""
     return lax.reduce_sum(_held(x), _axes(x, axis))

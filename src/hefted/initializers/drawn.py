@@ -1,92 +1,17 @@
-"""Initializers: weights' first values, drawn on the host with the bits that Keras on JAX draws.
-
-Nothing here compiles: uniform draws are threefry in NumPy, normal ones the inverse error function of them,
-so a model's first start pays for no program per weight shape. Other dtypes than float32, and seeds that are
-`SeedGenerator`s, go through `jax.random`.
-"""
+"""Initializers that draw: variance scaling by fans, and the plain distributions."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
 from hefted import dtypes, random
 from hefted.errors import ArgumentError, ShapeError, unknown_name
-from hefted.utils.rooms import Room
+from hefted.initializers.constant import Initializer, Shape
 from hefted.utils.serialization import deserialize_keras_object, serialize_keras_object
 from hefted.variables import Array
-
-Shape = Sequence[int]
-
-
-class Initializer:
-    """The base: subclass it with `__call__(shape, dtype=None) -> array` and `get_config`."""
-
-    def __call__(self, shape: Shape, dtype: Any = None) -> Array:
-        raise NotImplementedError(f'{type(self).__name__} must define __call__(shape, dtype=None).')
-
-    def get_config(self) -> dict[str, Any]:
-        return {}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Initializer:
-        return cls(**config)
-
-    def clone(self) -> Initializer:
-        """Another of the same config."""
-        return type(self).from_config(self.get_config())
-
-
-class Zeros(Initializer):
-    """All 0."""
-
-    def __call__(self, shape: Shape, dtype: Any = None) -> Array:
-        return np.zeros(tuple(shape), dtypes.standardize(dtype))
-
-
-class Ones(Initializer):
-    """All 1."""
-
-    def __call__(self, shape: Shape, dtype: Any = None) -> Array:
-        return np.ones(tuple(shape), dtypes.standardize(dtype))
-
-
-class Constant(Initializer):
-    """All one value, or an array that broadcasts to the shape."""
-
-    def __init__(self, value: Any = 0.0) -> None:
-        self.value = value
-
-    def __call__(self, shape: Shape, dtype: Any = None) -> Array:
-        return np.broadcast_to(np.asarray(self.value, dtypes.standardize(dtype)), tuple(shape)).copy()
-
-    def get_config(self) -> dict[str, Any]:
-        return {'value': serialize_keras_object(self.value)}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Constant:
-        return cls(deserialize_keras_object(config['value']))
-
-
-class Identity(Initializer):
-    """`gain` times the identity matrix."""
-
-    def __init__(self, gain: float = 1.0) -> None:
-        self.gain = gain
-
-    def __call__(self, shape: Shape, dtype: Any = None) -> Array:
-        if len(shape) != 2:
-            raise ShapeError(f'Expected the shape of a matrix for Identity, received {tuple(shape)}.')
-        dtype = dtypes.standardize(dtype)
-        return (self.gain * np.eye(shape[0], shape[1])).astype(dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        # Keras leaves the gain out of its config, and so loses it; its Identity takes one.
-        return {'gain': self.gain}
 
 
 class RandomInitializer(Initializer):
@@ -317,57 +242,3 @@ def _erfinv(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     central = np.polyval(np.array(_CENTRE, np.float32), w - np.float32(2.5))
     tail = np.polyval(np.array(_TAIL, np.float32), np.sqrt(w) - np.float32(3))
     return np.where(w < 5, central, tail) * x
-
-
-_room = Room(
-    'hefted.initializers',
-    'initializer',
-    {
-        '': 'Initializer Zeros Ones Constant Identity RandomUniform RandomNormal TruncatedNormal Orthogonal '
-        'VarianceScaling GlorotUniform GlorotNormal LecunUniform LecunNormal HeUniform HeNormal'
-    },
-    aliases={
-        'zero': 'Zeros', 'one': 'Ones', 'uniform': 'RandomUniform', 'normal': 'RandomNormal',
-        'IdentityInitializer': 'Identity', 'OrthogonalInitializer': 'Orthogonal',
-    },
-)  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    return _room.attribute(name)  # glorot_uniform and the like
-
-
-def serialize(initializer: Any) -> Any:
-    """The config of an initializer."""
-    return serialize_keras_object(initializer)
-
-
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The initializer of a config."""
-    return _room.deserialize(config, custom_objects)
-
-
-def get(identifier: Any) -> Any:
-    """The initializer that a name, a config, a class, a callable, an array or None stands for.
-
-    Raises:
-        UnknownNameError: The name is not one of ours; the message has the nearest ones.
-
-    Example:
-        >>> get('glorot_uniform')((2, 3)).shape
-        (2, 3)
-    """
-    if identifier is None:
-        return None
-    if isinstance(identifier, (np.ndarray, np.generic, jax.Array)):
-        return _given(identifier)
-    return _room.get(identifier)
-
-
-def _given(values: Any) -> Callable[..., Array]:
-    def initialize(shape: Shape, dtype: Any = None) -> Array:
-        if tuple(shape) != tuple(values.shape):
-            raise ShapeError(f'Expected shape {tuple(values.shape)} for an initial array, received {tuple(shape)}.')
-        return values.astype(dtypes.standardize(dtype))
-
-    return initialize
