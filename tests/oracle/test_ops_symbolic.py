@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import hefted
-from hefted import KerasTensor, ops, tree
+from hefted import KerasTensor, Variable, ops, tree
 
 IMAGES = (None, 8, 6, 3)
 # name, shapes of the symbolic arguments (a pair adds a dtype), further arguments
@@ -30,6 +30,8 @@ CALLS = [
     ('get_item', [(None, 4, 5)], (Ellipsis, slice(1, 3), None)), ('take', [(None, 4)], [0, 2], 1),
     ('cast', [(None, 3)], 'int32'), ('saturate_cast', [(None, 3)], 'uint8'), ('ones_like', [(None, 3)], 'int32'),
     ('zeros_like', [((None, 3), 'float16')]), ('one_hot', [((None, 4), 'int32')], 7), ('nonzero', [(None, 3)]),
+    ('unique', [(None, 3)]), ('unique', [(None, 3)], True, True, True, True, 1, 2),
+    ('bincount', [((None,), 'int32')]),
     ('top_k', [(None, 9)], 3), ('sort', [(None, 3)]),
     ('where', [((None, 3), 'bool'), (None, 3)], 0.0), ('clip', [(None, 3)], 0.0, 1.0), ('diff', [(None, 5)]),
     ('layer_normalization', [(None, 4)]), ('normalize', [(None, 4)]), ('moments', [(None, 4, 5)], [1]),
@@ -145,6 +147,16 @@ def test_pools_have_strides_of_their_window_unless_said():
     x = np.random.default_rng(2).normal(size=(1, 4, 4, 1)).astype('float32')
     for pool in (ops.max_pool, ops.average_pool):
         np.testing.assert_array_equal(pool(x, 2), pool(x, 2, 2))
+
+
+def test_variables_are_read_when_the_model_runs():
+    v = Variable(np.arange(3, dtype='float32'))
+    x = Hefted.Input((3,), name='row')
+    model = Hefted.Model(x, ops.add(x, v) * v)
+    data = np.ones((2, 3), 'float32')
+    assert np.asarray(model(data))[0].tolist() == [0.0, 2.0, 6.0]
+    v.assign([1.0, 1.0, 1.0])
+    assert np.asarray(model(data))[0].tolist() == [2.0, 2.0, 2.0]
 
 
 def test_what_is_known_before_the_numbers_is_no_tensor():

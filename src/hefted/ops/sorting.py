@@ -150,7 +150,27 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
     return jnp.stack([jnp.bincount(row, w, minlength) for row, w in zip(x, rows, strict=True)])
 
 
-@on_arrays('x')
+def _different(
+    x: KerasTensor,
+    sorted: bool = True,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    size: int | None = None,
+    fill_value: Any = None,
+) -> Any:
+    """The symbolic results of `unique`: nobody knows how many, unless `size` says so."""
+    place = None if axis is None else axis % len(x.shape)
+    values = (size,) if place is None else (*x.shape[:place], size, *x.shape[place + 1 :])
+    found = [KerasTensor(values, x.dtype)]
+    found += [KerasTensor((size,), 'int32')] * return_index
+    found += [KerasTensor(x.shape if place is None else (x.shape[place],), 'int32')] * return_inverse
+    found += [KerasTensor((size,), 'int32') for _ in range(return_counts)]
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+@on_arrays('x', spec=_different)
 def unique(
     x: Any,
     sorted: bool = True,
