@@ -77,8 +77,7 @@ def rows_of(
 
 def host_array(argument: str, value: Any) -> HostArray:
     """A NumPy array of the dtype that the device will hold; one-dimensional targets stay so."""
-    if hasattr(value, 'to_numpy'):  # pandas and polars
-        value = value.to_numpy()
+    value = _plain(argument, value)
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -94,6 +93,35 @@ def host_array(argument: str, value: Any) -> HostArray:
     if array.ndim == 0:
         raise ArgumentError(f'Expected {argument} to have at least one axis (rows), received the scalar {value!r}.')
     return array.astype(dtypes.on_device(array.dtype), copy=False)
+
+
+def _plain(argument: str, value: Any) -> Any:
+    """What NumPy understands, of a frame, a series or a tensor of another library."""
+    if hasattr(value, 'columns') and hasattr(value, 'to_numpy'):  # a frame of pandas or polars
+        array = value.to_numpy()
+        return array if array.dtype != object else _numbers(argument, value)
+    if hasattr(value, 'iloc') and value.ndim == 1:  # a series of pandas is a column, as in Keras
+        return value.to_numpy()[:, None] if value.dtype != object else value.to_numpy()
+    if hasattr(value, 'to_numpy'):
+        return value.to_numpy()
+    if hasattr(value, 'detach') and hasattr(value, 'cpu'):  # a tensor of torch, wherever it is
+        value = value.detach().cpu()
+        return value.float() if str(value.dtype) == 'torch.bfloat16' else value
+    return value.toarray() if hasattr(value, 'toarray') else value  # sparse matrices
+
+
+def _numbers(argument: str, frame: Any) -> HostArray:
+    """A frame whose columns have kinds of their own, as numbers."""
+    columns: list[HostArray] = []
+    for name in frame.columns:
+        try:
+            columns.append(np.asarray(frame[name].to_numpy(), dtypes.floatx()))
+        except (TypeError, ValueError) as error:
+            raise ArgumentError(
+                f'Expected {argument} to be a frame of numbers, received column {name!r} of {frame[name].dtype}. '
+                'Encode text and objects as numbers first, and fill what is missing.'
+            ) from error
+    return np.stack(columns, axis=1)
 
 
 def _check_counts(named: dict[str, Any], where: str) -> None:

@@ -6,6 +6,8 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    'PyDataset': 'hefted.utils.py_dataset',
+    'Sequence': 'hefted.utils.py_dataset',
     'set_random_seed': 'hefted.utils.seeding',
     'to_categorical': 'hefted.utils.encoding',
     **dict.fromkeys(('pack_x_y_sample_weight', 'unpack_x_y_sample_weight'), 'hefted.utils.packing'),

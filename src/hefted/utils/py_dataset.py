@@ -1,0 +1,63 @@
+"""`PyDataset`: batches by number, for data that is made as it is needed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+
+class PyDataset:
+    """Subclass it with `__getitem__(index)`, which gives a batch, and `__len__` or `num_batches`.
+
+    Args:
+        workers: How many threads or processes make batches ahead; 1 makes them on one thread, in order.
+        use_multiprocessing: Whether the workers are processes, each with a copy of the dataset.
+        max_queue_size: How many batches the workers may have under way.
+
+    Example:
+        >>> class Squares(PyDataset):
+        ...     num_batches = 3
+        ...
+        ...     def __getitem__(self, index):
+        ...         return np.full((2, 1), index), np.full((2, 1), index**2)
+        >>> [int(y[0, 0]) for _, y in Squares()]
+        [0, 1, 4]
+    """
+
+    # Of a subclass that does not call this constructor, too.
+    workers: int = 1
+    use_multiprocessing: bool = False
+    max_queue_size: int = 10
+
+    def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
+        self.workers, self.use_multiprocessing, self.max_queue_size = workers, use_multiprocessing, max_queue_size
+
+    def __getitem__(self, index: int) -> Any:
+        """The batch of a number: x, (x,), (x, y) or (x, y, sample_weight)."""
+        raise NotImplementedError(f'{type(self).__name__} has no __getitem__(index): say there what a batch is.')
+
+    @property
+    def num_batches(self) -> int | None:
+        """How many there are; None for no end."""
+        length = getattr(self, '__len__', None)
+        if length is None:
+            raise NotImplementedError(
+                f'{type(self).__name__} has neither __len__ nor num_batches: say there how many batches there are, '
+                'or None for no end.'
+            )
+        return length()
+
+    def __iter__(self) -> Iterator[Any]:
+        count = self.num_batches
+        for index in itertools.count() if count is None else range(count):
+            yield self[index]
+
+    def on_epoch_begin(self) -> None:
+        """Called as each epoch begins."""
+
+    def on_epoch_end(self) -> None:
+        """Called when each epoch's batches are done, and once before the first."""
+
+
+Sequence = PyDataset  # its older name
