@@ -79,6 +79,16 @@ WORKLOADS = {
         _peers('cnn', names=('hefted', 'floor', 'keras_jax', 'torch', 'torch_compiled')),
         epochs=(5, 1),
     ),
+    'transformer': Workload(
+        'Two transformer encoder blocks, 768 wide, batch 8 x 128, a step',
+        _peers('transformer', names=('hefted', 'floor', 'keras_jax', 'torch', 'torch_compiled')),
+        epochs=(4, 1),
+    ),
+    'embedding': Workload(
+        'Embedding 200,000 x 64, dense head, batch 1024 x 8, a step',
+        _peers('embedding', names=('hefted', 'floor', 'keras_jax', 'keras_jax_32', 'keras_tensorflow', 'torch')),
+        epochs=(4, 1),
+    ),
     'meter': Workload(
         'A fit with the meter on, and off',
         {'hefted': Program('hefted', 'hefted_meter.py')},
