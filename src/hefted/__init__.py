@@ -26,6 +26,7 @@ _PUBLIC: dict[str, str | None] = {
     'Quantity': 'hefted.quantities',
     'Sequential': 'hefted.models',
     'Variable': 'hefted.variables',
+    'fit': 'hefted.integrations',
     'meter': 'hefted.runs',
     **dict.fromkeys(
         (

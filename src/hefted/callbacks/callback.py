@@ -257,7 +257,12 @@ def _overrides(callback: Any, hook: str) -> bool:
     """Whether a hook does anything; the batch hooks call the older names."""
     names = (hook, _OLDER[hook]) if hook in _OLDER else (hook,)
     own = vars(callback)
-    return any(name in own or getattr(type(callback), name, None) is not getattr(Callback, name) for name in names)
+    # Keras's own callbacks are taken as they are, and their base does nothing either.
+    bases = [cls for cls in type(callback).__mro__ if cls.__name__ == 'Callback']
+    return any(
+        name in own or all(getattr(type(callback), name, None) is not getattr(base, name, None) for base in bases)
+        for name in names
+    )
 
 
 def _says_where_it_stops(callback: Any) -> bool:

@@ -108,7 +108,7 @@ def fit(
         validation_steps = checks.limited_steps(validation_steps, held_out.source.steps) if held_out else None
         steps = steps_per_epoch or source.steps
         params: dict[str, Any] = {'verbose': verbose, 'epochs': epochs, 'steps': steps}
-        listeners = CallbackList(callbacks, add_history=True, model=self, **params)
+        listeners = CallbackList(callbacks, add_history=True, model=self.face, **params)
         history = listeners.find(History)
         binding = binding_of(self)
         program = program_of(self, binding)
@@ -178,7 +178,7 @@ def _ended(run: Any, model: Model, verbose: Any) -> Generator[_Ended, None, None
         if ended.history is not None:
             history = ended.history
             history.keep(run.id or None, footprint, lambda: reporting.receipt_of(run, model.name, status, footprint))
-            model.history = ended.history
+            model.history = model.face.history = ended.history
             if verbose not in (0, False) and (receipt := history.receipt()) is not None:
                 reporting.show(receipt, run)
 

@@ -199,6 +199,11 @@ class Model(Layer):
         for name in (*_names(metrics, ('accuracy', 'acc')), *_names(weighted_metrics, ('accuracy', 'acc'))):
             metrics_room.get(name)
 
+    @property
+    def face(self) -> Any:
+        """What callbacks are given as the model."""
+        return self
+
     def warn_of_switches(self) -> None:
         """Say so where layers were frozen, or thawed, since `compile`."""
         changed = [

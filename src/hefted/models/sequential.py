@@ -10,6 +10,7 @@ import numpy as np
 
 from hefted import tree
 from hefted.errors import ArgumentError, NotBuiltError, ShapeError
+from hefted.layers.foreign import adopt
 from hefted.layers.input import InputLayer
 from hefted.layers.layer import Layer
 from hefted.masks import set_mask
@@ -56,6 +57,8 @@ class Sequential(Model):
         """
         if isinstance(layer, KerasTensor) and layer.history is not None:
             layer = layer.history.operation
+        if not isinstance(layer, Layer):
+            layer = adopt(layer)
         if not isinstance(layer, Layer):
             raise ArgumentError(f'Only layers can be added to a Sequential model, received {layer!r}.')
         if isinstance(layer, InputLayer):

@@ -1,0 +1,195 @@
+"""Layers and modules of other libraries as layers of ours: Keras 3's (on JAX) and Flax's (NNX).
+
+Nothing is imported for it: who has an instance has imported its library already.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import jax
+
+from hefted import dtypes, tree
+from hefted.errors import ArgumentError
+from hefted.layers.calling import Arguments
+from hefted.layers.layer import Layer
+from hefted.symbolic import rows_unknown
+from hefted.utils.naming import name_scope
+from hefted.variables import Array, Variable, outside
+
+
+def adopt(thing: Any) -> Any:
+    """A layer of ours around one of Keras's or Flax's; anything else as it is."""
+    if is_a(thing, 'keras', 'Layer'):
+        return KerasLayer(thing)
+    return FlaxLayer(thing) if is_a(thing, 'flax.nnx', 'Module') else thing
+
+
+def is_a(thing: Any, module: str, name: str) -> bool:
+    """Whether it is of a class of a library that was imported already."""
+    cls = getattr(sys.modules.get(module), name, None)
+    return isinstance(cls, type) and isinstance(thing, cls)
+
+
+class BorrowedVariable(Variable):
+    """A variable of Keras's: the same array under another handle."""
+
+    def __init__(self, theirs: Any) -> None:
+        self.theirs = theirs
+        self.name, self.path, self.trainable = theirs.name, theirs.path, bool(theirs.trainable)
+        self.dtype = dtypes.standardize(theirs.dtype)
+        self.shape: tuple[int, ...] = tuple(theirs.shape)
+        self.ndim = len(self.shape)
+        self.autocast = self.overwrite_with_gradient = False  # Keras's layers see to their own casts
+        self.regularizer, self.constraint = theirs.regularizer, theirs.constraint
+
+    @property
+    def _value(self) -> Array:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.theirs._value
+
+    @_value.setter
+    def _value(self, value: Array) -> None:
+        self.theirs._value = value
+
+
+class KerasLayer(Layer):
+    """A layer of Keras 3's, in a model of ours; `Sequential` and functional models put it around by themselves.
+
+    Its weights stay Keras's, and are trained in place.
+
+    Args:
+        layer: The Keras layer; Keras runs on its JAX back end.
+
+    Raises:
+        ArgumentError: Keras runs on another back end.
+    """
+
+    def __init__(self, layer: Any) -> None:
+        require_jax()
+        super().__init__(name=layer.name, autocast=False, trainable=layer.trainable)
+        self.theirs = layer
+        self.supports_masking = bool(layer.supports_masking)
+        self.built = bool(layer.built)
+        if self.built:
+            self._borrow()
+
+    def _build_once(self, arguments: Arguments) -> None:
+        if self.built:
+            return
+        if not self.theirs.built:
+            symbolic = sys.modules['keras'].KerasTensor
+            rows = (None,) if rows_unknown() else ()
+            given = (arguments.given['inputs'], *arguments.given['others'])
+            specs = tree.map_structure(
+                lambda x: symbolic((*rows, *x.shape[len(rows) :]), dtypes.standardize(x.dtype)), given
+            )
+            with name_scope(self.name, self), outside():
+                self.theirs(*specs)
+        self._borrow()
+
+    def _borrow(self) -> None:
+        trained, rest = self.theirs.trainable_variables, self.theirs.non_trainable_variables
+        self._trained = [BorrowedVariable(v) for v in trained]
+        self._rest = [BorrowedVariable(v) for v in rest]
+        self._own_weights = [*self._trained, *self._rest]
+
+    def call(self, inputs: Any, *others: Any, training: bool | None = None, mask: Any = None) -> Any:
+        import inspect
+
+        takes = inspect.signature(self.theirs.call).parameters
+        said = {name: value for name, value in (('training', training), ('mask', mask)) if name in takes}
+        outputs, rest, losses = self.theirs.stateless_call(
+            [v.value for v in self._trained], [v.value for v in self._rest], inputs, *others, return_losses=True, **said
+        )
+        for variable, value in zip(self._rest, rest, strict=True):
+            variable.assign(value)
+        # The weights' regularizers are among them; the model adds those of all weights itself.
+        own = len([v for v in self._trained if v.regularizer is not None])
+        for loss in losses[: len(losses) - own] if own else losses:
+            self.add_loss(loss)
+        return outputs
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        return self.theirs.compute_mask(inputs, previous_mask)
+
+    def get_config(self) -> dict[str, Any]:
+        return {'layer': sys.modules['keras'].saving.serialize_keras_object(self.theirs)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> KerasLayer:
+        """Made again by Keras, which must be imported; in its safe mode, so that no file runs code."""
+        keras = sys.modules.get('keras')
+        if keras is None:
+            raise ArgumentError(
+                "Expected keras to be imported for a layer that is Keras's. Write `import keras` first."
+            )
+        return cls(keras.saving.deserialize_keras_object(config['layer'], safe_mode=True))
+
+
+def require_jax() -> None:
+    """Raise unless Keras runs on JAX."""
+    backend = sys.modules['keras'].config.backend()
+    if backend != 'jax':
+        raise ArgumentError(
+            f"Expected Keras on its JAX back end, received {backend!r}. Set KERAS_BACKEND='jax' before keras is imported."
+        )
+
+
+class FlaxLayer(Layer):
+    """A Flax NNX module, in a model of ours.
+
+    Its parameters (`nnx.Param`) are trained; what else it holds (statistics, counts of random streams) is carried along.
+    `write_back` puts the values into the module.
+
+    Args:
+        module: The module; it is called with one batch of inputs.
+        name: Made up from the module's class if None.
+    """
+
+    def __init__(self, module: Any, name: str | None = None) -> None:
+        super().__init__(name=name or type(module).__name__.lower())
+        self.module = module
+        self._graphs = {training: self._split(training)[0] for training in (True, False)}
+        _, params, rest = self._split(False)
+        self._leaves: list[Any] = []
+        for state, trainable in ((params, True), (rest, False)):
+            leaves, structure = jax.tree.flatten(state)
+            held = [self._held(leaf, trainable, number) for number, leaf in enumerate(leaves)]
+            self._leaves.append((structure, held))
+        self.built = True
+
+    def _split(self, training: bool) -> Any:
+        nnx = sys.modules['flax.nnx']
+        module = nnx.clone(self.module)
+        (module.train if training else module.eval)()
+        return nnx.split(module, nnx.Param, ...)
+
+    def _held(self, leaf: Any, trainable: bool, number: int) -> Any:
+        """A variable for numbers; keys of random streams never change and stay as they are."""
+        if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            return leaf
+        variable = Variable(leaf, trainable=trainable, name=f'{"param" if trainable else "state"}_{number}')
+        self._own_weights.append(variable)
+        return variable
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        nnx = sys.modules['flax.nnx']
+        states = [structure.unflatten([_value(h) for h in held]) for structure, held in self._leaves]
+        module = nnx.merge(self._graphs[bool(training)], *states)
+        outputs = module(inputs)
+        _, _, rest = nnx.split(module, nnx.Param, ...)
+        for held, value in zip(self._leaves[1][1], jax.tree.leaves(rest), strict=True):
+            if isinstance(held, Variable):
+                held.assign(value)
+        return outputs
+
+    def write_back(self) -> None:
+        """Put the trained values into the module."""
+        nnx = sys.modules['flax.nnx']
+        for structure, held in self._leaves:
+            nnx.update(self.module, structure.unflatten([_value(h) for h in held]))
+
+
+def _value(held: Any) -> Any:
+    return held.value if isinstance(held, Variable) else held
