@@ -116,7 +116,10 @@ class KerasTensor:
         raise TypeError('A symbolic KerasTensor cannot be used as a boolean: it holds no number. Use ops.where.')
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-        raise ValueError(f'{self} has a shape and a dtype but no numbers: it cannot be made a NumPy array.')
+        raise ValueError(
+            f"{self} has a shape and a dtype but no numbers: it cannot be made a NumPy array. (A layer of Keras's is "
+            'called on it as hefted.integrations.KerasLayer(layer).)'
+        )
 
     def __jax_array__(self) -> Any:
         raise ValueError(

@@ -16,6 +16,7 @@ from hefted.layers.calling import Arguments
 from hefted.layers.layer import Layer
 from hefted.symbolic import rows_unknown
 from hefted.utils.naming import name_scope
+from hefted.utils.serialization import set_fallback
 from hefted.variables import Array, Variable, outside
 
 
@@ -113,18 +114,32 @@ class KerasLayer(Layer):
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         return self.theirs.compute_mask(inputs, previous_mask)
 
-    def get_config(self) -> dict[str, Any]:
-        return {'layer': sys.modules['keras'].saving.serialize_keras_object(self.theirs)}
+    def serialized(self) -> dict[str, Any]:
+        """Its config as Keras writes it, so that Keras opens the archive as it is."""
+        return sys.modules['keras'].saving.serialize_keras_object(self.theirs)
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> KerasLayer:
-        """Made again by Keras, which must be imported; in its safe mode, so that no file runs code."""
-        keras = sys.modules.get('keras')
-        if keras is None:
-            raise ArgumentError(
-                "Expected keras to be imported for a layer that is Keras's. Write `import keras` first."
-            )
-        return cls(keras.saving.deserialize_keras_object(config['layer'], safe_mode=True))
+
+def _read(config: dict[str, Any]) -> Any:
+    """A layer that is not ours, from an archive: made by Keras where Keras is imported, in its safe mode; or None."""
+    keras = sys.modules.get('keras')
+    if keras is None or not str(config.get('module')).startswith('keras.'):
+        return None
+    made = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    return KerasLayer(made) if isinstance(made, keras.Layer) else None
+
+
+set_fallback(_read)
+
+
+def borrowed_weights(layer: Any) -> list[Variable]:
+    """The variables that a layer of Keras's holds itself."""
+    return [BorrowedVariable(v) for v in (*layer._trainable_variables, *layer._non_trainable_variables)]
+
+
+def borrowed_parts(layer: Any) -> dict[str, Any]:
+    """What a layer of Keras's holds in attributes of its own."""
+    bare = vars(sys.modules['keras'].Layer())
+    return {name: value for name, value in vars(layer).items() if name not in bare}
 
 
 def require_jax() -> None:
@@ -132,15 +147,16 @@ def require_jax() -> None:
     backend = sys.modules['keras'].config.backend()
     if backend != 'jax':
         raise ArgumentError(
-            f"Expected Keras on its JAX back end, received {backend!r}. Set KERAS_BACKEND='jax' before keras is imported."
+            f"Expected Keras on its JAX back end, received {backend!r}. Set KERAS_BACKEND='jax' before keras is "
+            'imported.'
         )
 
 
 class FlaxLayer(Layer):
     """A Flax NNX module, in a model of ours.
 
-    Its parameters (`nnx.Param`) are trained; what else it holds (statistics, counts of random streams) is carried along.
-    `write_back` puts the values into the module.
+    Its parameters (`nnx.Param`) are trained; what else it holds (statistics, counts of random streams) is carried
+    along. `write_back` puts the values into the module.
 
     Args:
         module: The module; it is called with one batch of inputs.

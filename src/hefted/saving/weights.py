@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from hefted.errors import ArchiveError, ArgumentError, NotBuiltError
+from hefted.layers.foreign import KerasLayer, borrowed_parts, borrowed_weights, is_a
 from hefted.layers.layer import Layer
 from hefted.utils.naming import snake_case
 from hefted.variables import Variable
@@ -109,17 +110,26 @@ def _places(model: Any) -> Iterator[Place]:
 
 def _walk(layer: Layer, path: str, seen: set[int]) -> Iterator[Place]:
     """A layer's own variables, then those of the layers it holds, by attribute; each once, where first met."""
+    layer = _inner(layer)
     if id(layer) in seen:
         return
     seen.add(id(layer))
-    yield path, layer.name, sorted(layer._variables_here(), key=lambda v: not v.trainable)
+    own = layer._variables_here() if isinstance(layer, Layer) else borrowed_weights(layer)
+    yield path, layer.name, sorted(own, key=lambda v: not v.trainable)
     prefix = f'{path}/' if path else ''
     for name, held in _attributes(layer):
         yield from _walk_held(held, prefix + name, seen)
 
 
-def _attributes(layer: Layer) -> list[tuple[str, Any]]:
+def _inner(layer: Any) -> Any:
+    """A layer of Keras's in the place of what holds it: its weights lie where Keras lays them."""
+    return layer.theirs if isinstance(layer, KerasLayer) else layer
+
+
+def _attributes(layer: Any) -> list[tuple[str, Any]]:
     """In Keras's order: a sequential model's layers first, else by name, private ones last."""
+    if not isinstance(layer, Layer):
+        return sorted(borrowed_parts(layer).items())
     own = {name: value for name, value in vars(layer).items() if name not in _NOT_SAVED}
     layers = getattr(layer, 'layers', None)
     if layers is None:
@@ -130,14 +140,14 @@ def _attributes(layer: Layer) -> list[tuple[str, Any]]:
 
 
 def _walk_held(held: Any, path: str, seen: set[int]) -> Iterator[Place]:
-    if isinstance(held, Layer):
+    if isinstance(held, Layer) or is_a(held, 'keras', 'Layer'):
         yield from _walk(held, path, seen)
     elif isinstance(held, (list, tuple, dict)):
         taken: Counter[str] = Counter()
         for item in held.values() if isinstance(held, dict) else held:
             nested = isinstance(item, (list, tuple, dict))
-            base = 'container' if nested else snake_case(type(item).__name__)
-            if nested or isinstance(item, Layer):
+            base = 'container' if nested else snake_case(type(_inner(item)).__name__)
+            if nested or isinstance(item, Layer) or is_a(item, 'keras', 'Layer'):
                 yield from _walk_held(item, f'{path}/{base}_{taken[base]}' if taken[base] else f'{path}/{base}', seen)
                 taken[base] += 1
 

@@ -1,7 +1,7 @@
 """Finds convolutions that XLA runs slowly inside a loop on CPU: those whose dimensions are permuted.
 
 Hefted's own layers write their gradients in the plain layout (`hefted.ops.convolution`). A program built elsewhere has
-JAX's own gradients; the engine then takes one step at a time instead of a loop.
+JAX's own gradients; the engine then exchanges them (`train.rewriting`), and takes one step at a time where it cannot.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ def has_slow_convolution(jaxpr: Any) -> bool:
     Args:
         jaxpr: A ClosedJaxpr, or a Jaxpr.
     """
-    return any(_is_slow(equation) for equation in _equations(getattr(jaxpr, 'jaxpr', jaxpr)))
+    return any(is_slow(equation) for equation in _equations(getattr(jaxpr, 'jaxpr', jaxpr)))
 
 
 def _equations(jaxpr: Any) -> Any:
@@ -28,7 +28,8 @@ def _equations(jaxpr: Any) -> Any:
                     yield from _equations(inner)
 
 
-def _is_slow(equation: Any) -> bool:
+def is_slow(equation: Any) -> bool:
+    """Whether an equation is a convolution that is not plain NHWC/HWIO."""
     if equation.primitive.name != 'conv_general_dilated':
         return False
     numbers = equation.params['dimension_numbers']

@@ -146,7 +146,12 @@ def _compile(
     inner = jax.jit(step, inline=True)
     traced = inner.trace(*avals, _batch_avals(data, size, masked), key)
     logs = traced.out_info[1]
-    single = single or (jax.default_backend() == 'cpu' and has_slow_convolution(traced.jaxpr))
+    if jax.default_backend() == 'cpu' and has_slow_convolution(traced.jaxpr):
+        from hefted.train.rewriting import rewritten
+
+        inner = jax.jit(rewritten(step), inline=True)
+        traced = inner.trace(*avals, _batch_avals(data, size, masked), key)
+        single = single or has_slow_convolution(traced.jaxpr)
 
     def stretch(constants: Any, carry: Any, data: Any, order: Array, numbers: Array, key: Array) -> tuple[Any, Logs]:
         first, steps, rows, fresh, done = numbers

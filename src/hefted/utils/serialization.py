@@ -53,6 +53,15 @@ _registered_names: dict[Any, str] = {}
 _scopes: list[Mapping[str, Any]] = []
 
 
+_fallback: Callable[[dict[str, Any]], Any] | None = None
+
+
+def set_fallback(read: Callable[[dict[str, Any]], Any]) -> None:
+    """Let somebody else try a config that names nothing of ours: `read(config) -> object`, or None."""
+    global _fallback
+    _fallback = read
+
+
 # The registry of users' classes and functions
 
 
@@ -179,6 +188,8 @@ def serialize_keras_object(obj: Any) -> Any:
         }
     if isinstance(obj, FunctionCall):
         return operations.config_of(obj)
+    if hasattr(type(obj), 'serialized'):  # what is not ours says itself how it is written
+        return obj.serialized()
     if isinstance(obj, (types.FunctionType, types.BuiltinFunctionType, type)) or not hasattr(obj, 'get_config'):
         return _function_config(obj)
     return _instance_config(obj)
@@ -242,16 +253,8 @@ def deserialize_keras_object(config: Any, custom_objects: Mapping[str, Any] | No
     if 'class_name' not in config or 'config' not in config:
         return {key: deserialize_keras_object(value, custom_objects) for key, value in config.items()}
     name, inner = config['class_name'], config['config']
-    if name in ('__numpy__', '__tensor__'):
-        return np.array(inner['value'], dtype=inner['dtype'])
-    if name == '__slice__':
-        return slice(*(deserialize_keras_object(inner[part]) for part in ('start', 'stop', 'step')))
-    if name == '__ellipsis__':
-        return ...
-    if name == '__bytes__':
-        return str(inner['value']).encode('utf-8')
-    if name == '__keras_tensor__':
-        return Stored(*_history(inner))
+    if name in _SPECIAL:
+        return _SPECIAL[name](inner)
     if name == '__lambda__':
         raise ArchiveError(
             'The file holds a Python lambda, which would run code from the file. Write it as a named function, '
@@ -261,7 +264,12 @@ def deserialize_keras_object(config: Any, custom_objects: Mapping[str, Any] | No
         return operations.from_config(function, deserialize_keras_object(inner, custom_objects))
     if name == 'function':
         return _find(config, inner, inner, custom_objects)
-    found = _find(config, name, config.get('registered_name') or name, custom_objects)
+    try:
+        found = _find(config, name, config.get('registered_name') or name, custom_objects)
+    except ArchiveError:
+        if _fallback is not None and (made := _fallback(config)) is not None:
+            return made
+        raise
     return _instance(found, config, custom_objects) if inspect.isclass(found) else found
 
 
@@ -279,6 +287,21 @@ def _history(config: Any) -> tuple[str, int, int]:
             return name, node, tensor
         case _:
             raise ArchiveError(f'Expected a tensor with the call that made it, received {config!r}.')
+
+
+def _array(inner: Any) -> Any:
+    return np.array(inner['value'], dtype=inner['dtype'])
+
+
+# What is no class and no function, by the name that Keras gives it.
+_SPECIAL: dict[str, Callable[[Any], Any]] = {
+    '__numpy__': _array,
+    '__tensor__': _array,
+    '__slice__': lambda inner: slice(*(deserialize_keras_object(inner[part]) for part in ('start', 'stop', 'step'))),
+    '__ellipsis__': lambda _: ...,
+    '__bytes__': lambda inner: str(inner['value']).encode('utf-8'),
+    '__keras_tensor__': lambda inner: Stored(*_history(inner)),
+}
 
 
 def _find(config: dict[str, Any], name: Any, registered: Any, custom_objects: Mapping[str, Any] | None) -> Any:
