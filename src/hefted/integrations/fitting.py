@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hefted.callbacks import History
+from hefted.callbacks.history import History
 from hefted.errors import ArgumentError
 from hefted.layers.foreign import is_a
 from hefted.models.model import Model

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from hefted.callbacks import History
+from hefted.callbacks.history import History
 from hefted.layers.foreign import FlaxLayer
 from hefted.models.sequential import Sequential
 

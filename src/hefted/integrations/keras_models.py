@@ -107,7 +107,7 @@ class BorrowedModel(Model):
     _told: Any = None
 
     @property
-    def stop_training(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def stop_training(self) -> bool:  # pyright: ignore
         return bool(self.theirs.stop_training)
 
     @stop_training.setter

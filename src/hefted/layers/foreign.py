@@ -183,7 +183,7 @@ class FlaxLayer(Layer):
 
     def _held(self, leaf: Any, trainable: bool, number: int) -> Any:
         """A variable for numbers; keys of random streams never change and stay as they are."""
-        if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        if jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             return leaf
         variable = Variable(leaf, trainable=trainable, name=f'{"param" if trainable else "state"}_{number}')
         self._own_weights.append(variable)

@@ -58,9 +58,10 @@ def _equation(equation: Any, inputs: list[Any]) -> list[Any]:
     if inner is not None:
         return _run(inner.jaxpr, inner.consts, inputs) if hasattr(inner, 'consts') else _run(inner, [], inputs)
     if is_slow(equation) and params['feature_group_count'] == params['batch_group_count'] == 1:
-        return [_convolution(*inputs, params)]
+        x, kernel = inputs
+        return [_convolution(x, kernel, params)]
     if name in ('reduce_window_max', 'select_and_scatter_add') and _small_window(equation):
-        return [(_max_pool if name == 'reduce_window_max' else _max_pool_gradient)(*inputs, params)]
+        return [_max_pool(inputs[0], params) if len(inputs) == 1 else _max_pool_gradient(inputs[0], inputs[1], params)]
     found = equation.primitive.bind(*inputs, **equation.primitive.get_bind_params(params))
     return found if equation.primitive.multiple_results else [found]
 
