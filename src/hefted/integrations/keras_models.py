@@ -107,11 +107,11 @@ class BorrowedModel(Model):
     _told: Any = None
 
     @property
-    def stop_training(self) -> bool:  # pyright: ignore
+    def stop_training(self) -> bool:
         return bool(self.theirs.stop_training)
 
     @stop_training.setter
-    def stop_training(self, value: bool) -> None:
+    def stop_training(self, value: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         self.theirs.stop_training = value
 
     @property
