@@ -24,6 +24,7 @@ from hefted.utils.naming import auto_name, name_scope
 from hefted.variables import Array, Variable
 
 _SEED_MAX = 1_000_000_000
+_runs = python_random.Random()
 _global: SeedGenerator | None = None
 
 
@@ -76,6 +77,16 @@ class SeedGenerator:
 def make_default_seed() -> int:
     """A seed from Python's `random`, which `set_random_seed` governs."""
     return python_random.randint(1, _SEED_MAX)
+
+
+def make_run_seed() -> int:
+    """A seed for one training, of a generator of its own: a `fit` changes no draw of the program's after it."""
+    return _runs.randint(1, _SEED_MAX)
+
+
+def seed_runs(seed: int) -> None:
+    """Let the seeds of trainings follow from this one."""
+    _runs.seed(seed)
 
 
 def draw_seed(seed: int | SeedGenerator | Array | None) -> Array:

@@ -16,7 +16,7 @@ from hefted.data.stream import StreamSource
 from hefted.models import checks, eager, inputs, reporting
 from hefted.models.inputs import Arguments
 from hefted.models.steps import binding_of, program_of
-from hefted.random import make_default_seed
+from hefted.random import make_run_seed
 from hefted.train import interrupts, loop
 from hefted.train.binding import Binding
 from hefted.train.checkpoint import keepers_of
@@ -136,7 +136,7 @@ def fit(
                 progress=ended.progress,
                 run=run,
                 epochs=epochs,
-                key=np.array([make_default_seed(), 0], np.uint32),
+                key=np.array([make_run_seed(), 0], np.uint32),
                 initial_epoch=initial_epoch,
                 steps_per_epoch=steps_per_epoch,
                 validate=judge,

@@ -13,7 +13,7 @@ from hefted.data.source import Source, part_of_pass, source_for
 from hefted.data.stream import StreamSource
 from hefted.errors import ArgumentError, warn
 from hefted.models import checks
-from hefted.random import make_default_seed
+from hefted.random import make_run_seed
 
 if TYPE_CHECKING:
     from hefted.models.model import Model
@@ -97,7 +97,7 @@ def given(model: Model, arguments: Arguments, method: str, warns: bool = False) 
     if warns and arguments.batch_size is not None:
         warn(f'batch_size={arguments.batch_size} is not used: a {feed.kind} makes batches of its own.')
     if arguments.shuffle:
-        feed.shuffle(make_default_seed())
+        feed.shuffle(make_run_seed())
     source = StreamSource(feed, arguments.class_weight)
     try:
         sample = source.sample
@@ -118,7 +118,7 @@ def _of_rows(model: Model, rows: Rows, a: Arguments, warns: bool = False, method
     size = batch_size_for(rows.count, a.batch_size, warns, a.steps)
     model.prepare(rows.x, rows.y, size, method)
     _check(model, a, rows)
-    return Given(source_for(rows, size, a.shuffle, make_default_seed() if a.shuffle else 0), size)
+    return Given(source_for(rows, size, a.shuffle, make_run_seed() if a.shuffle else 0), size)
 
 
 def _check(model: Model, arguments: Arguments, rows: Rows) -> None:

@@ -20,8 +20,9 @@ def set_random_seed(seed: int) -> None:
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise ArgumentError(f'Expected seed to be a whole number from 0 to 2**32 - 1, received {seed!r}.')
-    from hefted.random import reset_global_generator
+    from hefted.random import reset_global_generator, seed_runs
 
     python_random.seed(seed)
     np.random.seed(seed)
     reset_global_generator()
+    seed_runs(seed)
