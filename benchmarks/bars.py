@@ -41,6 +41,8 @@ BARS = (
     Bar('second_fit', 'wall', 'keras_jax', 0.12),
     Bar('mlp', 'wall', 'floor', 1.05),
     Bar('mlp', 'wall', 'torch', 0.5),
+    Bar('generator', 'wall', 'keras_jax', 0.7),
+    Bar('generator', 'wall', 'torch', None),
     Bar('cnn', 'wall', 'floor', 0.8),
     Bar('transformer', 'wall', 'torch', 0.8),
     Bar('embedding', 'wall', 'keras_jax', 1.0),

@@ -74,6 +74,11 @@ WORKLOADS = {
         _peers('reference', names=tuple(PEERS), arguments=('second',)),
     ),
     'mlp': Workload('MLP 784-512-512-10, batch 128, a step', _peers('mlp', names=_DEEP), epochs=(3, 1)),
+    'generator': Workload(
+        'The same MLP fed by a Python generator, a step',
+        _peers('generator', names=('hefted', 'keras_jax', 'torch')),
+        epochs=(3, 1),
+    ),
     'cnn': Workload(
         'CNN 28 x 28, batch 128, a step',
         _peers('cnn', names=('hefted', 'floor', 'keras_jax', 'torch', 'torch_compiled')),

@@ -23,6 +23,16 @@ def mlp_data(rows=200 * 128):
     return rng.random((rows, 784), dtype=np.float32), rng.integers(0, 10, rows).astype(np.int32)
 
 
+def mlp_batches(x, y, size=128):
+    """The same in batches, for ever, as a person's generator gives them: each pass in an order of its own."""
+    rng = np.random.default_rng(1)
+    while True:
+        order = rng.permutation(len(x))
+        for at in range(0, len(x), size):
+            rows = order[at : at + size]
+            yield x[rows], y[rows]
+
+
 def cnn_data(rows=20 * 128):
     """20 batches of images of 28 x 28 x 1 and a digit each."""
     rng = np.random.default_rng(0)
