@@ -31,6 +31,10 @@ def small(name='small', width=4):
     return model
 """
 
+# Whoever runs the tests in the background ignores Ctrl-C, and a child inherits that. (A function called between fork and
+# exec would do as well, but in a process that has imported JAX a fork is warned of.)
+_HEARS_CTRL_C = 'import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n'
+
 
 class House:
     """A home with nothing in it, and programs that run there.
@@ -61,14 +65,12 @@ class House:
     def start(self, code: str, *, prelude: str = PRELUDE, **environment: str) -> subprocess.Popen[bytes]:
         """Start a program; it is the leader of a process group of its own."""
         return subprocess.Popen(
-            [sys.executable, '-c', prelude + code],
+            [sys.executable, '-c', _HEARS_CTRL_C + prelude + code],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=self.environment | environment,
             cwd=self.folder,
             start_new_session=True,
-            # Whoever runs the tests in the background ignores Ctrl-C, and a child would inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def run(self, code: str, *, prelude: str = PRELUDE, **environment: str) -> str:

@@ -10,11 +10,17 @@ _HOMES = {
     for file, names in {
         'backup_and_restore': 'BackupAndRestore',
         'callback': 'Callback CallbackList',
+        'csv_logger': 'CSVLogger',
         'history': 'History',
         'model_checkpoint': 'ModelCheckpoint',
+        'orbax_checkpoint': 'OrbaxCheckpoint',
         'progbar_logger': 'ProgbarLogger',
+        'reduce_lr_on_plateau': 'ReduceLROnPlateau',
+        'remote_monitor': 'RemoteMonitor',
         'monitor': 'EarlyStopping TerminateOnNaN',
         'simple': 'LambdaCallback LearningRateScheduler',
+        'swap_ema_weights': 'SwapEMAWeights',
+        'tensorboard': 'TensorBoard',
     }.items()
     for name in names.split()
 }
