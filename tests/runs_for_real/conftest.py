@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -31,8 +30,8 @@ def small(name='small', width=4):
     return model
 """
 
-# Whoever runs the tests in the background ignores Ctrl-C, and a child inherits that. (A function called between fork and
-# exec would do as well, but in a process that has imported JAX a fork is warned of.)
+# Whoever runs the tests in the background ignores Ctrl-C, and a child inherits that. (A function called after the fork,
+# before exec, would do as well, but in a process that has imported JAX such a fork is warned of.)
 _HEARS_CTRL_C = 'import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n'
 
 
