@@ -8,6 +8,7 @@ from typing import Any
 from hefted import tree
 from hefted.errors import ArgumentError
 from hefted.layers.input import Input
+from hefted.layers.layer import Layer, context
 from hefted.symbolic import KerasTensor, Node
 
 
@@ -49,10 +50,16 @@ class Graph:
     def run(self, values: list[Any]) -> Any:
         """The outputs for values of the inputs, flattened in their order."""
         known: dict[int, Any] = {id(t): value for t, value in zip(self.flat_inputs, values, strict=True)}
+        training = context.training
         for node in self.nodes:
             if node.is_input or all(id(output) in known for output in node.outputs):
                 continue
             args, kwargs = node.fill(known)
+            if training is not None and isinstance(node.operation, Layer):
+                # As in Keras, what the model is told goes before what a layer was told when the model was made.
+                context.training = training
+                if 'training' in kwargs:
+                    kwargs['training'] = training
             outputs = node.operation(*args, **kwargs)
             known.update((id(t), value) for t, value in zip(node.outputs, tree.flatten(outputs), strict=True))
         return tree.map_structure(lambda t: known[id(t)], self.outputs)
