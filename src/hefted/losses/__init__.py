@@ -29,6 +29,7 @@ _room = Room(
         'margin': 'Hinge SquaredHinge CategoricalHinge hinge squared_hinge categorical_hinge',
         'overlap': 'Dice Tversky dice tversky',
         'similarity': 'Circle circle',
+        'temporal': 'CTC ctc',
     },
     aliases={
         **dict.fromkeys(('bce', 'BCE'), 'binary_crossentropy'),

@@ -8,6 +8,12 @@ from typing import Any
 _HOMES = {
     'PyDataset': 'hefted.utils.py_dataset',
     'Sequence': 'hefted.utils.py_dataset',
+    **dict.fromkeys(('clear_session', 'is_keras_tensor', 'standardize_dtype'), 'hefted.utils.session'),
+    **dict.fromkeys(('normalize', 'pad_sequences'), 'hefted.utils.sequences'),
+    **dict.fromkeys(
+        ('disable_interactive_logging', 'enable_interactive_logging', 'is_interactive_logging_enabled'),
+        'hefted.config',
+    ),
     'set_random_seed': 'hefted.utils.seeding',
     'to_categorical': 'hefted.utils.encoding',
     **dict.fromkeys(('pack_x_y_sample_weight', 'unpack_x_y_sample_weight'), 'hefted.utils.packing'),
@@ -21,7 +27,11 @@ _HOMES = {
 }  # fmt: skip
 
 
+_ALIASES = {'CustomObjectScope': 'custom_object_scope'}
+
+
 def __getattr__(name: str) -> Any:
+    name = _ALIASES.get(name, name)
     if name not in _HOMES:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     return getattr(importlib.import_module(_HOMES[name]), name)
