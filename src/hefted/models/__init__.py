@@ -8,11 +8,15 @@ from hefted.models.functional import Functional
 from hefted.models.model import Model
 from hefted.models.sequential import Sequential
 
-__all__ = ['Functional', 'Model', 'Sequential', 'load_model', 'save_model']  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = ['Functional', 'Model', 'Sequential', 'clone_model', 'load_model', 'save_model']  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
     # As in Keras, also here; what reads archives is imported when it is first asked for.
+    if name == 'clone_model':
+        from hefted.models import cloning
+
+        return cloning.clone_model
     if name not in ('load_model', 'save_model'):
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     from hefted import saving

@@ -383,12 +383,12 @@ class Model(Layer):
         """Print the layers, their output shapes and their numbers of parameters."""
         from hefted.models.summary import print_summary
 
-        del positions, expand_nested, layer_range
+        del positions
         if not self.built:
             raise NotBuiltError(
                 'This model has not yet been built. Build it by calling `build()` or by calling it on a batch of data.'
             )
-        print_summary(self, line_length, print_fn, show_trainable)
+        print_summary(self, line_length, print_fn, show_trainable, expand_nested, layer_range)
 
     @property
     def layers(self) -> list[Layer]:

@@ -1,13 +1,37 @@
-"""`summary()`: the layers as a table."""
+"""`summary()`: the layers as a table, with what each holds and computes."""
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable
-from typing import Any
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from hefted.layers.layer import Layer
+from hefted.models import cost
+from hefted.symbolic import Node
 from hefted.variables import Variable
+
+
+class Row(NamedTuple):
+    """One layer of the table.
+
+    Attributes:
+        depth: How many models it is inside of.
+        layer: The layer.
+        shape: Of its output, as text.
+        flops: Operations of its forward pass for one row; None where that cannot be known.
+        inputs: The names of the layers before it.
+    """
+
+    depth: int
+    layer: Layer
+    shape: str
+    flops: int | None
+    inputs: list[str]
 
 
 def print_summary(
@@ -15,33 +39,47 @@ def print_summary(
     width: int | None = None,
     print_fn: Callable[[str], Any] | None = None,
     show_trainable: bool = False,
+    expand_nested: bool = False,
+    layer_range: tuple[str, str] | None = None,
 ) -> None:
-    """Print layers, output shapes and parameter counts.
+    """Print layers, output shapes, numbers and bytes of parameters, and operations of the forward pass for one row.
 
     Args:
         model: Built.
         width: Columns; the terminal's if None.
         print_fn: Takes the text instead of standard output.
         show_trainable: Whether to add a column that says which layers are trained.
+        expand_nested: Whether to list the layers of models inside it too.
+        layer_range: Names, or patterns of names, of the first and the last layer to list.
     """
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
+    rows = list(_between(list(rows_of(model, expand_nested)), layer_range))
+    branches = (
+        any(len(row.inputs) > 1 for row in rows) or len((getattr(model, '_graph', None) and model.inputs) or ()) > 1
+    )
     table = Table(box=box.HEAVY_HEAD, show_lines=False)
     table.add_column('Layer (type)', overflow='fold')
-    table.add_column('Output shape')
-    table.add_column('Parameters', justify='right')
+    table.add_column('Output shape', overflow='fold')
+    for title in ('Parameters', 'Bytes', 'FLOPs a row'):
+        table.add_column(title, justify='right')
+    if branches:
+        table.add_column('Connected to', overflow='fold')
     if show_trainable:
         table.add_column('Trained', justify='center')
-    for layer in model.layers:
-        shape = str(getattr(layer, 'output_shape', None) or '?')
-        row = [
-            f'{layer.name} ({type(layer).__name__})',
-            shape,
+    for row in rows:
+        layer = row.layer
+        cells = [
+            f'{"  " * row.depth}{layer.name} ({type(layer).__name__})',
+            row.shape,
             f'{layer.count_params():,}' if layer.built else '0',
+            size(layer.weights) if layer.weights else '0',
+            '?' if row.flops is None else f'{row.flops:,}',
         ]
-        table.add_row(*row, *(['yes' if layer.trainable else 'no'] if show_trainable else []))
+        cells += [', '.join(row.inputs) or '-'] if branches else []
+        table.add_row(*cells, *(['yes' if layer.trainable else 'no'] if show_trainable else []))
     console = Console(
         width=width, record=print_fn is not None, quiet=False, file=None if print_fn is None else io.StringIO()
     )
@@ -49,8 +87,46 @@ def print_summary(
     console.print(table)
     for label, variables in _totals(model):
         console.print(f' [bold]{label}:[/bold] {count(variables):,} ({size(variables)})', highlight=False)
+    known = [row.flops for row in rows if row.depth == 0 and row.flops is not None]
+    if known and len(known) == len([row for row in rows if row.depth == 0]) and layer_range is None:
+        console.print(f' [bold]Forward FLOPs a row:[/bold] {sum(known):,}', highlight=False)
     if print_fn is not None:
         print_fn(console.export_text())
+
+
+def rows_of(model: Any, expand_nested: bool = False, depth: int = 0) -> Iterator[Row]:
+    """The layers in order, each with what is known of it."""
+    nodes = _nodes(model)
+    for layer in model.layers:
+        calls = nodes.get(id(layer), [])
+        known = [cost.flops_of(node) for node in calls if not node.is_input]
+        flops = sum(f for f in known if f is not None) if calls and None not in known else None
+        before = [t.history.operation.name for node in calls for t in node.input_tensors if t.history is not None]
+        yield Row(depth, layer, _shape(layer, calls), flops, list(dict.fromkeys(before)))
+        if expand_nested and hasattr(layer, 'layers'):
+            yield from rows_of(layer, True, depth + 1)
+
+
+def _nodes(model: Any) -> dict[int, list[Node]]:
+    """A model's calls by layer; empty for one with a `call` of its own."""
+    try:
+        graph = model.graph
+    except (AttributeError, ValueError):  # a `call` of its own, or no shape yet
+        return {}
+    return {id(operation): [node for _, node in graph.own_nodes(operation)] for operation in graph.operations}
+
+
+def _shape(layer: Any, calls: list[Node]) -> str:
+    shapes = [t.shape for node in calls for t in node.outputs] or [getattr(layer, 'output_shape', None)]
+    told = list(dict.fromkeys(str(shape) for shape in shapes if shape is not None))
+    return ', '.join(told) or '?'
+
+
+def _between(rows: list[Row], layer_range: tuple[str, str] | None) -> list[Row]:
+    if layer_range is None:
+        return rows
+    places = [i for i, row in enumerate(rows) if any(re.fullmatch(p, row.layer.name) for p in layer_range)]
+    return rows[min(places) : max(places) + 1] if places else rows
 
 
 def _totals(model: Any) -> list[tuple[str, list[Variable]]]:
@@ -75,9 +151,12 @@ def size(variables: list[Variable]) -> str:
         >>> size([])
         '0.00 B'
     """
-    import jax.numpy as jnp
+    import ml_dtypes
 
-    amount = float(sum(math.prod(v.shape) * jnp.dtype(v.dtype).itemsize for v in variables))
+    def width(dtype: str) -> int:
+        return np.dtype(getattr(ml_dtypes, dtype, dtype)).itemsize
+
+    amount = float(sum(math.prod(v.shape) * width(v.dtype) for v in variables))
     for unit in ('B', 'KB', 'MB', 'GB'):
         if amount < 1024 or unit == 'GB':
             return f'{amount:.2f} {unit}'

@@ -14,6 +14,7 @@ _HOMES = {
         ('disable_interactive_logging', 'enable_interactive_logging', 'is_interactive_logging_enabled'),
         'hefted.config',
     ),
+    'plot_model': 'hefted.models.drawing',
     'set_random_seed': 'hefted.utils.seeding',
     'to_categorical': 'hefted.utils.encoding',
     **dict.fromkeys(('pack_x_y_sample_weight', 'unpack_x_y_sample_weight'), 'hefted.utils.packing'),

@@ -1,0 +1,101 @@
+"""How much a layer computes: floating-point operations of its forward pass, counted in its traced program.
+
+A multiplication and an addition are one each, so a product of (m, k) and (k, n) is 2 m k n (the convention of
+Kaplan et al. 2020, "Scaling laws for neural language models", section 2.1). What works element by element counts one
+for each element of its result; moving and comparing data counts nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import numpy as np
+
+from hefted import tree
+from hefted.symbolic import KerasTensor, Node
+from hefted.variables import Discarded
+
+_FREE = frozenset(
+    [
+        'broadcast_in_dim',
+        'reshape',
+        'transpose',
+        'squeeze',
+        'expand_dims',
+        'slice',
+        'dynamic_slice',
+        'dynamic_update_slice',
+        'concatenate',
+        'pad',
+        'convert_element_type',
+        'gather',
+        'iota',
+        'copy',
+        'stop_gradient',
+        'select_n',
+        'rev',
+        'split',
+        'eq',
+        'ne',
+        'lt',
+        'le',
+        'gt',
+        'ge',
+        'and',
+        'or',
+        'not',
+    ]
+)
+
+
+def flops_of(node: Node) -> int | None:
+    """Operations of one call for one row; None where the call cannot be traced for one row (a size is not known)."""
+    if any(None in tensor.shape[1:] for tensor in node.input_tensors):
+        return None
+
+    def probe(x: Any) -> Any:
+        return jax.ShapeDtypeStruct((1, *x.shape[1:]), np.dtype(x.dtype)) if isinstance(x, KerasTensor) else x
+
+    leaves, structure = jax.tree.flatten((node.args, node.kwargs), is_leaf=lambda x: isinstance(x, KerasTensor))
+    symbolic = [probe(leaf) for leaf in leaves if isinstance(leaf, KerasTensor)]
+
+    def call(*arrays: Any) -> Any:
+        given = iter(arrays)
+        args, kwargs = structure.unflatten([next(given) if isinstance(leaf, KerasTensor) else leaf for leaf in leaves])
+        with Discarded():
+            return tree.flatten(node.operation(*args, **kwargs))
+
+    try:
+        return count(jax.make_jaxpr(call)(*symbolic).jaxpr)
+    except (ValueError, TypeError):  # a layer that works on whole batches only
+        return None
+
+
+def count(jaxpr: Any) -> int:
+    """Operations of a traced program."""
+    return sum(_operations(equation) for equation in jaxpr.eqns)
+
+
+def _operations(equation: Any) -> int:
+    name, params = equation.primitive.name, equation.params
+    size = sum(math.prod(v.aval.shape) for v in equation.outvars)
+    if name == 'dot_general':
+        (contracted, _), _ = params['dimension_numbers']
+        return 2 * size * math.prod(equation.invars[0].aval.shape[axis] for axis in contracted)
+    if name == 'conv_general_dilated':
+        kernel = equation.invars[1].aval.shape
+        outputs = params['dimension_numbers'].rhs_spec[0]
+        return 2 * size * math.prod(kernel) // kernel[outputs]
+    inner = [getattr(held, 'jaxpr', held) for held in _held(params)]
+    programs = [program for program in inner if hasattr(program, 'eqns')]
+    if programs:
+        return int(params.get('length', 1)) * sum(map(count, programs))
+    if name.startswith(('reduce_', 'cum', 'arg')):
+        return sum(math.prod(v.aval.shape) for v in equation.invars)
+    return 0 if name in _FREE else size
+
+
+def _held(params: dict[str, Any]) -> list[Any]:
+    return [held for value in params.values() for held in (value if isinstance(value, (list, tuple)) else (value,))]
