@@ -16,7 +16,7 @@ GAPS = {
              'save_img', 'split_dataset', 'text_dataset_from_directory', 'timeseries_dataset_from_array'),
             'not written yet',
         ),
-        **dict.fromkeys(('model_to_dot'), "other rooms'"),
+        'model_to_dot': 'plot_model draws without Graphviz',
     },
 }  # fmt: skip
 

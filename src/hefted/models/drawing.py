@@ -117,7 +117,9 @@ def _rows(graph: Graph) -> list[list[tuple[int, Any]]]:
 
 
 def _text(operation: Any, told: dict[str, bool], expand_nested: bool) -> tuple[str, list[str], bool]:
-    kind = operation.function.__name__ if isinstance(operation, FunctionCall) else type(operation).__name__
+    kind = type(operation).__name__
+    if kind == FunctionCall.__name__:
+        kind = operation.function.__name__
     title = f'{operation.name} ({kind})' if told['names'] else kind
     lines: list[str] = []
     if told['activations'] and getattr(operation, 'activation', None) is not None:
