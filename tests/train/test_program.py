@@ -139,8 +139,9 @@ def test_two_networks_with_an_optimizer_each_are_one_program() -> None:
     assert float(state['generator']) > -3
 
 
-def test_a_foreign_convolution_is_run_step_by_step() -> None:
-    images = rng.random((20, 8, 8, 1)).astype('float32')
+@pytest.mark.parametrize(('groups', 'steps'), [(1, [3]), (2, [1, 1, 1])])
+def test_a_foreign_convolution_is_exchanged_or_run_step_by_step(groups: int, steps: list[int]) -> None:
+    images = rng.random((20, 8, 8, 2)).astype('float32')
     targets = rng.random((20, 6, 6, 2)).astype('float32')
 
     def conv_step(state: Any, batch: Batch, key: Any) -> Any:
@@ -148,7 +149,7 @@ def test_a_foreign_convolution_is_run_step_by_step() -> None:
 
         def loss(kernel: Any) -> Any:
             out = jax.lax.conv_general_dilated(
-                batch.x, kernel, (1, 1), 'VALID', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
+                batch.x, kernel, (1, 1), 'VALID', dimension_numbers=('NHWC', 'HWIO', 'NHWC'), feature_group_count=groups
             )
             return jnp.mean(jnp.square(out - batch.y))
 
@@ -156,10 +157,10 @@ def test_a_foreign_convolution_is_run_step_by_step() -> None:
         return state - 0.1 * slope, {'loss': value}
 
     data = ResidentSource(Rows(images, targets, None), 8)
-    kernel = rng.random((3, 3, 1, 2)).astype('float32')
+    kernel = rng.random((3, 3, 2 // groups, 2)).astype('float32')
     compiled = compile_training(Program(lambda: kernel, conv_step), kernel, data)
-    assert compiled.single
-    assert _steps_of_a_fit(compiled, data, kernel) == [1, 1, 1]
+    assert compiled.single == (groups > 1)
+    assert _steps_of_a_fit(compiled, data, kernel) == steps
 
 
 def _steps_of_a_fit(compiled: Stretcher, data: ResidentSource, state: Any) -> list[int]:
