@@ -22,6 +22,7 @@ REQUIREMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
     'floor': ((_JAX, 'numpy>=2.0'),),
     'keras_jax': ((_KERAS, _JAX),),
     'keras_tensorflow': ((_KERAS, 'tensorflow-cpu'),),
+    'adopted': ((_KERAS, _JAX, '--editable', str(ROOT)),),
     'keras_torch': (('torch==2.13.0',), (_KERAS,)),
     'torch': (('torch==2.13.0',), ('numpy>=2.0',)),
     'scikit_learn': (('scikit-learn',),),

@@ -81,7 +81,32 @@ WORKLOADS = {
     ),
     'cnn': Workload(
         'CNN 28 x 28, batch 128, a step',
-        _peers('cnn', names=('hefted', 'floor', 'keras_jax', 'torch', 'torch_compiled')),
+        _peers('cnn', names=('hefted', 'floor', 'keras_jax', 'keras_tensorflow', 'torch', 'torch_compiled')),
+        epochs=(5, 1),
+    ),
+    'deep': Workload(
+        '50 narrow dense layers, to the first step, nothing compiled before',
+        _peers('deep', names=('hefted', 'keras_jax')),
+        warm=False,
+    ),
+    'many': Workload(
+        '20 models of different widths in one process, nothing compiled before',
+        _peers('many', names=('hefted', 'keras_jax', 'keras_jax_32')),
+        warm=False,
+    ),
+    'adopted_second_fit': Workload(
+        'A Keras model through hefted.fit: the reference program, second fit',
+        {
+            'hefted': Program('adopted', 'adopted_reference.py', variables={'KERAS_BACKEND': 'jax'}),
+            **_peers('reference', names=('keras_jax', 'keras_jax_32'), arguments=('second',)),
+        },
+    ),
+    'adopted_cnn': Workload(
+        'A Keras model through hefted.fit: the CNN, a step',
+        {
+            'hefted': Program('adopted', 'adopted_cnn.py', variables={'KERAS_BACKEND': 'jax'}),
+            **_peers('cnn', names=('keras_jax', 'keras_tensorflow', 'keras_torch')),
+        },
         epochs=(5, 1),
     ),
     'transformer': Workload(
