@@ -5,6 +5,7 @@ Nothing is imported for it: who has an instance has imported its library already
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Any
 
@@ -136,10 +137,17 @@ def borrowed_weights(layer: Any) -> list[Variable]:
     return [BorrowedVariable(v) for v in (*layer._trainable_variables, *layer._non_trainable_variables)]
 
 
-def borrowed_parts(layer: Any) -> dict[str, Any]:
-    """What a layer of Keras's holds in attributes of its own."""
-    bare = vars(sys.modules['keras'].Layer())
-    return {name: value for name, value in vars(layer).items() if name not in bare}
+def borrowed_parts(layer: Any) -> list[tuple[str, Any]]:
+    """What a layer of Keras's holds in attributes and properties of its own, in Keras's order."""
+    skipped = {*dir(sys.modules['keras'].Layer()), 'operations', '_operations', '_functional'}
+    names = sorted({*dir(layer)} - skipped, key=lambda name: (name.startswith('_'), name))
+    if 'layers' in names:
+        names.sort(key=lambda name: name != 'layers')
+    parts: list[tuple[str, Any]] = []
+    for name in names:
+        with contextlib.suppress(Exception):  # a property that cannot be read yet holds nothing yet
+            parts.append((name, getattr(layer, name)))
+    return parts
 
 
 def require_jax() -> None:

@@ -127,16 +127,32 @@ def _inner(layer: Any) -> Any:
 
 
 def _attributes(layer: Any) -> list[tuple[str, Any]]:
-    """In Keras's order: a sequential model's layers first, else by name, private ones last."""
+    """In Keras's order: a sequential or functional model's layers first, the others by name, private ones last."""
     if not isinstance(layer, Layer):
-        return sorted(borrowed_parts(layer).items())
-    own = {name: value for name, value in vars(layer).items() if name not in _NOT_SAVED}
+        return borrowed_parts(layer)
+    own = {name: value for name, value in vars(layer).items() if name not in _NOT_SAVED} | _properties(layer)
     layers = getattr(layer, 'layers', None)
-    if layers is None:
-        return sorted(own.items(), key=lambda item: (item[0].startswith('_'), item[0]))
-    if '_stack' in vars(layer):
-        return [('layers', layers), *sorted(own.items())]
-    return sorted({**own, 'layers': layers}.items(), key=lambda item: (item[0].startswith('_'), item[0]))
+    if layers is not None and ('_stack' in vars(layer) or vars(layer).get('_graph') is not None):
+        return [('layers', layers), *_by_name(own)]
+    return _by_name(own if layers is None else {**own, 'layers': layers})
+
+
+def _properties(layer: Layer) -> dict[str, Any]:
+    """What a layer's own class tells of it by properties: a layer is kept under the first name that leads to it."""
+    found: dict[str, Any] = {}
+    for cls in type(layer).__mro__:
+        if cls.__module__ == 'hefted.layers.layer' or cls.__module__.startswith('hefted.models.'):
+            break
+        for name in [name for name, value in vars(cls).items() if isinstance(value, property)]:
+            try:
+                found.setdefault(name, getattr(layer, name))
+            except Exception:
+                continue
+    return found
+
+
+def _by_name(attributes: dict[str, Any]) -> list[tuple[str, Any]]:
+    return sorted(attributes.items(), key=lambda item: (item[0].startswith('_'), item[0]))
 
 
 def _walk_held(held: Any, path: str, seen: set[int]) -> Iterator[Place]:
