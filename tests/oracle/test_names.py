@@ -11,9 +11,8 @@ GAPS = {
     'optimizers': {'legacy': "Keras's own only raise"},
     'utils': {
         **dict.fromkeys(
-            ('Config', 'FeatureSpace', 'Progbar', 'array_to_img', 'audio_dataset_from_directory', 'bounding_boxes',
-             'get_file', 'get_source_inputs', 'image_dataset_from_directory', 'img_to_array', 'legacy', 'load_img',
-             'save_img', 'split_dataset', 'text_dataset_from_directory', 'timeseries_dataset_from_array'),
+            ('FeatureSpace', 'audio_dataset_from_directory', 'bounding_boxes', 'get_file',
+             'image_dataset_from_directory', 'legacy', 'text_dataset_from_directory'),
             'not written yet',
         ),
         'model_to_dot': 'plot_model draws without Graphviz',

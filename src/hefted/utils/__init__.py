@@ -6,6 +6,8 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    'Config': 'hefted.utils.named_values',
+    'Progbar': 'hefted.utils.progbar',
     'PyDataset': 'hefted.utils.py_dataset',
     'Sequence': 'hefted.utils.py_dataset',
     **dict.fromkeys(('clear_session', 'is_keras_tensor', 'standardize_dtype'), 'hefted.utils.session'),
@@ -14,8 +16,12 @@ _HOMES = {
         ('disable_interactive_logging', 'enable_interactive_logging', 'is_interactive_logging_enabled'),
         'hefted.config',
     ),
+    **dict.fromkeys(('array_to_img', 'img_to_array', 'load_img', 'save_img'), 'hefted.utils.images'),
+    'get_source_inputs': 'hefted.utils.sources',
     'plot_model': 'hefted.models.drawing',
     'set_random_seed': 'hefted.utils.seeding',
+    'split_dataset': 'hefted.utils.splitting',
+    'timeseries_dataset_from_array': 'hefted.utils.timeseries',
     'to_categorical': 'hefted.utils.encoding',
     **dict.fromkeys(('pack_x_y_sample_weight', 'unpack_x_y_sample_weight'), 'hefted.utils.packing'),
     **dict.fromkeys(
