@@ -147,12 +147,13 @@ def load_img(
         raise unknown_name('interpolation', interpolation, _INTERPOLATIONS)
     size, box = (target_size[1], target_size[0]), None
     if keep_aspect_ratio:
-        box = _middle(*image.size, *size)
+        box = _middle(image.size, size)
     return image.resize(size, getattr(_pillow().Resampling, interpolation.upper()), box=box)
 
 
-def _middle(width: int, height: int, to_width: int, to_height: int) -> tuple[int, int, int, int]:
+def _middle(size: tuple[int, int], target: tuple[int, int]) -> tuple[int, int, int, int]:
     """The largest box in the middle with the proportions of the target: left, top, right, bottom."""
+    (width, height), (to_width, to_height) = size, target
     kept_height = min(height, width * to_height // to_width)
     kept_width = min(width, height * to_width // to_height)
     left, top = (width - kept_width) // 2, (height - kept_height) // 2

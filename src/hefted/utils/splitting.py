@@ -83,7 +83,7 @@ def _sizes(left: float | None, right: float | None, rows: int) -> tuple[int, int
     if left is None and right is None:
         raise ArgumentError('Expected left_size or right_size, received neither.')
     counts = [_count(name, size, rows) for name, size in (('left_size', left), ('right_size', right))]
-    if type(left) is type(right) is float and left + right > 1:
+    if isinstance(left, float) and isinstance(right, float) and left + right > 1:
         raise ArgumentError(f'Expected left_size + right_size to be at most 1, received {left} + {right}.')
     first = rows - (counts[1] or 0) if counts[0] is None else counts[0]
     last = rows - first if counts[1] is None else counts[1]
