@@ -102,6 +102,34 @@ def test_ctrl_c_that_nobody_catches_shows_the_receipt_and_ends_as_python_does(ho
     assert [run['status'] for run in house.ledger()] == ['stopped']
 
 
+def test_ctrl_c_while_a_generator_is_waited_for_ends_at_once_and_leaves_no_thread(house):
+    process = house.start("""
+import threading
+
+def batches(seconds):
+    for _ in range(3):
+        yield x[:32], y[:32]
+    print('waiting', flush=True)
+    time.sleep(seconds)
+
+for seconds in (0.8, 600):
+    try:
+        small().fit(batches(seconds), steps_per_epoch=10, epochs=2, verbose=0)
+    except KeyboardInterrupt:
+        print('left', sum(thread.name == 'hefted-data' for thread in threading.enumerate()), flush=True)
+""")
+    for left in (b'left 0\n', b'left 1\n'):  # nobody can end a thread within the user's own call; the process does
+        assert process.stdout.readline() == b'waiting\n'
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        begun = time.monotonic()
+        assert process.stdout.readline() == left
+    _, err = process.communicate(timeout=10)
+    assert time.monotonic() - begun < 3
+    assert process.returncode == 0, err
+    assert [run['status'] for run in house.ledger()[0]['children']] == ['stopped', 'stopped']
+
+
 def test_a_program_that_is_terminated_is_listed_as_interrupted(house):
     process = house.start("print('ready', flush=True)\nsmall().fit(x, y, epochs=100000, verbose=0)")
     process.stdout.readline()

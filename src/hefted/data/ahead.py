@@ -22,7 +22,7 @@ from hefted.data.arrays import HostArray, Rows
 _WAITING = 2  # full blocks
 _MOST_STEPS = 256  # in a block
 _ALIGNMENT = 64  # bytes: what lies so, the device takes over without a copy where it has the host's memory
-_PATIENCE = 5.0  # seconds that a thread in the user's code is waited for
+_PATIENCE = 1.0  # seconds that a thread in the user's code is waited for: whoever pressed Ctrl-C waits as long
 
 
 class Block:

@@ -77,27 +77,31 @@ def rows_of(
 
 def host_array(argument: str, value: Any) -> HostArray:
     """A NumPy array of the dtype that the device will hold; one-dimensional targets stay so."""
+    given = type(value).__name__
     value = _plain(argument, value)
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise ShapeError(
-            f'Expected {argument} to be an array, received a {type(value).__name__} whose rows do not have the same '
+            f'Expected {argument} to be an array, received a {given} whose rows do not have the same '
             'length. Pad them to one length first.'
         ) from error
     if array.dtype.kind not in 'biuf' and array.dtype.name != 'bfloat16':
         raise ArgumentError(
-            f'Expected {argument} to be an array of numbers, received dtype {array.dtype} from {type(value).__name__}. '
+            f'Expected {argument} to be an array of numbers, received dtype {array.dtype} from {given}. '
             'Encode text and objects as numbers first.'
         )
     if array.ndim == 0:
-        raise ArgumentError(f'Expected {argument} to have at least one axis (rows), received the scalar {value!r}.')
+        raise ArgumentError(
+            f'Expected {argument} to have at least one axis (rows), received the scalar {value!r}.'
+            + _to_be_batched(argument)
+        )
     return array.astype(dtypes.on_device(array.dtype), copy=False)
 
 
 def _plain(argument: str, value: Any) -> Any:
     """What NumPy understands, of a frame, a series or a tensor of another library."""
-    if hasattr(value, 'columns') and hasattr(value, 'to_numpy'):  # a frame of pandas or polars
+    if hasattr(value, 'to_numpy') and hasattr(value, 'columns'):  # a frame of pandas or polars
         array = value.to_numpy()
         return array if array.dtype != object else _numbers(argument, value)
     if hasattr(value, 'iloc') and value.ndim == 1:  # a series of pandas is a column, as in Keras
@@ -130,10 +134,15 @@ def _check_counts(named: dict[str, Any], where: str) -> None:
         told = ', '.join(f'{name}{where} has {" and ".join(map(str, each))}' for name, each in counts.items() if each)
         raise ShapeError(
             f'Data cardinality is ambiguous. Expected equal numbers of rows, received: {told}. '
-            'Check that they were cut and filtered alike.'
+            f'Check that they were cut and filtered alike.{_to_be_batched(where)}'
         )
     if not counts['x'] or not counts['x'][0]:
         raise DataError(f'Expected x{where} with at least one row, received none. Check how the data was loaded.')
+
+
+def _to_be_batched(where: str) -> str:
+    """What to do about something that is no batch, where one was to be."""
+    return ' Batch a dataset of single rows first, as in dataset.batch(32).' if ' of a batch of ' in where else ''
 
 
 def weights_by_class(y: Any, class_weight: Mapping[int, float]) -> HostArray:

@@ -170,13 +170,22 @@ class IndexedFeed:
 
 
 def feed_of(x: Any) -> Feed | None:
-    """What gives batches by itself, or None for arrays."""
+    """What gives batches by itself, or None for arrays.
+
+    Raises:
+        ArgumentError: A dataset of torch, which has single rows.
+    """
     names = {(cls.__name__, cls.__module__.partition('.')[0]) for cls in type(x).__mro__}
     if names & {('DatasetV2', 'tensorflow'), ('DistributedDataset', 'tensorflow')}:
         count = _cardinality(x.cardinality)
         return IteratedFeed('tf.data.Dataset', x, count if count >= 0 else None)
     if ('DataLoader', 'torch') in names:
-        return IteratedFeed('torch DataLoader', x, len(x) if hasattr(x.dataset, '__len__') else None)
+        return IteratedFeed('torch DataLoader', x, _length(x))
+    if ('Dataset', 'torch') in names:
+        raise ArgumentError(
+            f'Expected what gives batches, received {type(x).__name__}, a torch Dataset of single rows. '
+            'Pass torch.utils.data.DataLoader(dataset, batch_size=32).'
+        )
     if names & {('MapDataset', 'grain'), ('IterDataset', 'grain'), ('DataLoader', 'grain')}:
         return IteratedFeed('Grain dataset', x)
     if all(hasattr(type(x), name) for name in ('__getitem__', 'num_batches', 'on_epoch_begin', 'on_epoch_end')):
@@ -184,6 +193,13 @@ def feed_of(x: Any) -> Feed | None:
     if hasattr(x, '__next__'):
         return IteratedFeed('generator', x, restarts=False)
     return None
+
+
+def _length(loader: Any) -> int | None:
+    try:
+        return len(loader)
+    except TypeError:  # of a stream, or of a sampler that does not know
+        return None
 
 
 def _cardinality(told: Any) -> int:
