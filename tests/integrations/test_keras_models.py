@@ -156,3 +156,18 @@ def test_a_rewritten_step_has_plain_convolutions_and_the_same_values() -> None:
         jax.tree.leaves(rewritten(step)(kernels, x)), jax.tree.leaves(step(kernels, x)), strict=True
     ):
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_the_long_tail_of_layers_comes_from_keras_by_the_import_alone() -> None:
+    from hefted.layers import Resizing
+
+    model = hefted.Sequential([hefted.Input((8, 8, 3)), Resizing(4, 4), hefted.layers.Flatten()])
+    images = rng.random((2, 8, 8, 3)).astype('float32')
+    wanted = np.asarray(keras.layers.Resizing(4, 4)(images)).reshape(2, -1)
+    np.testing.assert_allclose(model.predict(images, verbose=0), wanted, rtol=1e-5)
+
+
+def test_json_goes_both_ways() -> None:
+    model = hefted.Sequential([hefted.Input((6,)), hefted.layers.Dense(2, name='d')])
+    assert keras.models.model_from_json(model.to_json()).count_params() == 14
+    assert hefted.models.model_from_json(classifier().to_json()).count_params() == classifier().count_params()

@@ -61,8 +61,25 @@ _room = Room(
 __all__ = sorted({*_room.names(), 'deserialize', 'serialize'})  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
 
 
+# What is taken from Keras itself, where the `keras` extra is installed: the long tail.
+_KERAS_S = (
+    'AugMix AutoContrast CenterCrop ContrastLimitedAdaptiveHistogramEqualization ConvLSTM1D ConvLSTM2D ConvLSTM3D '
+    'CutMix Equalization HashedCrossing Hashing IntegerLookup MaxNumBoundingBoxes MelSpectrogram MixUp Pipeline '
+    'RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop '
+    'RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert '
+    'RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear '
+    'RandomTranslation RandomZoom Resizing ReversibleEmbedding STFTSpectrogram Solarization StringLookup '
+    'TextVectorization'
+).split()
+
+
 def __getattr__(name: str) -> Any:
-    found = _room.attribute(name)
+    if name in _KERAS_S:
+        from hefted.layers.foreign import from_keras
+
+        found = from_keras(name)
+    else:
+        found = _room.attribute(name)
     globals()[name] = found
     return found
 

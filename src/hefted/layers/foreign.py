@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -55,6 +56,32 @@ class BorrowedVariable(Variable):
         self.theirs._value = value
 
 
+def from_keras(name: str) -> Callable[..., KerasLayer]:
+    """A maker of Keras's layers of a name, each in a layer of ours; keras is imported when one is made.
+
+    Raises:
+        ArgumentError: When one is made and keras is not installed, or runs on another back end.
+    """
+
+    def make(*args: Any, **kwargs: Any) -> KerasLayer:
+        import importlib
+        import os
+
+        os.environ.setdefault('KERAS_BACKEND', 'jax')
+        try:
+            keras = importlib.import_module('keras')
+        except ImportError as error:
+            raise ArgumentError(
+                f'{name} is taken from Keras itself, which is not installed. Run: pip install "hefted[keras]".'
+            ) from error
+        require_jax()
+        return KerasLayer(getattr(keras.layers, name)(*args, **kwargs))
+
+    make.__name__ = make.__qualname__ = name
+    make.__doc__ = f'keras.layers.{name}, in a layer of ours.'
+    return make
+
+
 class KerasLayer(Layer):
     """A layer of Keras 3's, in a model of ours; `Sequential` and functional models put it around by themselves.
 
@@ -75,6 +102,17 @@ class KerasLayer(Layer):
         self.built = bool(layer.built)
         if self.built:
             self._borrow()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if any(_is_text(leaf) for leaf in tree.flatten(args)):  # a look-up of words, outside any step
+            return self.theirs(*args, **kwargs)
+        return super().__call__(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        # `adapt`, `get_vocabulary` and the like are Keras's.
+        if name.startswith('_') or 'theirs' not in self.__dict__:
+            raise AttributeError(f'{type(self).__name__!r} object has no attribute {name!r}')
+        return getattr(self.theirs, name)
 
     def _build_once(self, arguments: Arguments) -> None:
         if self.built:
@@ -148,6 +186,10 @@ def borrowed_parts(layer: Any) -> list[tuple[str, Any]]:
         with contextlib.suppress(Exception):  # a property that cannot be read yet holds nothing yet
             parts.append((name, getattr(layer, name)))
     return parts
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, (str, bytes)) or getattr(getattr(value, 'dtype', None), 'kind', '') in ('U', 'S', 'O', 'T')
 
 
 def require_jax() -> None:

@@ -8,7 +8,7 @@ from hefted.models.functional import Functional
 from hefted.models.model import Model
 from hefted.models.sequential import Sequential
 
-__all__ = ['Functional', 'Model', 'Sequential', 'clone_model', 'load_model', 'save_model']  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = ['Functional', 'Model', 'Sequential', 'clone_model', 'load_model', 'model_from_json', 'save_model']  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,6 +17,10 @@ def __getattr__(name: str) -> Any:
         from hefted.models import cloning
 
         return cloning.clone_model
+    if name == 'model_from_json':
+        from hefted.models.cloning import model_from_json
+
+        return model_from_json
     if name not in ('load_model', 'save_model'):
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     from hefted import saving

@@ -1,4 +1,4 @@
-"""`clone_model`: the same model with layers, and weights, of its own."""
+"""`clone_model` and `model_from_json`: the same model with layers, and weights, of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hefted import tree
-from hefted.errors import ArgumentError
+from hefted.errors import ArchiveError, ArgumentError
 from hefted.layers.input import Input, InputLayer
 from hefted.layers.layer import Layer
 from hefted.models.functional import Functional
@@ -55,6 +55,21 @@ def clone_model(
             f'{type(model).__name__}, which says itself what it calls.'
         )
     return deserialize_keras_object(serialize_keras_object(model), {type(model).__name__: type(model)})
+
+
+def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
+    """The model that `to_json` (ours or Keras's) described, with newly drawn weights.
+
+    Raises:
+        ArchiveError: The text does not describe a model.
+    """
+    import json
+
+    try:
+        config = json.loads(json_string)
+    except ValueError as error:
+        raise ArchiveError(f'Expected json_string to be JSON, received text that is not: {error}.') from error
+    return deserialize_keras_object(config, custom_objects)
 
 
 def _memo(clone: Clone | None, call: Callable[..., Any] | None, recursive: bool) -> Clone:

@@ -429,6 +429,14 @@ class Model(Layer):
         inputs, outputs = functional_config.from_config(config, custom_objects)
         return cls(inputs=inputs, outputs=outputs, **rest)
 
+    def to_json(self, **kwargs: Any) -> str:
+        """The architecture as JSON, for `model_from_json`; `kwargs` are for `json.dumps`."""
+        import json
+
+        from hefted.utils.serialization import serialize_keras_object
+
+        return json.dumps(serialize_keras_object(self), **kwargs)
+
     def get_compile_config(self) -> dict[str, Any] | None:
         """What `compile` was told, to be saved."""
         if self._compile_arguments is None:
