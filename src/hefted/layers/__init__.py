@@ -70,11 +70,11 @@ _KERAS_S = (
     'RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear '
     'RandomTranslation RandomZoom Resizing ReversibleEmbedding STFTSpectrogram Solarization StringLookup '
     'TextVectorization'
-).split()
+)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _KERAS_S:
+    if name in _KERAS_S.split():
         from hefted.layers.foreign import from_keras
 
         found = from_keras(name)
