@@ -65,6 +65,24 @@ class DTypePolicy:
         """None: layers are not quantised here."""
         return None
 
+    def convert_input(self, x: Any, autocast: bool, dtype: Any) -> Any:
+        """What a layer computes with: an array's floats in `dtype` if `autocast`; whole numbers as they are.
+
+        Args:
+            x: An array or a symbolic tensor; anything else comes back as it is.
+            autocast: Whether floats are cast.
+            dtype: To what.
+        """
+        if not hasattr(x, 'dtype') and not hasattr(x, '__array__'):
+            return x
+        from hefted import ops
+        from hefted.symbolic import KerasTensor
+
+        dtype = dtypes.standardize(dtype)
+        x = x if isinstance(x, KerasTensor) else ops.convert_to_tensor(x)
+        found = dtypes.standardize(x.dtype)
+        return ops.cast(x, dtype) if autocast and dtypes.is_float(found) and found != dtype else x
+
     def get_config(self) -> dict[str, Any]:
         return {'name': self.name}
 

@@ -11,7 +11,7 @@ GAPS = {
     'optimizers': {'legacy': "Keras's own only raise"},
     'utils': {
         **dict.fromkeys(
-            ('FeatureSpace', 'audio_dataset_from_directory', 'bounding_boxes', 'get_file',
+            ('FeatureSpace', 'audio_dataset_from_directory', 'bounding_boxes',
              'image_dataset_from_directory', 'legacy', 'text_dataset_from_directory'),
             'not written yet',
         ),

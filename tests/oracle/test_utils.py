@@ -3,11 +3,12 @@
 import random
 import re
 
+import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
 
-from hefted import Input, layers, utils
+from hefted import Input, config, dtype_policies, layers, utils
 
 RNG = np.random.default_rng(0)
 BOTH = pytest.mark.parametrize('module', [utils, keras.utils], ids=['hefted', 'keras'])
@@ -189,3 +190,50 @@ def test_windows_refuse_what_kerass_refuse(wrong):
     for module in (utils, keras.utils):
         with pytest.raises(ValueError):
             module.timeseries_dataset_from_array(np.arange(40), None, 4, **wrong)
+
+
+@pytest.mark.parametrize('kwargs', [{}, {'axis': 0}, {'order': 1}, {'order': 3, 'axis': 1}], ids=str)
+def test_norms_of_jax_arrays_are_kerass(kwargs):
+    x = jnp.asarray(np.concatenate([RNG.normal(size=(3, 4)), np.zeros((1, 4)), np.full((1, 4), 1e-9)]), 'float32')
+    ours, theirs = (m.normalize(x, **kwargs) for m in (utils, keras.utils))
+    assert type(ours) is type(theirs)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+@pytest.mark.parametrize('autocast', [True, False])
+@pytest.mark.parametrize('x', [
+    np.ones(2, 'float64'), np.ones(2, 'int32'), jnp.ones(2), jnp.ones(2, 'bfloat16'), 'text', None, 3.0,
+], ids=repr)  # fmt: skip
+def test_a_policy_converts_what_kerass_converts(x, autocast):
+    ours, theirs = (
+        m.DTypePolicy('mixed_bfloat16').convert_input(x, autocast, 'bfloat16') for m in (dtype_policies, keras)
+    )
+    assert type(ours) is type(theirs)
+    assert getattr(ours, 'dtype', ours) == getattr(theirs, 'dtype', theirs)
+
+
+def test_a_policy_converts_a_symbolic_tensor():
+    policy = dtype_policies.DTypePolicy('mixed_bfloat16')
+    assert policy.convert_input(Input((2,)), True, 'bfloat16').dtype == 'bfloat16'
+    assert policy.convert_input(Input((2,), dtype='int32'), True, 'bfloat16').dtype == 'int32'
+
+
+LAYERS = [
+    ('Conv2D', (2, 3)), ('Conv1D', (2, 3)), ('Conv2DTranspose', (2, 3)), ('DepthwiseConv2D', (3,)),
+    ('SeparableConv2D', (2, 3)), ('MaxPooling2D', ()), ('AveragePooling1D', (2,)), ('GlobalMaxPooling2D', ()),
+    ('GlobalAveragePooling1D', ()), ('UpSampling2D', ()), ('ZeroPadding2D', ()), ('Cropping2D', ()), ('Flatten', ()),
+    ('SpatialDropout2D', (0.5,)), ('SpatialDropout3D', (0.5,)), ('Rescaling', (2.0,)), ('Conv3D', (2, 3)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(('name', 'arguments'), LAYERS, ids=[name for name, _ in LAYERS])
+def test_layers_take_the_layout_that_is_set(name, arguments):
+    try:
+        for module in (config, keras.config):
+            module.set_image_data_format('channels_first')
+        configs = [getattr(m, name)(*arguments, name='it').get_config() for m in (layers, keras.layers)]
+    finally:
+        for module in (config, keras.config):
+            module.set_image_data_format('channels_last')
+    assert configs[0] == configs[1]
+    assert configs[0].get('data_format', 'channels_first') == 'channels_first'

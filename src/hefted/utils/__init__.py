@@ -17,6 +17,7 @@ _HOMES = {
         'hefted.config',
     ),
     **dict.fromkeys(('array_to_img', 'img_to_array', 'load_img', 'save_img'), 'hefted.utils.images'),
+    'get_file': 'hefted.utils.downloads',
     'get_source_inputs': 'hefted.utils.sources',
     'plot_model': 'hefted.models.drawing',
     'set_random_seed': 'hefted.utils.seeding',

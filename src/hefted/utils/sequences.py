@@ -66,7 +66,8 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
     """The array with norm 1 along `axis`; zeros stay zeros.
 
     Args:
-        x: Any shape.
+        x: Any shape. A NumPy array or a list gives a NumPy array; a JAX array or a symbolic tensor gives what
+            `ops.normalize` makes of it, where a norm under `config.epsilon()` counts as that.
         axis: Along which norms are taken.
         order: Of the norm, above 0.
 
@@ -79,6 +80,10 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
     """
     if not isinstance(order, int) or order < 1:
         raise ArgumentError(f'Expected order to be a positive whole number, received {order!r}.')
+    if not isinstance(x, (np.ndarray, list, tuple, int, float)):
+        from hefted.ops import normalize as normalize_tensor
+
+        return normalize_tensor(x, axis, order)
     norm = np.atleast_1d(np.linalg.norm(x, order, axis))
     norm[norm == 0] = 1
     return x / np.expand_dims(norm, axis)
