@@ -360,7 +360,7 @@ class Model(Layer):
         save_model(self, filepath, overwrite, **kwargs)
 
     def save_weights(self, filepath: str | Path, overwrite: bool = True) -> None:
-        """Save the weights to a `.weights.h5` file."""
+        """Save the weights to a `.weights.h5` or `.safetensors` file."""
         from hefted.saving import save_weights
 
         save_weights(self, filepath, overwrite)

@@ -1,6 +1,7 @@
 """Saving and loading: `.keras` archives that Keras opens, weights in HDF5; no file can run code."""
 
 from hefted.saving.archive import load_model, save_model
+from hefted.saving.safetensors import load_safetensors, save_safetensors
 from hefted.saving.weights import load_weights, save_weights
 from hefted.utils.serialization import (
     custom_object_scope,
@@ -19,9 +20,11 @@ __all__ = [
     'get_registered_name',
     'get_registered_object',
     'load_model',
+    'load_safetensors',
     'load_weights',
     'register_keras_serializable',
     'save_model',
+    'save_safetensors',
     'save_weights',
     'serialize_keras_object',
 ]

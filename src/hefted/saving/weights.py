@@ -25,20 +25,24 @@ _NOT_SAVED = {'_init_arguments', '_input', '_stack', '_compile_arguments', '_com
 
 
 def save_weights(model: Any, filepath: str | Path, overwrite: bool = True) -> None:
-    """Save a model's weights to a file that ends in `.weights.h5`.
+    """Save a model's weights to a file that ends in `.weights.h5` or `.safetensors`.
 
     Raises:
         ArgumentError: Another ending, or the file is there and `overwrite` is False.
         NotBuiltError: The model has no weights yet.
     """
     path = Path(filepath)
+    if path.suffix == '.safetensors':
+        from hefted.saving.safetensors import save_safetensors
+
+        return save_safetensors(model, path, overwrite)
     if not path.name.endswith('.weights.h5'):
-        raise ArgumentError(f'Expected filepath to end in .weights.h5, received {str(path)!r}.')
-    write_aside(path, weights_bytes(model), overwrite)
+        raise ArgumentError(f'Expected filepath to end in .weights.h5 or .safetensors, received {str(path)!r}.')
+    return write_aside(path, weights_bytes(model), overwrite)
 
 
 def load_weights(model: Any, filepath: str | Path) -> None:
-    """Load weights from a `.weights.h5` file, or from the weights in a `.keras` file, Keras's or ours.
+    """Load weights from a `.weights.h5` file or a `.keras` file, Keras's or ours, or a `.safetensors` file.
 
     A compiled model's optimizer gets its state too, if the file holds one of the same kind.
 
@@ -47,6 +51,10 @@ def load_weights(model: Any, filepath: str | Path) -> None:
         NotBuiltError: The model has no weights yet.
     """
     path = Path(filepath)
+    if path.suffix == '.safetensors':
+        from hefted.saving.safetensors import load_safetensors
+
+        return load_safetensors(model, path)
     if path.suffix == '.keras':
         from hefted.saving.archive import read_members
 
@@ -55,7 +63,7 @@ def load_weights(model: Any, filepath: str | Path) -> None:
         blob = path.read_bytes()
     if model.built and getattr(model, 'optimizer', None) is not None and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
-    read_weights(model, blob)
+    return read_weights(model, blob)
 
 
 def weights_bytes(model: Any) -> bytes:
@@ -102,10 +110,15 @@ def _fits(file: Any, path: str, variables: list[Variable]) -> bool:
 
 def _places(model: Any) -> Iterator[Place]:
     """Where Keras keeps the variables of every layer and the optimizer (and none of seed generators)."""
-    yield from _walk(model, '', set())
+    yield from weights_places(model)
     optimizer = getattr(model, 'optimizer', None)
     if optimizer is not None and optimizer.built:
         yield 'optimizer', optimizer.name, list(optimizer.variables)
+
+
+def weights_places(model: Any) -> Iterator[Place]:
+    """Where Keras keeps the variables of a model's layers."""
+    return _walk(model, '', set())
 
 
 def _walk(layer: Layer, path: str, seen: set[int]) -> Iterator[Place]:
