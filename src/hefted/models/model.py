@@ -371,6 +371,12 @@ class Model(Layer):
 
         load_weights(self, filepath)
 
+    def export(self, filepath: str | Path, format: str = 'stablehlo', verbose: Any = None, **kwargs: Any) -> None:
+        """Write the forward pass to a file that JAX alone can run; see `hefted.saving.export_model`."""
+        from hefted.saving import export_model
+
+        export_model(self, filepath, format, verbose, **kwargs)
+
     def summary(
         self,
         line_length: int | None = None,

@@ -1,6 +1,7 @@
-"""Saving and loading: `.keras` archives that Keras opens, weights in HDF5; no file can run code."""
+"""Saving and loading: `.keras` archives that Keras opens, weights in HDF5 and safetensors, exported functions."""
 
 from hefted.saving.archive import load_model, save_model
+from hefted.saving.export import export_model, load_exported
 from hefted.saving.safetensors import load_safetensors, save_safetensors
 from hefted.saving.weights import load_weights, save_weights
 from hefted.utils.serialization import (
@@ -16,9 +17,11 @@ from hefted.utils.serialization import (
 __all__ = [
     'custom_object_scope',
     'deserialize_keras_object',
+    'export_model',
     'get_custom_objects',
     'get_registered_name',
     'get_registered_object',
+    'load_exported',
     'load_model',
     'load_safetensors',
     'load_weights',
