@@ -11,8 +11,7 @@ GAPS = {
     'optimizers': {'legacy': "Keras's own only raise"},
     'utils': {
         **dict.fromkeys(
-            ('FeatureSpace', 'audio_dataset_from_directory', 'bounding_boxes',
-             'image_dataset_from_directory', 'legacy', 'text_dataset_from_directory'),
+            ('FeatureSpace', 'audio_dataset_from_directory', 'bounding_boxes', 'legacy'),
             'not written yet',
         ),
         'model_to_dot': 'plot_model draws without Graphviz',

@@ -17,6 +17,9 @@ _HOMES = {
         'hefted.config',
     ),
     **dict.fromkeys(('array_to_img', 'img_to_array', 'load_img', 'save_img'), 'hefted.utils.images'),
+    **dict.fromkeys(
+        ('image_dataset_from_directory', 'text_dataset_from_directory'), 'hefted.utils.directory_datasets'
+    ),
     'get_file': 'hefted.utils.downloads',
     'get_source_inputs': 'hefted.utils.sources',
     'plot_model': 'hefted.models.drawing',
