@@ -20,7 +20,7 @@ from hefted.random import make_run_seed
 from hefted.train import interrupts, loop
 from hefted.train.binding import Binding
 from hefted.train.checkpoint import keepers_of
-from hefted.train.program import Logs, Program, State, Stretcher, compile_evaluation, compile_training
+from hefted.train.program import Logs, Program, Stretcher, compile_evaluation, compile_training
 from hefted.train.progress import progress_for
 
 if TYPE_CHECKING:
@@ -112,13 +112,12 @@ def fit(
         history = listeners.find(History)
         binding = binding_of(self)
         program = program_of(self, binding)
-        state = binding.take()
 
         run.enter('compile')
         by_batch = listeners.stops_at_batches()
         if by_batch and isinstance(source, StreamSource):
             source.step_by_step()
-        trainer = _trainer(self, program, state, by_batch, run)
+        trainer = _trainer(self, program, binding, by_batch, run)
         first = trainer(source.layout)
         judge = held_out and _judge(self, program, binding, held_out.source, listeners, validation_steps)
         run.enter('train')
@@ -131,7 +130,7 @@ def fit(
                 others=trainer,
                 source=source,
                 binding=binding,
-                state=state,
+                state=binding.take(),
                 callbacks=listeners,
                 progress=ended.progress,
                 run=run,
@@ -245,7 +244,7 @@ def evaluate(
     return self.results_in_order(logs)
 
 
-def _trainer(model: Model, program: Program, state: State, single: bool, run: Any) -> Callable[[Layout], Stretcher]:
+def _trainer(model: Model, program: Program, binding: Binding, single: bool, run: Any) -> Callable[[Layout], Stretcher]:
     """The compiled training loop by layout; one that is new while others train has its compile phase then."""
     if model.run_eagerly:
         return lambda layout: eager.training(program, layout)
@@ -259,7 +258,7 @@ def _trainer(model: Model, program: Program, state: State, single: bool, run: An
             known[layout] = inputs.kept(
                 model,
                 ('train', (single, _signature(model, program, layout))),
-                lambda: compile_training(program, state, layout, single),
+                lambda: compile_training(program, binding.held(), layout, single),
             )
             if later:
                 run.enter('train')

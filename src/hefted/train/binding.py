@@ -43,6 +43,19 @@ class Binding:
                 variable.hold(array)
                 self._given[id(variable)] = array
 
+    def drain_copy(self, state: dict[str, list[Array]]) -> None:
+        """Let the variables hold copies of arrays that the loop may give away.
+
+        Whether all of them are there is asked first. Then each old array goes as its successor comes, so that never
+        more than two whole states exist.
+        """
+        jax.block_until_ready(state)
+        for name, group in self.groups.items():
+            for variable, array in zip(group, state[name], strict=True):
+                copy = _copy(array)
+                variable.hold(copy)
+                self._given[id(variable)] = copy
+
     def refresh(self, state: dict[str, list[Array]]) -> dict[str, list[Array]]:
         """The state with what was assigned to the variables since the last drain."""
         return {

@@ -19,7 +19,7 @@ from hefted.callbacks.callback import CallbackList
 from hefted.data.source import Layout, Source, Stretch
 from hefted.runs import NullRun, Run
 from hefted.train import interrupts
-from hefted.train.binding import Binding, copy_state
+from hefted.train.binding import Binding
 from hefted.train.checkpoint import Keeper, Place, capture, restore
 from hefted.train.program import Logs, State, Stretcher
 from hefted.train.progress import Progress
@@ -72,7 +72,7 @@ class Job:
         train: The compiled loop, for data of the source's layout.
         source: Where its batches come from.
         binding: The state's variables.
-        state: The state at the start, its arrays nobody else's.
+        state: The state at the start, its arrays nobody else's; the loop takes it out.
         callbacks: The user's, and `History`.
         progress: What shows it.
         run: What meters it.
@@ -120,7 +120,7 @@ class _Training:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.state = job.state  # given away with each dispatch
+        self.state, job.state = job.state, None  # given away with each dispatch, so nobody else may keep it alive
         self.behind: Chunk | None = None  # dispatched, not read yet
         self.by_batch = job.callbacks.stops_at_batches()
         self.by_epoch = (  # whether somebody may read the model between two epochs
@@ -169,7 +169,7 @@ class _Training:
         except BaseException:
             # What was dispatched last may still be whole; if not, the variables keep what was drained last.
             with suppress(Exception):
-                job.binding.drain(copy_state(self.state))
+                job.binding.drain_copy(self.state)
             raise
 
     def chunks(self, epoch: int) -> Iterator[Chunk]:
@@ -202,7 +202,7 @@ class _Training:
                 self.settle_all()
         elif self.place.epoch == epoch:  # all of its chunks are settled already
             if not (self.job.train.single or self.job.train.copies):
-                self.job.binding.drain(copy_state(self.state))
+                self.job.binding.drain_copy(self.state)
             self.end(epoch)
 
     def settle_all(self) -> None:
@@ -227,7 +227,7 @@ class _Training:
         if chunk.copy is not None:
             job.binding.drain(chunk.copy)
         elif chunk.last or chunk.stop:
-            job.binding.drain(copy_state(self.state))
+            job.binding.drain_copy(self.state)
         if not chunk.last:
             job.progress.tick(chunk.end, self.logs, job.run.tick(self.done, chunk.epoch, self.logs))
         if self.by_batch or chunk.stop:
