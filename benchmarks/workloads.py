@@ -119,6 +119,11 @@ WORKLOADS = {
         _peers('embedding', names=('hefted', 'floor', 'keras_jax', 'keras_jax_32', 'keras_tensorflow', 'torch')),
         epochs=(4, 1),
     ),
+    'lstm': Workload(
+        'LSTM of 128 units, batch 64 x 100 x 32, a step',
+        _peers('lstm', names=('hefted', 'floor', 'keras_jax', 'keras_tensorflow', 'torch', 'torch_compiled')),
+        epochs=(5, 1),
+    ),
     'meter': Workload(
         'A fit with the meter on, and off',
         {'hefted': Program('hefted', 'hefted_meter.py')},

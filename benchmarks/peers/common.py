@@ -61,6 +61,16 @@ def embedding_data(rows=20 * 1024):
     return x, rng.integers(0, 2, rows).astype(np.float32)
 
 
+# An LSTM over sequences, with a dense head.
+UNITS = 128
+
+
+def lstm_data(rows=20 * 64, length=100, features=32):
+    """20 batches of 64 sequences of 100 vectors, a class for each sequence."""
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((rows, length, features), dtype=np.float32), rng.integers(0, 10, rows).astype(np.int32)
+
+
 def glorot(rng, *shape):
     """Keras's glorot_uniform, by numpy."""
     field = int(np.prod(shape[:-2]))

@@ -45,6 +45,13 @@ _room = Room(
         'pooling': 'AveragePooling1D AveragePooling2D AveragePooling3D MaxPooling1D MaxPooling2D MaxPooling3D '
         'AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D '
         'AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D',
+        'recurrent.bidirectional': 'Bidirectional',
+        'recurrent.gru': 'GRU GRUCell',
+        'recurrent.lstm': 'LSTM LSTMCell',
+        'recurrent.rnn': 'RNN',
+        'recurrent.simple_rnn': 'SimpleRNN SimpleRNNCell',
+        'recurrent.stacked': 'StackedRNNCells',
+        'recurrent.time_distributed': 'TimeDistributed',
         'regularization': 'ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise '
         'SpatialDropout1D SpatialDropout2D SpatialDropout3D',
         'resizing': 'UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D '

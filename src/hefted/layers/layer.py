@@ -188,13 +188,17 @@ class Layer(Operation):
 
     @property
     def variables(self) -> list[Variable]:
-        """Every variable, seed generators' states included."""
+        """Every variable, what is carried from step to step included."""
         found: dict[int, Variable] = {id(v): v for v in self.weights}
         for layer in self.flatten_layers():
-            for value in list(layer.__dict__.values()):
-                if isinstance(value, SeedGenerator):
-                    found[id(value.state)] = value.state
+            found.update((id(v), v) for v in layer._carried())
         return list(found.values())
+
+    def _carried(self) -> Iterator[Variable]:
+        """What goes from step to step beside the weights, and into no archive: the states of seed generators."""
+        for value in list(self.__dict__.values()):
+            if isinstance(value, SeedGenerator):
+                yield value.state
 
     @property
     def weights(self) -> list[Variable]:

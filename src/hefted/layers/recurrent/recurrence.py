@@ -1,0 +1,218 @@
+"""Loops over time. Time is the first axis throughout: (time, rows, …).
+
+`loop` runs any step. `recurrence` runs steps of the form
+
+    u = states[0] @ kernel + bias;    states = pointwise(x + u, states)
+
+with a gradient of its own. Left to itself, the gradient of a loop adds up the kernel's in every step; here the loop
+backwards finds the slopes of `u` alone, and the kernel's gradient is one product over all steps and rows at the end.
+On a CPU, XLA runs one step's operations one after another: large batches are cut, and the parts run side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from hefted import host, tree
+from hefted.variables import Array
+
+States = tuple[Array, ...]
+_ROWS_A_PART = 32  # fewer leave the product by the kernel too small to be worth it
+_WORTH_CUTTING = 1 << 20  # multiplications of one step's product
+
+
+class Pointwise(NamedTuple):
+    """What a cell does elementwise once its product is there.
+
+    Attributes:
+        function: `(x + u, states) -> states` where `added`, else `(x, u, states) -> states`.
+        added: Whether the input and the product are only ever added: their slopes are then one array.
+    """
+
+    function: Callable[..., States]
+    added: bool = True
+
+
+class _Shape(NamedTuple):
+    """What is fixed while a recurrence is traced."""
+
+    pointwise: Pointwise
+    sequences: bool  # whether the outputs of all steps are wanted
+    unroll: bool
+
+
+def recurrence(
+    pointwise: Pointwise,
+    x: Array,
+    states: States,
+    kernel: Array,
+    bias: Array | None = None,
+    mask: Array | None = None,
+    sequences: bool = True,
+    unroll: bool = False,
+) -> tuple[Array | None, States]:
+    """Run the steps; a masked step leaves the states as they were.
+
+    Args:
+        pointwise: The cell's formula.
+        x: What the inputs come to before the states join them, (time, rows, …).
+        states: (rows, units) each; the first is what the kernel takes.
+        kernel: (units, …).
+        bias: Of the product.
+        mask: Booleans (time, rows, 1): False skips a step.
+        sequences: Whether all outputs are wanted.
+        unroll: Whether to write the steps out one by one.
+
+    Returns:
+        The first state after each step, (time, rows, units), or None; and the last states.
+    """
+    return _recurrence(_Shape(pointwise, sequences, unroll), x, states, (kernel, bias), mask)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _recurrence(
+    shape: _Shape, x: Array, states: States, weights: tuple[Array, Array | None], mask: Array | None
+) -> tuple[Array | None, States]:
+    def step(states: States, now: Any) -> tuple[States, Array | None]:
+        x, mask = now
+        new = shape.pointwise.function(*_terms(shape, x, states, weights), states)
+        new = _kept(mask, new, states)
+        return new, new[0] if shape.sequences else None
+
+    last, outputs = lax.scan(step, states, (x, mask), unroll=shape.unroll)
+    return outputs, last
+
+
+def _terms(shape: _Shape, x: Array, states: States, weights: tuple[Array, Array | None]) -> tuple[Array, ...]:
+    kernel, bias = weights
+    u = states[0] @ kernel if bias is None else states[0] @ kernel + bias
+    return (x + u,) if shape.pointwise.added else (x, u)
+
+
+def _kept(mask: Array | None, new: States, old: States) -> States:
+    """The new states where the mask says so, the old ones elsewhere."""
+    return new if mask is None else tuple(jnp.where(mask, n, o) for n, o in zip(new, old, strict=True))
+
+
+def _forward(
+    shape: _Shape, x: Array, states: States, weights: tuple[Array, Array | None], mask: Array | None
+) -> tuple[tuple[Array | None, States], Any]:
+    def step(states: States, now: Any) -> tuple[States, Any]:
+        x, mask = now
+        new, back = jax.vjp(shape.pointwise.function, *_terms(shape, x, states, weights), states)
+        new = _kept(mask, new, states)
+        return new, (states[0], back, new[0] if shape.sequences else None)
+
+    last, (before, backs, outputs) = lax.scan(step, states, (x, mask), unroll=shape.unroll)
+    return (outputs, last), (before, backs, weights, mask)
+
+
+def _backward(shape: _Shape, saved: Any, slopes: tuple[Array | None, States]) -> Any:
+    before, backs, (kernel, bias), mask = saved
+    of_outputs, of_last = slopes
+
+    def step(of_states: States, now: Any) -> tuple[States, tuple[Array, ...]]:
+        back, mask, of_output = now
+        if of_output is not None:
+            of_states = (of_states[0] + of_output, *of_states[1:])
+        zeros = tree.map_structure(jnp.zeros_like, of_states)
+        *of_terms, of_old = back(_kept(mask, of_states, zeros))
+        first = of_old[0] + lax.dot_general(of_terms[-1], kernel, (((1,), (1,)), ((), ())))
+        of_old = (first, *of_old[1:])
+        if mask is not None:
+            of_old = tuple(a + b for a, b in zip(of_old, _kept(mask, zeros, of_states), strict=True))
+        return of_old, tuple(of_terms)
+
+    of_first, of_terms = lax.scan(step, of_last, (backs, mask, of_outputs), reverse=True, unroll=shape.unroll)
+    of_product = of_terms[-1]
+    of_kernel = _flat(before).T @ _flat(of_product)
+    of_bias = None if bias is None else of_product.sum((0, 1))
+    return of_terms[0], of_first, (of_kernel, of_bias), None
+
+
+def _flat(x: Array) -> Array:
+    return x.reshape(-1, x.shape[-1])
+
+
+_recurrence.defvjp(_forward, _backward)
+
+
+def in_parts(run: Callable[..., tuple[Any, Any]], x: Any, states: States, mask: Array | None, work: int) -> Any:
+    """`run(x, states, mask)`, on a CPU for several parts of the rows side by side if there is enough to do.
+
+    Args:
+        run: Returns (outputs, states).
+        x: (time, rows, …), or several.
+        states: (rows, …) each.
+        mask: (time, rows, 1), or None.
+        work: Multiplications of one step for one row.
+    """
+    rows = states[0].shape[0]
+    parts = 1
+    if jax.default_backend() == 'cpu' and rows * work >= _WORTH_CUTTING:
+        parts = max(1, min(int(host.threads_given()), rows // _ROWS_A_PART))
+    if parts == 1:
+        return run(x, states, mask)
+    edges = [rows * part // parts for part in range(parts + 1)]
+    done: list[Any] = []
+    for start, end in pairwise(edges):
+        cut = partial(lax.slice_in_dim, start_index=start, limit_index=end)
+        of_time = partial(jax.tree.map, partial(cut, axis=1))
+        done.append(run(of_time(x), jax.tree.map(cut, states), of_time(mask)))
+    outputs, last = zip(*done, strict=True)
+    return (
+        None if outputs[0] is None else jnp.concatenate(outputs, 1),
+        jax.tree.map(lambda *cuts: jnp.concatenate(cuts), *last),
+    )
+
+
+def loop(
+    step: Callable[[Any, Any, Any], tuple[Array, Any, Any]],
+    x: Any,
+    states: Any,
+    mask: Array | None = None,
+    zero_output_for_mask: bool = False,
+    unroll: bool = False,
+    kept: Any = None,
+) -> tuple[Array, Any, Any]:
+    """Run any step over time; a masked step leaves the states as they were.
+
+    Args:
+        step: `(x, states, kept) -> (output, states, kept)`.
+        x: (time, rows, …), nested.
+        states: Nested.
+        mask: Booleans (time, rows, 1).
+        zero_output_for_mask: Whether a masked step puts out zeros, rather than the last cell's first state.
+        unroll: Whether to write the steps out one by one.
+        kept: What else goes from step to step, masked or not.
+
+    Returns:
+        The outputs (time, rows, …), the last states, and what was kept.
+    """
+
+    def body(carried: tuple[Any, Any], now: Any) -> tuple[Any, Array]:
+        states, kept = carried
+        x, mask = now
+        output, new, kept = step(x, states, kept)
+        new = tree.pack_sequence_as(states, tree.flatten(new))
+        new = tree.map_structure(lambda n, o: n.astype(o.dtype), new, states)
+        if mask is None:
+            return (new, kept), output
+        old = states[-1][0] if tree.is_nested(states[0]) else states[0]
+        skipped = jnp.zeros_like(output) if zero_output_for_mask else old
+        new = tree.map_structure(partial(_where, mask), new, states)
+        return (new, kept), _where(mask, output, skipped)
+
+    (last, kept), outputs = lax.scan(body, (states, kept), (x, mask), unroll=unroll)
+    return outputs, last, kept
+
+
+def _where(mask: Array, new: Array, old: Array) -> Array:
+    return jnp.where(mask.reshape(mask.shape[:1] + (1,) * (new.ndim - 1)), new, old)
