@@ -207,7 +207,8 @@ def test_columns_of_pandas_that_are_of_several_kinds_are_numbers_and_text_is_ref
     model = made()
     np.testing.assert_array_equal(model.predict(mixed, verbose=0), model.predict(wanted, verbose=0))
     kinds = {'text': ['u', 'v', 'w'], 'object': pd.Series(['u', 1, None], dtype=object)}
-    kinds['categories'] = pd.Categorical(['u', 'v', 'u'])
+    kinds |= {'categories': pd.Categorical(['u', 'v', 'u']), 'digits': pd.Series(['1', '2', '3'], dtype=object)}
+    kinds |= {'dates': pd.date_range('2025-01-01', periods=3)}
     for name, values in kinds.items():
         with pytest.raises(ArgumentError, match=f"column '{name}' of .* Encode text"):
             model.predict(mixed.assign(**{name: values}), verbose=0)

@@ -118,8 +118,13 @@ def _numbers(argument: str, frame: Any) -> HostArray:
     """A frame whose columns have kinds of their own, as numbers."""
     columns: list[HostArray] = []
     for name in frame.columns:
+        column = np.asarray(frame[name].to_numpy())
         try:
-            columns.append(np.asarray(frame[name].to_numpy(), dtypes.floatx()))
+            # NumPy would read text that looks like a number, and count a date in nanoseconds.
+            text = column.dtype == object and any(isinstance(value, str) for value in column)
+            if text or column.dtype.kind not in 'biufO':
+                raise TypeError(column.dtype)
+            columns.append(column.astype(dtypes.floatx()))
         except (TypeError, ValueError) as error:
             raise ArgumentError(
                 f'Expected {argument} to be a frame of numbers, received column {name!r} of {frame[name].dtype}. '

@@ -42,8 +42,9 @@ def call(graph: Graph, inputs: Any, mask: Any = None) -> Any:
     """Run a graph on a call's inputs."""
     flat = _in_order(graph, inputs)
     values = [_fitted(x, tensor) for x, tensor in zip(flat, graph.flat_inputs, strict=True)]
+    _tell_unused(graph, inputs)
     if mask is not None:
-        for value, each in zip(values, tree.flatten(mask), strict=True):
+        for value, each in zip(values, _in_order(graph, mask), strict=True):
             set_mask(value, each)
     outputs = graph.run(values)
     return outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
@@ -62,14 +63,18 @@ def _in_order(graph: Graph, inputs: Any) -> list[Any]:
             raise ArgumentError(
                 f'Expected inputs named {list(wanted)}, received {list(inputs)}. Missing: {missing[0]!r}.'
             )
-        if unused := [name for name in inputs if name not in wanted]:
-            warnings.warn(f'The model has no inputs named {unused}: they are not used.', stacklevel=6)
         return tree.flatten({name: inputs[name] for name in wanted})
     flat = tree.flatten(inputs)
     if len(flat) != len(graph.flat_inputs):
         names = [tensor.name for tensor in graph.flat_inputs]
         raise ShapeError(f'Expected {len(names)} inputs ({", ".join(names)}), received {len(flat)}.')
     return flat
+
+
+def _tell_unused(graph: Graph, inputs: Any) -> None:
+    named = isinstance(graph.inputs, dict) and isinstance(inputs, dict)
+    if unused := [name for name in inputs if name not in graph.inputs] if named else []:
+        warnings.warn(f'The model has no inputs named {unused}: they are not used.', stacklevel=6)
 
 
 def _require(names: list[str], inputs: dict[str, Any]) -> None:

@@ -133,6 +133,21 @@ class Sequential(Model):
             self._graph = Graph(self._input.tensor, outputs)
         return self._graph
 
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(self._one_tensor(inputs), *args, **kwargs)
+
+    def _one_tensor(self, inputs: Any) -> Any:
+        """The tensor, or the only one of a list, which people write as for a model of several inputs."""
+        if isinstance(inputs, (list, tuple)) and len(inputs) == 1 and hasattr(inputs[0], 'shape'):
+            return inputs[0]
+        if isinstance(inputs, dict) or (isinstance(inputs, (list, tuple)) and any(hasattr(x, 'shape') for x in inputs)):
+            told = ', '.join(map(repr, inputs)) if isinstance(inputs, dict) else f'{len(inputs)} in a list'
+            raise ShapeError(
+                f'Expected one tensor for Sequential {self.name!r}, received a {type(inputs).__name__} ({told}). '
+                'Several inputs, or inputs by name, take a functional model: Model(inputs, outputs).'
+            )
+        return inputs
+
     def _taken(self, structure: Any) -> Any:
         return Layer._taken(self, structure)
 
