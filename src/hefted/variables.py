@@ -12,8 +12,10 @@ This is the library's one mutable thing; all else is pure functions over pytrees
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -29,6 +31,7 @@ Array = Any  # a jax.Array, a tracer or a numpy.ndarray: JAX gives them no commo
 class _Local(threading.local):
     scope: Scope | None = None
     autocast: str | None = None
+    bytes_left: float = math.inf  # that new variables may take
 
 
 _local = _Local()
@@ -100,6 +103,23 @@ class outside:
 def bind(variables: Sequence[Variable], values: Sequence[Array]) -> Scope:
     """Lend values to variables: `with bind(variables, values) as scope`."""
     return Scope(variables, values)
+
+
+@contextmanager
+def limited_bytes(most: int) -> Generator[None, None, None]:
+    """Let the variables made in this block take at most so many bytes together: a file says what is made in it."""
+    outer, _local.bytes_left = _local.bytes_left, most
+    try:
+        yield
+    finally:
+        _local.bytes_left = outer
+
+
+def _take(name: str, shape: tuple[int, ...], dtype: str) -> None:
+    wanted = math.prod(shape) * jax.numpy.dtype(dtype).itemsize
+    if wanted > _local.bytes_left:
+        raise ArgumentError(f'{name!r} of shape {shape} would take {wanted} bytes, more than its file accounts for.')
+    _local.bytes_left -= wanted
 
 
 def current_scope() -> Scope | None:
@@ -179,6 +199,8 @@ class Variable:
             if shape is None:
                 raise ArgumentError(f'Expected shape with a callable initializer, received None for {self.name!r}.')
             self.dtype = dtypes.standardize(dtype)
+            if _local.bytes_left != math.inf:
+                _take(self.name, tuple(shape), self.dtype)
             initial = initializer(tuple(shape), dtype=self.dtype)
         else:
             initial = initializer.value if isinstance(initializer, Variable) else initializer

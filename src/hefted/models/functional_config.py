@@ -67,6 +67,8 @@ def from_config(config: dict[str, Any], custom_objects: Any = None) -> tuple[Any
         if not hasattr(operation, '_inbound_nodes'):
             raise ArchiveError(f'Expected a layer or a function in the config, received {type(operation).__name__}.')
         name = str(entry.get('name', operation.name))
+        if name in made:
+            raise ArchiveError(f'The config has two layers named {name!r}: which of them is called is not told.')
         made[name] = operation
         waiting += [(operation, call) for call in entry.get('inbound_nodes') or ()]
     while waiting:

@@ -72,7 +72,7 @@ class Graph:
     def _check(self) -> None:
         computable = {id(t) for t in self.flat_inputs}
         for node in self.nodes:
-            for tensor in node.input_tensors:
+            for tensor in node.outputs if node.is_input else node.input_tensors:
                 if id(tensor) not in computable:
                     raise ArgumentError(
                         f'Graph disconnected: {tensor} at {node.operation.name!r} does not come from the inputs. '

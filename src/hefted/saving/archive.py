@@ -17,9 +17,11 @@ from typing import Any
 from hefted.errors import ArchiveError, ArgumentError
 from hefted.saving.weights import read_weights, weights_bytes, write_aside
 from hefted.utils.serialization import deserialize_keras_object, serialize_keras_object
+from hefted.variables import limited_bytes
 
 _KERAS_FORMAT = '3.15.1'  # the version whose format we write
 _MEMBERS = {'config.json': 64 << 20, 'metadata.json': 1 << 20, 'model.weights.h5': 1 << 40}
+_MOST_GROWN, _ALWAYS = 16, 64 << 20  # bytes of variables to a byte of weights (others' are squeezed), and besides
 _MOST_SQUEEZED = 200  # weights hardly compress: more than so many times is a bomb
 
 
@@ -75,7 +77,8 @@ def load_model(
         raise ArchiveError(f'config.json in {str(filepath)!r} is not JSON that can be read: {error}.') from error
     if not compile and isinstance(config, dict):
         config.pop('compile_config', None)
-    model = _made(config, custom_objects, str(filepath))
+    with limited_bytes(_MOST_GROWN * len(members['model.weights.h5']) + _ALWAYS):
+        model = _made(config, custom_objects, str(filepath))
     if not hasattr(model, 'predict'):
         raise ArchiveError(f'Expected a model in {str(filepath)!r}, received {type(model).__name__}.')
     read_weights(model, members['model.weights.h5'])
