@@ -158,6 +158,9 @@ def test_a_childs_cpu_time_is_counted_while_it_lives_and_after_and_only_once():
 
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='there is no fork here')
 @pytest.mark.filterwarnings('ignore:.*multi-threaded.*:DeprecationWarning')
+# JAX, where another test has imported it, says that a fork may end badly; this child only reads.
+@pytest.mark.filterwarnings('ignore:os.fork:RuntimeWarning')
+@pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
 def test_a_forks_child_does_not_meter():
     meter = Meter([Steady()])
     last = meter.read()

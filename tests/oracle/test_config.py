@@ -191,7 +191,8 @@ def test_limits_end_trainings_evaluations_and_predictions():
     model = small_model()
     config.set_max_epochs(2)
     config.set_max_steps_per_epoch(3)
-    with pytest.warns(UserWarning, match='Limiting'):
+    # As in Keras, an epoch of three steps of four leaves one for the next, which then runs out of data.
+    with pytest.warns(UserWarning, match='Limiting'), pytest.warns(UserWarning, match='ran out of data'):
         history = model.fit(X, X[:, :1], epochs=9, batch_size=2, verbose=0)
     assert len(history.epoch) == 2
     assert history.params['steps'] == 3

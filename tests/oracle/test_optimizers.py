@@ -166,6 +166,7 @@ def test_maps_refuse_what_keras_refuses(kind, wrong):
             wrong(module)
 
 
+@pytest.mark.parametrize(('name', 'kwargs'), RULES, ids=str)
 def test_state_has_kerass_names_in_kerass_order(name, kwargs):
     ours, theirs = getattr(optimizers, name)(**kwargs, name='it'), keras_optimizer(name, {**kwargs, 'name': 'it'})
     ours.build(our_variables())

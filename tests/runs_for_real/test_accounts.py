@@ -117,6 +117,8 @@ def work(_):
 if __name__ == '__main__':
     with runs.meter('parent'), multiprocessing.get_context({how!r}).Pool(2) as pool:
         print(pool.map(work, range(4)))
+        pool.close()
+        pool.join()  # else they are ended at once, and with them what they had still to write
 """)
     house.run("import runpy; runpy.run_path('program.py', run_name='__main__')", prelude='')
     (parent,) = house.ledger()

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 
 from hefted import dtypes, tree
-from hefted.errors import ArgumentError
+from hefted.errors import ArchiveError, ArgumentError
 from hefted.layers.calling import Arguments
 from hefted.layers.layer import Layer
 from hefted.symbolic import rows_unknown
@@ -158,13 +158,22 @@ class KerasLayer(Layer):
         return sys.modules['keras'].saving.serialize_keras_object(self.theirs)
 
 
+_KERAS_S_ROOMS = ('keras.layers', 'keras.src.layers')
+
+
 def _read(config: dict[str, Any]) -> Any:
     """A layer that is not ours, from an archive: made by Keras where Keras is imported, in its safe mode; or None."""
     keras = sys.modules.get('keras')
-    if keras is None or not str(config.get('module')).startswith('keras.'):
+    name = config.get('class_name')
+    if keras is None or config.get('module') not in _KERAS_S_ROOMS or not isinstance(name, str):
         return None
-    made = keras.saving.deserialize_keras_object(config, safe_mode=True)
-    return KerasLayer(made) if isinstance(made, keras.Layer) else None
+    cls = getattr(keras.layers, name, None)
+    if not isinstance(cls, type) or not issubclass(cls, keras.Layer):
+        return None
+    try:
+        return KerasLayer(keras.saving.deserialize_keras_object(config, safe_mode=True))
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise ArchiveError(f'Keras cannot make its layer {name!r} from the file: {error}') from error
 
 
 set_fallback(_read)

@@ -253,7 +253,7 @@ def deserialize_keras_object(config: Any, custom_objects: Mapping[str, Any] | No
     if 'class_name' not in config or 'config' not in config:
         return {key: deserialize_keras_object(value, custom_objects) for key, value in config.items()}
     name, inner = config['class_name'], config['config']
-    if name in _SPECIAL:
+    if isinstance(name, str) and name in _SPECIAL:
         return _SPECIAL[name](inner)
     if name == '__lambda__':
         raise ArchiveError(
