@@ -133,7 +133,7 @@ def test_an_archive_is_unpacked_where_keras_unpacks_it(server, make, fname, fold
 @pytest.mark.parametrize('content', [
     _tar({'fine': b'1', '../out': b'2'}), _tar({'link': '../..', 'link/out': b'2'}), _tar({'link': '/etc'}),
     _zip({'fine': b'1', '../out': b'2'}), _zip({'/out': b'2'}), _tar({'fine': CONTENT})[:-30],
-])  # fmt: skip
+], ids=['tar up', 'tar link', 'tar root link', 'zip up', 'zip root', 'cut'])  # fmt: skip
 def test_an_archive_that_leads_outside_or_is_damaged_is_refused_whole(server, content, cache):
     (server.folder / 'evil').write_bytes(content)
     with pytest.raises(ValueError):
