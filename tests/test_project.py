@@ -72,6 +72,12 @@ def test_links_in_the_papers_lead_somewhere():
             assert (paper.parent / target).exists(), f'{paper.name}: {target}'
 
 
+def test_the_readme_counts_the_differences_from_keras():
+    rows = [line for line in (ROOT / 'docs' / 'differences.md').read_text('utf-8').splitlines() if line.startswith('|')]
+    assert f'There are {len(rows) - 2} of them' in (ROOT / 'README.md').read_text('utf-8')
+    assert len(set(rows)) == len(rows)
+
+
 def test_no_file_holds_a_path_of_one_machine():
     folders = '|'.join(('work', 'root', 'tmp', 'home/[a-z]', 'Users/[a-z]'))
     machine_path = re.compile(rf'(?<![\w.:/~}}<-])/(?:{folders})/')
