@@ -28,7 +28,11 @@ from hefted.variables import Array, Variable, autocast, autocasting, bind, curre
 __all__ = ['Layer', 'calling', 'context', 'regularization_losses']
 
 Shape = tuple[int | None, ...]
-_BOOKKEEPING = ('_init_arguments', '_inbound_nodes', '_outbound_nodes')
+# Attributes that hold no part of a layer: what `compile` was given, compiled programs, calls.
+_BOOKKEEPING = frozenset({
+    '_init_arguments', '_inbound_nodes', '_outbound_nodes', '_compile_arguments', '_compiled', '_objective',
+    '_switches', '_eager_losses', '_own_weights', 'history',
+})  # fmt: skip
 
 
 class Layer(Operation):
@@ -483,7 +487,8 @@ class Layer(Operation):
     def _metrics_held(self) -> Iterator[Metric]:
         seen: set[int] = set()
         for layer in self.flatten_layers():
-            for metric in _metrics_in(list(layer.__dict__.values())):
+            held = [value for name, value in layer.__dict__.items() if name not in _BOOKKEEPING]
+            for metric in _metrics_in(held):
                 if id(metric) not in seen:
                     seen.add(id(metric))
                     yield metric
