@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 import hefted
-from hefted.errors import ArgumentError
+from hefted.errors import ArchiveError, ArgumentError
 from hefted.integrations import KerasLayer
 from hefted.train.convolutions import has_slow_convolution
 from hefted.train.rewriting import rewritten
@@ -171,3 +172,14 @@ def test_json_goes_both_ways() -> None:
     model = hefted.Sequential([hefted.Input((6,)), hefted.layers.Dense(2, name='d')])
     assert keras.models.model_from_json(model.to_json()).count_params() == 14
     assert hefted.models.model_from_json(classifier().to_json()).count_params() == classifier().count_params()
+
+
+def test_a_keras_layer_in_a_file_makes_nobody_import_what_it_names() -> None:
+    config = keras.saving.serialize_keras_object(keras.layers.ConvLSTM2D(2, 3))
+    assert isinstance(hefted.saving.deserialize_keras_object(config), KerasLayer)
+    config['config']['kernel_initializer'] = {
+        'module': 'antigravity', 'class_name': 'Door', 'config': {}, 'registered_name': 'Door',
+    }  # fmt: skip
+    with pytest.raises(ArchiveError, match='antigravity'):
+        hefted.saving.deserialize_keras_object(config)
+    assert 'antigravity' not in sys.modules
