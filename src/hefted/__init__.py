@@ -11,6 +11,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from hefted.utils.garbage import uncollected
+
 __version__ = '0.1.0'
 
 # Every public name and the room that it comes from; None where the name is the room itself.
@@ -51,9 +53,9 @@ def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     room = _PUBLIC[name]
-    found = (
-        importlib.import_module(f'{__name__}.{name}') if room is None else getattr(importlib.import_module(room), name)
-    )
+    with uncollected(stays=True):
+        module = importlib.import_module(room or f'{__name__}.{name}')
+        found = getattr(module, name) if room else module
     globals()[name] = found
     return found
 

@@ -98,3 +98,25 @@ def test_a_model_is_saved_and_loaded_by_the_names_that_keras_has(tmp_path: Path)
     again = hefted.models.load_model(tmp_path / 'm.keras')
     np.testing.assert_array_equal(again.predict(X, verbose=0), made.predict(X, verbose=0))
     assert int(again.optimizer.iterations) == int(made.optimizer.iterations) == 3
+
+
+def test_a_layer_added_between_two_fits_is_trained_with_the_others():
+    class Stack(hefted.Model):
+        def __init__(self):
+            super().__init__()
+            self.parts = [Dense(4), Dense(1)]
+
+        def call(self, x):
+            for part in self.parts:
+                x = part(x)
+            return x
+
+    x, y = np.ones((8, 3), 'float32'), np.zeros((8, 1), 'float32')
+    model = Stack()
+    model.compile('sgd', 'mse')
+    model.fit(x, y, verbose=0)
+    model.parts.append(Dense(1, kernel_initializer='ones'))
+    model.compile('sgd', 'mse')
+    model.fit(x, y, verbose=0)
+    assert len(model.trainable_variables) == 6
+    assert not np.array_equal(model.parts[2].get_weights()[0], [[1.0]])

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hefted.utils.rooms import Room
-from hefted.utils.serialization import serialize_keras_object
+from hefted.utils.garbage import uncollected
+
+with uncollected(stays=True):  # JAX comes with them
+    from hefted.utils.rooms import Room
+    from hefted.utils.serialization import serialize_keras_object
 
 _AXES = ('1D', '2D', '3D')
 # Keras's other names.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, wraps
 from typing import Any, ClassVar
 
@@ -14,28 +12,23 @@ import numpy as np
 from jax.core import Tracer
 
 from hefted import constraints, dtype_policies, dtypes, initializers, regularizers, tree
-from hefted.errors import ArgumentError, NotBuiltError, ShapeError
+from hefted.errors import ArgumentError, NotBuiltError
 from hefted.layers.calling import Arguments, calling, context, is_tensor
+from hefted.layers.configuring import Configured
 from hefted.layers.input_spec import check_inputs
+from hefted.layers.tracking import Tracked
 from hefted.masks import get_mask, set_mask
-from hefted.metrics.metric import Metric
-from hefted.random import SeedGenerator
 from hefted.symbolic import KerasTensor, Node, Operation, any_symbolic, signature_of, trace_shapes
 from hefted.utils.naming import auto_name, name_scope
-from hefted.utils.serialization import register_builtin, serialize_keras_object
+from hefted.utils.serialization import register_builtin
 from hefted.variables import Array, Variable, autocast, autocasting, bind, current_scope, outside
 
 __all__ = ['Layer', 'calling', 'context', 'regularization_losses']
 
 Shape = tuple[int | None, ...]
-# Attributes that hold no part of a layer: what `compile` was given, compiled programs, calls.
-_BOOKKEEPING = frozenset({
-    '_init_arguments', '_inbound_nodes', '_outbound_nodes', '_compile_arguments', '_compiled', '_objective',
-    '_switches', '_eager_losses', '_own_weights', 'history',
-})  # fmt: skip
 
 
-class Layer(Operation):
+class Layer(Tracked, Configured, Operation):
     """A function with weights.
 
     Args:
@@ -135,122 +128,6 @@ class Layer(Operation):
         weight.constraint = constraints.get(constraint)
         self._own_weights.append(weight)
         return weight
-
-    def _sublayers(self) -> Iterator[Layer]:
-        """Layers held in attributes, lists, tuples and dicts, in the order of their assignment."""
-        seen = {id(self)}
-        held = [v for name, v in self.__dict__.items() if name not in _BOOKKEEPING]
-        for layer in _layers_in(held):
-            if id(layer) not in seen:
-                seen.add(id(layer))
-                yield layer
-
-    def flatten_layers(self) -> Iterator[Layer]:
-        """This layer and all inside it, each once."""
-        seen: set[int] = set()
-        pending: list[Layer] = [self]
-        while pending:
-            layer = pending.pop(0)
-            if id(layer) not in seen:
-                seen.add(id(layer))
-                yield layer
-                pending[:0] = list(layer._sublayers())
-
-    def _variables_here(self) -> Iterator[Variable]:
-        seen: set[int] = set()
-        held = (v for v in list(self.__dict__.values()) if isinstance(v, Variable))
-        for variable in (*self._own_weights, *held):
-            if id(variable) not in seen:
-                seen.add(id(variable))
-                yield variable
-
-    @property
-    def trainable(self) -> bool:
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        for layer in self.flatten_layers():
-            layer._trainable = bool(value)
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        """The variables that optimizers update, each once."""
-        found: dict[int, Variable] = {}
-        if not self._trainable:
-            return []
-        for layer in self.flatten_layers():
-            if layer._trainable:
-                found.update((id(v), v) for v in layer._variables_here() if v.trainable)
-        return list(found.values())
-
-    @property
-    def non_trainable_variables(self) -> list[Variable]:
-        """All other variables: frozen weights, statistics, the states of seed generators."""
-        trained = {id(v) for v in self.trainable_variables}
-        return [v for v in self.variables if id(v) not in trained]
-
-    @property
-    def variables(self) -> list[Variable]:
-        """Every variable, what is carried from step to step included."""
-        found: dict[int, Variable] = {id(v): v for v in self.weights}
-        for layer in self.flatten_layers():
-            found.update((id(v), v) for v in layer._carried())
-        return list(found.values())
-
-    def _carried(self) -> Iterator[Variable]:
-        """What goes from step to step beside the weights, and into no archive: the states of seed generators."""
-        for value in list(self.__dict__.values()):
-            if isinstance(value, SeedGenerator):
-                yield value.state
-
-    @property
-    def weights(self) -> list[Variable]:
-        """Weights and statistics, layer by layer, trainable before not within a layer."""
-        found: dict[int, Variable] = {}
-        for layer in self.flatten_layers():
-            own = sorted(layer._variables_here(), key=lambda v: not v.trainable)
-            found.update((id(v), v) for v in own if id(v) not in found)
-        return list(found.values())
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        return self.trainable_variables
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        trained = {id(v) for v in self.trainable_variables}
-        return [v for v in self.weights if id(v) not in trained]
-
-    def get_weights(self) -> list[np.ndarray[Any, Any]]:
-        """Copies of the weights on the host."""
-        return [v.numpy() for v in self.weights]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Set all weights from arrays in the order of `weights`.
-
-        Raises:
-            ShapeError: The number of arrays, or a shape, does not fit; nothing is set then.
-        """
-        own = self.weights
-        if len(own) != len(weights):
-            raise ShapeError(
-                f'Expected {len(own)} arrays for layer {self.name!r}, received {len(weights)}. '
-                f'Its weights are {[v.path for v in own]}.'
-            )
-        for variable, value in zip(own, weights, strict=True):
-            if tuple(np.shape(value)) != variable.shape:
-                raise ShapeError(
-                    f'Expected an array of shape {variable.shape} for {variable.path!r}, received {np.shape(value)}.'
-                )
-        for variable, value in zip(own, weights, strict=True):
-            variable.assign(value)
-
-    def count_params(self) -> int:
-        """The number of weights' elements."""
-        if not self.built:
-            raise NotBuiltError(f'Layer {self.name!r} has no weights yet: call it, or build it with a shape.')
-        return sum(math.prod(v.shape) for v in self.weights)
 
     # Calling
 
@@ -477,118 +354,6 @@ class Layer(Operation):
             added = [loss for layer in layers for loss in layer._eager_losses]
         return added + regularization_losses(self.trainable_variables)
 
-    # Metrics
-
-    @property
-    def metrics(self) -> list[Metric]:
-        """The metrics held in attributes, of layers inside too."""
-        return list(self._metrics_held())
-
-    def _metrics_held(self) -> Iterator[Metric]:
-        seen: set[int] = set()
-        for layer in self.flatten_layers():
-            held = [value for name, value in layer.__dict__.items() if name not in _BOOKKEEPING]
-            for metric in _metrics_in(held):
-                if id(metric) not in seen:
-                    seen.add(id(metric))
-                    yield metric
-
-    @property
-    def metrics_variables(self) -> list[Variable]:
-        """The variables of its metrics."""
-        return [v for metric in self.metrics for v in metric.variables]
-
-    # Dtypes and configuration
-
-    @property
-    def input_dtype(self) -> str:
-        return self.compute_dtype
-
-    @property
-    def path(self) -> str:
-        """Its name, and those of the layers around it, once its weights are made."""
-        return self._path or self.name
-
-    @property
-    def dtype_policy(self) -> Any:
-        """What it keeps weights in and computes in: a policy, or a map of them by path."""
-        return self._dtype_policy
-
-    @dtype_policy.setter
-    def dtype_policy(self, value: Any) -> None:
-        policy = dtype_policies.get(value)
-        if isinstance(self._dtype_policy, dtype_policies.DTypePolicyMap) and self._path:
-            self._dtype_policy.pop(self._path, None)
-            self._dtype_policy[self._path] = policy
-        else:
-            self._dtype_policy = policy
-
-    @property
-    def _policy(self) -> Any:
-        """Its own policy: that of its path, once it has one, where it was given a map."""
-        policy, path = self._dtype_policy, self._path
-        return policy[path] if path and isinstance(policy, dtype_policies.DTypePolicyMap) else policy
-
-    @property
-    def compute_dtype(self) -> str:
-        return self._policy.compute_dtype
-
-    @property
-    def variable_dtype(self) -> str:
-        return self._policy.variable_dtype
-
-    @property
-    def dtype(self) -> str:
-        return self.variable_dtype
-
-    def get_config(self) -> dict[str, Any]:
-        """What it takes to make the layer again: name, trainable, dtype, and each argument of its constructor."""
-        config = self.shared_config()
-        for name in _own_arguments(type(self)):
-            config[name] = serialize_keras_object(self._argument(name))
-        if self.activity_regularizer is not None:
-            config['activity_regularizer'] = serialize_keras_object(self.activity_regularizer)
-        return config
-
-    def shared_config(self) -> dict[str, Any]:
-        """The part of the config that every layer has."""
-        config = {'name': self.name, 'trainable': self._trainable, 'dtype': serialize_keras_object(self.dtype_policy)}
-        if self.activity_regularizer is not None:
-            config['activity_regularizer'] = serialize_keras_object(self.activity_regularizer)
-        return config
-
-    def _argument(self, name: str) -> Any:
-        if name in self.__dict__:
-            return self.__dict__[name]
-        arguments = self.__dict__['_init_arguments']
-        bound = inspect.signature(type(self).__init__).bind(self, *arguments[0], **arguments[1])
-        bound.apply_defaults()
-        return bound.arguments[name]
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """Make a layer from `get_config()`."""
-        from hefted.utils.serialization import deserialize_keras_object
-
-        taken = {k: deserialize_keras_object(v) if isinstance(v, dict) else v for k, v in config.items()}
-        return cls(**taken)
-
-    def get_build_config(self) -> dict[str, Any] | None:
-        """The shapes that it was built for: enough to build it again."""
-        if self._build_shape is not None:
-            return {'input_shape': self._build_shape}
-        return None if self._build_shapes is None else {'shapes_dict': self._build_shapes}
-
-    def build_from_config(self, config: dict[str, Any]) -> None:
-        """Build for the shapes of `get_build_config`."""
-        if self.built or not config:
-            return
-        if 'input_shape' in config:
-            self.build_from_shape(_as_shapes(config['input_shape']))
-        elif 'shapes_dict' in config:
-            self.build(**{name: _as_shapes(shape) for name, shape in config['shapes_dict'].items()})
-            self.built = True
-
     def __repr__(self) -> str:
         return f'<{type(self).__name__} name={self.name}, built={self.built}>'
 
@@ -625,17 +390,6 @@ def _is_traced(structure: Any) -> bool:
     return any(isinstance(leaf, Tracer) for leaf in tree.flatten(structure))
 
 
-def _layers_in(value: Any) -> Iterator[Layer]:
-    if isinstance(value, Layer):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _layers_in(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _layers_in(item)
-
-
 def _declared_batch_shape(kwargs: dict[str, Any]) -> Shape | None:
     if (shape := kwargs.pop('batch_shape', None)) is not None:
         return tuple(shape)
@@ -646,15 +400,6 @@ def _declared_batch_shape(kwargs: dict[str, Any]) -> Shape | None:
     return None
 
 
-def _as_shapes(shape: Any) -> Any:
-    """Shapes as tuples, from a file's lists."""
-    if isinstance(shape, dict):
-        return {key: _as_shapes(each) for key, each in shape.items()}
-    if isinstance(shape, (list, tuple)) and any(isinstance(size, (list, tuple, dict)) for size in shape):
-        return [_as_shapes(each) for each in shape]
-    return tuple(shape) if isinstance(shape, list) else shape
-
-
 def map_shapes(function: Callable[[Shape], Any], shape: Any) -> Any:
     """Apply to each shape of a structure: a tuple or list of sizes is a shape."""
     if isinstance(shape, dict):
@@ -662,17 +407,6 @@ def map_shapes(function: Callable[[Shape], Any], shape: Any) -> Any:
     if any(isinstance(size, (tuple, list, dict)) for size in shape):
         return type(shape)(map_shapes(function, each) for each in shape)
     return function(tuple(shape))
-
-
-def _metrics_in(value: Any) -> Iterator[Metric]:
-    if isinstance(value, Metric):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _metrics_in(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _metrics_in(item)
 
 
 def _only_tensors(layer: Layer, args: tuple[Any, ...]) -> None:
@@ -688,11 +422,3 @@ def _only_tensors(layer: Layer, args: tuple[Any, ...]) -> None:
 def _takes(cls: type[Layer], argument: str) -> bool:
     parameters = signature_of(cls.call).parameters
     return argument in parameters
-
-
-@cache
-def _own_arguments(cls: type[Layer]) -> tuple[str, ...]:
-    base = {'self', 'name', 'trainable', 'dtype'}
-    parameters = inspect.signature(cls.__init__).parameters.values()
-    skip = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    return tuple(p.name for p in parameters if p.name not in base and p.kind not in skip)

@@ -20,7 +20,8 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -101,7 +102,8 @@ class Journal:
         could not be kept. A small fit has ended before its disk has answered, and most disks are well.
         """
         if self._told is not None and self.failure is None:
-            self._told.wait(timeout)
+            with self._writer.hurried():
+                self._told.wait(timeout)
         return self.failure
 
     def flush(self, timeout: float) -> bool:
@@ -206,9 +208,15 @@ class _Writer:
         done = threading.Event()
         self._jobs.put((None, self._sync_all))
         self._jobs.put((None, done.set))
+        with self.hurried():
+            return done.wait(timeout)
+
+    @contextmanager
+    def hurried(self) -> Generator[None, None, None]:
+        """Somebody waits: nothing is put off meanwhile."""
         self._hurry.set()
         try:
-            return done.wait(timeout)
+            yield
         finally:
             self._hurry.clear()
 
@@ -228,9 +236,8 @@ class _Writer:
             try:
                 wait = None if due == math.inf else max(0.0, due - time.monotonic())
                 journal, job = self._jobs.get(timeout=wait)
-                if not self.doubtful:
-                    # A fit of milliseconds hands over a handful of lines: they wait until it is over, not beside it.
-                    self._hurry.wait(_PAUSE_SECONDS)
+                # A fit of milliseconds hands over a handful of lines: they wait until it is over, not beside it.
+                self._hurry.wait(_PAUSE_SECONDS)
                 while True:
                     _guarded(journal, job)
                     journal, job = self._jobs.get_nowait()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from hefted.models.functional import Functional
-from hefted.models.model import Model
-from hefted.models.sequential import Sequential
+from hefted.utils.garbage import uncollected
+
+with uncollected(stays=True):
+    from hefted.models.functional import Functional
+    from hefted.models.model import Model
+    from hefted.models.sequential import Sequential
 
 __all__ = ['Functional', 'Model', 'Sequential', 'clone_model', 'load_model', 'model_from_json', 'save_model']  # pyright: ignore[reportUnsupportedDunderAll]
 

@@ -20,7 +20,7 @@ def training(program: Program, layout: Layout) -> Stretcher:
             state = program.begin_epoch(state)
         batch = _batch(data, order, first, rows, layout.batch_size)
         state, logs = program.train_step(state, batch, key + np.array([0, done], np.uint32))
-        return state, logs, state
+        return state, logs | program.results(state)
 
     return Stretcher(run, single=True, compiled=None)
 
@@ -34,7 +34,8 @@ def evaluation(program: Program, layout: Layout) -> Stretcher:
         first, _steps, rows, fresh, _done = (int(n) for n in numbers)
         if fresh:
             metrics = program.begin_evaluation(metrics)
-        return *step(state, metrics, _batch(data, order, first, rows, layout.batch_size)), None
+        metrics, logs = step(state, metrics, _batch(data, order, first, rows, layout.batch_size))
+        return metrics, logs | program.evaluation_results(metrics)
 
     return Stretcher(run, single=True, compiled=None)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 
 from hefted import runs
@@ -13,6 +14,7 @@ from hefted.callbacks.callback import CallbackList
 from hefted.callbacks.history import History
 from hefted.data.source import Layout, Source
 from hefted.data.stream import StreamSource
+from hefted.layers.tracking import unchanging
 from hefted.models import checks, eager, inputs, reporting
 from hefted.models.inputs import Arguments
 from hefted.models.steps import binding_of, program_of
@@ -110,16 +112,16 @@ def fit(
         params: dict[str, Any] = {'verbose': verbose, 'epochs': epochs, 'steps': steps}
         listeners = CallbackList(callbacks, add_history=True, model=self.face, **params)
         history = listeners.find(History)
-        binding = binding_of(self)
-        program = program_of(self, binding)
-
-        run.enter('compile')
         by_batch = listeners.stops_at_batches()
         if by_batch and isinstance(source, StreamSource):
             source.step_by_step()
-        trainer = _trainer(self, program, binding, by_batch, run)
-        first = trainer(source.layout)
-        judge = held_out and _judge(self, program, binding, held_out.source, listeners, validation_steps)
+        run.enter('compile')
+        with unchanging():
+            binding = binding_of(self)
+            program = program_of(self, binding)
+            trainer = _trainer(self, program, binding, by_batch, run)
+            first = trainer(source.layout)
+            judge = held_out and _judge(self, program, binding, held_out.source, listeners, validation_steps)
         run.enter('train')
         self.stop_training = False
         ended.progress = progress_for(0 if listeners.shows_progress else verbose, epochs, steps)
@@ -302,4 +304,5 @@ def _signature(model: Model, program: Program, layout: Layout) -> Any:
     tail = layout.rows % layout.batch_size
     short = min(tail, 1) if program.spec.rows_independent else tail  # a masked tail may be of any size
     switches = tuple(layer.trainable for layer in model.flatten_layers())
-    return str(layout.shapes), layout.batch_size, short, switches
+    leaves, structure = jax.tree.flatten(layout.shapes)
+    return structure, tuple(leaves), layout.batch_size, short, switches

@@ -256,7 +256,8 @@ class Model(Layer):
 
     def compute_outputs(self, probe: Any) -> Any:
         """The outputs' shapes for the inputs' (ShapeDtypeStructs): nothing is computed."""
-        key = ('outputs', str(probe))
+        leaves, structure = jax.tree.flatten(probe)
+        key = ('outputs', structure, tuple(leaves))
         if key not in self._compiled:
             self._compiled[key] = eval_shapes(self, probe)
         return self._compiled[key]
@@ -293,9 +294,13 @@ class Model(Layer):
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Update the metrics with one batch and return all results by name; a subclass may add its own."""
         del x
+        self.update_metrics(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def update_metrics(self, y: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take one batch into the metrics that `compile` was given."""
         if self._objective is not None and self._objective.compiled is not None:
             self._objective.compiled.update_state(y, y_pred, sample_weight, context.rows)
-        return self.get_metrics_result()
 
     def get_metrics_result(self) -> dict[str, Any]:
         """The results of `metrics` by name; those of one whose result is a dict among the others."""

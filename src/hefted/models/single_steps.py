@@ -86,7 +86,8 @@ def _step(model: Model, kind: str, rows: Rows, return_dict: bool) -> Any:
 
 def _train_step(program: Any) -> Any:
     def step(state: Any, batch: Batch, key: Any) -> Any:
-        return program.train_step(program.begin_epoch(state), batch, key)
+        state, logs = program.train_step(program.begin_epoch(state), batch, key)
+        return state, logs | program.results(state)
 
     return step
 
@@ -95,6 +96,6 @@ def _test_step(program: Any) -> Any:
     def step(state: Any, batch: Batch, key: Any) -> Any:
         del key
         metrics, logs = program.eval_step(state, program.begin_evaluation(state['metrics']), batch)
-        return {**state, 'metrics': metrics}, logs
+        return {**state, 'metrics': metrics}, logs | program.evaluation_results(metrics)
 
     return step

@@ -17,15 +17,19 @@ from hefted.utils import quick
 from hefted.utils.packing import pack_x_y_sample_weight
 from hefted.variables import Array, Variable, bind
 
-_STEP_METHODS = ('train_step', 'test_step', 'compute_loss', 'compute_metrics', 'metrics', 'reset_metrics')
+_STEP_METHODS = (
+    'train_step', 'test_step', 'compute_loss', 'compute_metrics', 'metrics', 'reset_metrics', 'get_metrics_result',
+)  # fmt: skip
 
 
 def binding_of(model: Any) -> Binding:
     """The state's entries and the variables they stand for."""
+    trainable = model.trainable_variables
+    trained = {id(v) for v in trainable}
     return Binding(
         {
-            'trainable': model.trainable_variables,
-            'frozen': model.non_trainable_variables,
+            'trainable': trainable,
+            'frozen': [v for v in model.variables if id(v) not in trained],
             'optimizer': model.optimizer.variables if model.optimizer is not None else [],
             'metrics': _metrics_variables(model),
         }
@@ -92,25 +96,15 @@ def program_of(model: Any, binding: Binding) -> Program:
         count = tree.flatten(y_pred)[0].shape[0] if batch.rows is None else quick.total(batch.rows)
         with bind(groups['metrics'], values) as scope, calling(None, batch.rows):
             objective.tracker.update_state(loss, sample_weight=count)
+            if plain:
+                model.update_metrics(batch.y, y_pred, batch.weight)
+                return scope.values(groups['metrics']), {}
             logs = model.compute_metrics(batch.x, batch.y, y_pred, batch.weight)
         return scope.values(groups['metrics']), _flat(logs)
 
-    def own_train_step(state: State, batch: Batch, key: Array) -> tuple[State, Logs]:
-        """A subclass's `train_step(state, data)`, Keras's way on JAX."""
-        del key
-        names = ('trainable', 'frozen', 'optimizer', 'metrics')
-        rest = state['metrics'][len(model.metrics_variables) :]
-        with calling():
-            given = (*(state[name] for name in names[:3]), state['metrics'][: len(model.metrics_variables)])
-            logs, values = model.train_step(given, _data(batch))
-        new = {name: _like(state[name], value) for name, value in zip(names[:3], values, strict=False)}
-        return {**new, 'metrics': [*values[3], *rest]}, _flat(logs)
-
-    def own_eval_step(state: State, metrics: list[Array], batch: Batch) -> tuple[list[Array], Logs]:
-        count = len(model.metrics_variables)
-        with calling():
-            logs, values = model.test_step((state['trainable'], state['frozen'], metrics[:count]), _data(batch))
-        return [*values[2], *metrics[count:]], _flat(logs)
+    def results(values: list[Array]) -> Logs:
+        with bind(groups['metrics'], values):
+            return _flat(model.get_metrics_result())
 
     def reset(values: list[Array]) -> list[Array]:
         with bind(groups['metrics'], values) as scope:
@@ -129,10 +123,39 @@ def program_of(model: Any, binding: Binding) -> Program:
     independent = plain and objective.rows_independent and rows_independent(model)
     return Program(
         binding.take,
-        own_train_step if overrides(model, 'train_step') else train_step,
-        own_eval_step if overrides(model, 'test_step') else eval_step,
+        _own_train_step(model) if overrides(model, 'train_step') else train_step,
+        _own_eval_step(model) if overrides(model, 'test_step') else eval_step,
         Spec(independent), begin_epoch, zeros, reset,
+        *((lambda state: results(state['metrics']), results) if plain else ()),
     )  # fmt: skip
+
+
+def _own_train_step(model: Any) -> Any:
+    """The step of a subclass's `train_step(state, data)`, Keras's way on JAX."""
+
+    def step(state: State, batch: Batch, key: Array) -> tuple[State, Logs]:
+        del key
+        names = ('trainable', 'frozen', 'optimizer', 'metrics')
+        rest = state['metrics'][len(model.metrics_variables) :]
+        with calling():
+            given = (*(state[name] for name in names[:3]), state['metrics'][: len(model.metrics_variables)])
+            logs, values = model.train_step(given, _data(batch))
+        new = {name: _like(state[name], value) for name, value in zip(names[:3], values, strict=False)}
+        return {**new, 'metrics': [*values[3], *rest]}, _flat(logs)
+
+    return step
+
+
+def _own_eval_step(model: Any) -> Any:
+    """The step of a subclass's `test_step`."""
+
+    def step(state: State, metrics: list[Array], batch: Batch) -> tuple[list[Array], Logs]:
+        count = len(model.metrics_variables)
+        with calling():
+            logs, values = model.test_step((state['trainable'], state['frozen'], metrics[:count]), _data(batch))
+        return [*values[2], *metrics[count:]], _flat(logs)
+
+    return step
 
 
 def _data(batch: Batch) -> Any:

@@ -1,9 +1,8 @@
 """Between a training's state and the variables that people see.
 
-The loop owns its state and gives it away with every dispatch. At a drain the variables hold a copy, so that what a
-callback reads is exactly that step's state and stays so; what a callback assigned is taken up again. A failed dispatch
-thus leaves the variables as they were last drained. The copy of a small state comes out of the compiled program; that
-of a large one is made at the epoch's end; a program that runs step by step gives nothing away and needs none.
+At a drain the variables hold exactly that step's state, and it stays so: what a callback assigned is taken up again,
+and a dispatch that fails leaves what was drained last. A large state is given away with each dispatch, so the variables
+hold a copy of it, made at the epoch's end; a small one, or one that is read at every step, is not given away.
 """
 
 from __future__ import annotations

@@ -52,7 +52,8 @@ class Chunk(NamedTuple):
         last: Whether the epoch ends with them.
         stop: Whether somebody's hook is called after them.
         logs: Their logs, to come.
-        copy: The state after them, to come, for the variables; None where it is copied at the epoch's end.
+        state: That after them, to come, for the variables; None where the loop gives it away and it is copied at the
+            epoch's end.
     """
 
     epoch: int
@@ -61,7 +62,7 @@ class Chunk(NamedTuple):
     last: bool
     stop: bool
     logs: Logs
-    copy: State
+    state: State
 
 
 @dataclass
@@ -120,12 +121,12 @@ class _Training:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.state, job.state = job.state, None  # given away with each dispatch, so nobody else may keep it alive
+        self.state, job.state = job.state, None  # may be given away with each dispatch: nobody else keeps it alive
         self.behind: Chunk | None = None  # dispatched, not read yet
         self.by_batch = job.callbacks.stops_at_batches()
         self.by_epoch = (  # whether somebody may read the model between two epochs
             self.by_batch
-            or not (job.train.single or job.train.copies)
+            or job.train.donates
             or job.validate is not None
             or bool(job.keepers)
             or any(job.callbacks.hook_reads_state(hook) for hook in ('on_epoch_begin', 'on_epoch_end'))
@@ -187,10 +188,10 @@ class _Training:
                 if self.by_batch:
                     self.hook('on_train_batch_begin', end)
                 numbers = np.array([stretch.first + first, steps, stretch.rows, end == 0, self.dispatched], np.int32)
-                self.state, logs, copy = train.run(None, self.state, stretch.data, stretch.order, numbers, job.key)
+                self.state, logs = train.run(None, self.state, stretch.data, stretch.order, numbers, job.key)
                 first, end, self.dispatched = first + steps, end + steps, self.dispatched + steps
                 stop = self.dispatched >= job.callbacks.next_stop
-                yield Chunk(epoch, end, steps, False, stop, logs, self.state if train.single else copy)
+                yield Chunk(epoch, end, steps, False, stop, logs, None if train.donates else self.state)
         if epoch + 1 < job.epochs:
             job.source.prepare(epoch + 1)
 
@@ -201,7 +202,7 @@ class _Training:
             if self.by_epoch:
                 self.settle_all()
         elif self.place.epoch == epoch:  # all of its chunks are settled already
-            if not (self.job.train.single or self.job.train.copies):
+            if self.job.train.donates:
                 self.job.binding.drain_copy(self.state)
             self.end(epoch)
 
@@ -224,8 +225,8 @@ class _Training:
         self.done += chunk.steps
         job.callbacks.step = self.done
         self.place = Place(chunk.epoch, chunk.end, self.done)
-        if chunk.copy is not None:
-            job.binding.drain(chunk.copy)
+        if chunk.state is not None:
+            job.binding.drain(chunk.state)
         elif chunk.last or chunk.stop:
             job.binding.drain_copy(self.state)
         if not chunk.last:
@@ -325,7 +326,7 @@ def evaluate(
             for first in range(0, stretch.steps, size):
                 numbers = np.array([stretch.first + first, size, stretch.rows, end == 0, end], np.int32)
                 before = logs
-                metrics, logs, _ = loop.run(state, metrics, stretch.data, stretch.order, numbers, key)
+                metrics, logs = loop.run(state, metrics, stretch.data, stretch.order, numbers, key)
                 end += size
                 if each is not None:
                     told = read_logs(logs)

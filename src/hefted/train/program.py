@@ -21,6 +21,7 @@ from hefted import tree
 from hefted.data.source import Layout
 from hefted.train import compile_cache, interrupts
 from hefted.train.convolutions import has_slow_convolution
+from hefted.utils import garbage
 from hefted.variables import Array
 
 State = Any  # one pytree: weights, optimizer, metrics, keys
@@ -66,6 +67,9 @@ class Program:
         begin_epoch: `begin_epoch(state) -> state`, pure: metrics back to zero.
         init_metrics: `init_metrics() -> metrics`: what `eval_step` starts from.
         begin_evaluation: `begin_evaluation(metrics) -> metrics`, pure: back to zero.
+        results: `results(state) -> logs`, pure, where the logs follow from the state alone: they are then computed
+            when they are read, and the steps' own are empty.
+        evaluation_results: `evaluation_results(metrics) -> logs`, the same for `eval_step`.
     """
 
     init: Callable[[], State]
@@ -75,28 +79,28 @@ class Program:
     begin_epoch: Callable[[State], State] = lambda state: state
     init_metrics: Callable[[], Any] = dict
     begin_evaluation: Callable[[Any], Any] = lambda metrics: metrics
+    results: Callable[[State], Logs] = lambda _: {}
+    evaluation_results: Callable[[Any], Logs] = lambda _: {}
 
 
-_COPIED_BYTES = 1 << 20  # a state of up to so many bytes is copied by the compiled program itself
+_KEPT_BYTES = 1 << 20  # a state of up to so many bytes is not given away: a second one costs nothing
 
 
 class Stretcher(NamedTuple):
-    """A compiled loop: `run(constants, carry, data, order, numbers, key) -> (carry, logs, copy)`.
+    """A compiled loop: `run(constants, carry, data, order, numbers, key) -> (carry, logs)`.
 
     Attributes:
         run: `numbers` is int32 (first, steps, rows, fresh, done): the first step in `order`, how many, how many rows
             of `order` are real, 1 at an epoch's start, and the steps taken before, which count in the key.
-            `carry` is donated unless `single`; `copy` is the new carry once more where that is cheap, for people to
-            hold while the loop goes on with its own, else None.
-        single: Whether `run` takes one step at a time, straight, and leaves the carry that it was given as it is.
+        single: Whether `run` takes one step at a time, straight.
         compiled: The executable, for its cost and memory.
-        copies: Whether `run` returns a copy.
+        donates: Whether the carry is given away to `run`; else people may hold each one while the loop goes on.
     """
 
-    run: Callable[..., tuple[Any, Logs, Any]]
+    run: Callable[..., tuple[Any, Logs]]
     single: bool
     compiled: Any
-    copies: bool = False
+    donates: bool = False
 
 
 def compile_training(program: Program, state: State, layout: Layout, single: bool = False) -> Stretcher:
@@ -112,8 +116,9 @@ def compile_training(program: Program, state: State, layout: Layout, single: boo
     def step(_: None, state: State, batch: Batch, key: Array) -> tuple[State, Logs]:
         return program.train_step(state, batch, key)
 
-    small = sum(leaf.nbytes for leaf in jax.tree.leaves(state)) <= _COPIED_BYTES
-    return _compile(step, program.begin_epoch, program.spec, None, state, layout, single, copies=small)
+    large = sum(leaf.nbytes for leaf in jax.tree.leaves(state)) > _KEPT_BYTES
+    around = _Around(program.begin_epoch, program.results)
+    return _compile(step, around, program.spec, None, state, layout, single, donates=large)
 
 
 def compile_evaluation(program: Program, state: State, layout: Layout) -> Stretcher:
@@ -124,18 +129,27 @@ def compile_evaluation(program: Program, state: State, layout: Layout) -> Stretc
     def step(state: State, metrics: Any, batch: Batch, _: Array) -> tuple[Any, Logs]:
         return eval_step(state, metrics, batch)
 
-    return _compile(step, program.begin_evaluation, program.spec, state, program.init_metrics(), layout)
+    around = _Around(program.begin_evaluation, program.evaluation_results)
+    return _compile(step, around, program.spec, state, program.init_metrics(), layout)
 
 
+class _Around(NamedTuple):
+    """What is done with the carry before the first step of an epoch, and after the last of a stretch."""
+
+    begin: Callable[[Any], Any]
+    results: Callable[[Any], Logs]
+
+
+@garbage.uncollected()
 def _compile(
     step: Any,
-    begin: Callable[[Any], Any],
+    around: _Around,
     spec: Spec,
     constants: Any,
     carry: Any,
     layout: Layout,
     single: bool = False,
-    copies: bool = False,
+    donates: bool = True,
 ) -> Stretcher:
     data, order = layout.shapes
     size, tail = layout.batch_size, layout.rows % layout.batch_size
@@ -155,7 +169,7 @@ def _compile(
 
     def stretch(constants: Any, carry: Any, data: Any, order: Array, numbers: Array, key: Array) -> tuple[Any, Logs]:
         first, steps, rows, fresh, done = numbers
-        carry = lax.cond(fresh > 0, begin, lambda c: c, carry)
+        carry = lax.cond(fresh > 0, around.begin, lambda c: c, carry)
         full = steps if masked or not tail else jnp.minimum(steps, rows // size - first)
 
         def body(i: Array, carried: tuple[Any, Logs]) -> tuple[Any, Logs]:
@@ -177,16 +191,16 @@ def _compile(
         carried = lax.fori_loop(0, full, body, start)
         return carried if whole else lax.cond(full < steps, last, lambda c: c, carried)
 
-    def loop(*arguments: Any) -> tuple[Any, Logs, Any]:
+    def loop(*arguments: Any) -> tuple[Any, Logs]:
         carry, logs = stretch(*arguments)
-        again = copies and not single
-        return carry, logs, jax.tree.map(lambda a: jnp.array(a, copy=True), carry) if again else None
+        return carry, logs | around.results(carry)
 
     numbers = jax.ShapeDtypeStruct((5,), np.int32)
+    donates = donates and not single
     with interrupts.deferred():
-        lowered = jax.jit(loop, donate_argnums=() if single else 1).trace(*avals, data, order, numbers, key).lower()
+        lowered = jax.jit(loop, donate_argnums=1 if donates else ()).trace(*avals, data, order, numbers, key).lower()
         compiled = compile_cache.compile(lowered)
-    return Stretcher(compiled, single, compiled, copies and not single)
+    return Stretcher(compiled, single, compiled, donates)
 
 
 def _avals(structure: Any) -> Any:

@@ -1,0 +1,228 @@
+"""What a layer holds: weights, metrics and other layers, found in its attributes."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from hefted.errors import NotBuiltError, ShapeError
+from hefted.metrics.metric import Metric
+from hefted.random import SeedGenerator
+from hefted.variables import Variable
+
+if TYPE_CHECKING:
+    from hefted.layers.layer import Layer
+
+# Attributes that hold no part of a layer: what `compile` was given, compiled programs, calls.
+_BOOKKEEPING = frozenset({
+    '_init_arguments', '_inbound_nodes', '_outbound_nodes', '_compile_arguments', '_compiled', '_objective',
+    '_switches', '_eager_losses', '_own_weights', 'history',
+})  # fmt: skip
+
+
+class _Walks(threading.local):
+    """What was found while nothing changes, by what was looked for and where."""
+
+    known: dict[tuple[str, int], list[Any]] | None = None
+
+
+_walks = _Walks()
+
+
+@contextmanager
+def unchanging() -> Generator[None, None, None]:
+    """Inside, no layer comes or goes: what a layer holds is looked for once. For this thread."""
+    before, _walks.known = _walks.known, {}
+    try:
+        yield
+    finally:
+        _walks.known = before
+
+
+class Tracked:
+    """The part of `Layer` that knows what it holds."""
+
+    name: str
+    built: bool
+    _trainable: bool
+    _own_weights: list[Variable]
+
+    def _sublayers(self) -> Iterator[Layer]:
+        """Layers held in attributes, lists, tuples and dicts, in the order of their assignment."""
+        seen = {id(self)}
+        held = [v for name, v in self.__dict__.items() if name not in _BOOKKEEPING]
+        for layer in _layers_in(held):
+            if id(layer) not in seen:
+                seen.add(id(layer))
+                yield layer
+
+    def flatten_layers(self) -> Iterator[Layer]:
+        """This layer and all inside it, each once."""
+        return _found('layers', self, self._walk)
+
+    def _walk(self) -> Iterator[Layer]:
+        seen: set[int] = set()
+        pending: list[Any] = [self]
+        while pending:
+            layer = pending.pop(0)
+            if id(layer) not in seen:
+                seen.add(id(layer))
+                yield layer
+                pending[:0] = list(layer._sublayers())
+
+    def _variables_here(self) -> Iterator[Variable]:
+        seen: set[int] = set()
+        held = (v for v in list(self.__dict__.values()) if isinstance(v, Variable))
+        for variable in (*self._own_weights, *held):
+            if id(variable) not in seen:
+                seen.add(id(variable))
+                yield variable
+
+    @property
+    def trainable(self) -> bool:
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self.flatten_layers():
+            layer._trainable = bool(value)
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The variables that optimizers update, each once."""
+        found: dict[int, Variable] = {}
+        if not self._trainable:
+            return []
+        for layer in self.flatten_layers():
+            if layer._trainable:
+                found.update((id(v), v) for v in layer._variables_here() if v.trainable)
+        return list(found.values())
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """All other variables: frozen weights, statistics, the states of seed generators."""
+        trained = {id(v) for v in self.trainable_variables}
+        return [v for v in self.variables if id(v) not in trained]
+
+    @property
+    def variables(self) -> list[Variable]:
+        """Every variable, what is carried from step to step included."""
+        found: dict[int, Variable] = {id(v): v for v in self.weights}
+        for layer in self.flatten_layers():
+            found.update((id(v), v) for v in layer._carried())
+        return list(found.values())
+
+    def _carried(self) -> Iterator[Variable]:
+        """What goes from step to step beside the weights, and into no archive: the states of seed generators."""
+        for value in list(self.__dict__.values()):
+            if isinstance(value, SeedGenerator):
+                yield value.state
+
+    @property
+    def weights(self) -> list[Variable]:
+        """Weights and statistics, layer by layer, trainable before not within a layer."""
+        found: dict[int, Variable] = {}
+        for layer in self.flatten_layers():
+            own = sorted(layer._variables_here(), key=lambda v: not v.trainable)
+            found.update((id(v), v) for v in own if id(v) not in found)
+        return list(found.values())
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        return self.trainable_variables
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        trained = {id(v) for v in self.trainable_variables}
+        return [v for v in self.weights if id(v) not in trained]
+
+    def get_weights(self) -> list[np.ndarray[Any, Any]]:
+        """Copies of the weights on the host."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set all weights from arrays in the order of `weights`.
+
+        Raises:
+            ShapeError: The number of arrays, or a shape, does not fit; nothing is set then.
+        """
+        own = self.weights
+        if len(own) != len(weights):
+            raise ShapeError(
+                f'Expected {len(own)} arrays for layer {self.name!r}, received {len(weights)}. '
+                f'Its weights are {[v.path for v in own]}.'
+            )
+        for variable, value in zip(own, weights, strict=True):
+            if tuple(np.shape(value)) != variable.shape:
+                raise ShapeError(
+                    f'Expected an array of shape {variable.shape} for {variable.path!r}, received {np.shape(value)}.'
+                )
+        for variable, value in zip(own, weights, strict=True):
+            variable.assign(value)
+
+    def count_params(self) -> int:
+        """The number of weights' elements."""
+        if not self.built:
+            raise NotBuiltError(f'Layer {self.name!r} has no weights yet: call it, or build it with a shape.')
+        return sum(math.prod(v.shape) for v in self.weights)
+
+    # Metrics
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics held in attributes, of layers inside too."""
+        return list(self._metrics_held())
+
+    def _metrics_held(self) -> Iterator[Metric]:
+        return _found('metrics', self, self._look_for_metrics)
+
+    def _look_for_metrics(self) -> Iterator[Metric]:
+        seen: set[int] = set()
+        for layer in self.flatten_layers():
+            held = [value for name, value in layer.__dict__.items() if name not in _BOOKKEEPING]
+            for metric in _metrics_in(held):
+                if id(metric) not in seen:
+                    seen.add(id(metric))
+                    yield metric
+
+    @property
+    def metrics_variables(self) -> list[Variable]:
+        """The variables of its metrics."""
+        return [v for metric in self.metrics for v in metric.variables]
+
+
+def _found(what: str, where: Any, look: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+    known = _walks.known
+    if known is None:
+        return look()
+    key = what, id(where)
+    if key not in known:
+        known[key] = list(look())
+    return iter(known[key])
+
+
+def _layers_in(value: Any) -> Iterator[Layer]:
+    if isinstance(value, Tracked):
+        yield cast('Layer', value)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _layers_in(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _layers_in(item)
+
+
+def _metrics_in(value: Any) -> Iterator[Metric]:
+    if isinstance(value, Metric):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _metrics_in(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _metrics_in(item)
