@@ -13,6 +13,7 @@ import pytest
 import hefted
 from hefted import Input, Sequential
 from hefted.layers import BatchNormalization, Dense, Dropout
+from hefted.models.steps import binding_of, program_of
 
 SRC = Path(hefted.__file__).parents[1]
 rng = np.random.default_rng(4)
@@ -120,3 +121,15 @@ def test_a_layer_added_between_two_fits_is_trained_with_the_others():
     model.fit(x, y, verbose=0)
     assert len(model.trainable_variables) == 6
     assert not np.array_equal(model.parts[2].get_weights()[0], [[1.0]])
+
+
+@pytest.mark.parametrize('own', [False, True], ids=['compiled', 'own'])
+def test_a_metric_given_as_an_instance_is_none_of_the_model_s_own(own: bool) -> None:
+    network = model()
+    metric = hefted.metrics.BinaryAccuracy()
+    network.compile('sgd', 'binary_crossentropy', metrics=[metric])
+    if own:
+        network.measure = hefted.metrics.Mean()
+    network.fit(X, Y, verbose=0)
+    # The last batch of 6 rows is masked unless a metric of the model's own may see its padding.
+    assert program_of(network, binding_of(network)).spec.rows_independent != own

@@ -232,12 +232,14 @@ class _Writer:
 
     def _work(self) -> None:
         due = math.inf  # when unsynced lines must reach the disk
+        pause = 0.0  # the first line of a process is written at once
         while True:
             try:
                 wait = None if due == math.inf else max(0.0, due - time.monotonic())
                 journal, job = self._jobs.get(timeout=wait)
                 # A fit of milliseconds hands over a handful of lines: they wait until it is over, not beside it.
-                self._hurry.wait(_PAUSE_SECONDS)
+                self._hurry.wait(pause)
+                pause = _PAUSE_SECONDS
                 while True:
                     _guarded(journal, job)
                     journal, job = self._jobs.get_nowait()

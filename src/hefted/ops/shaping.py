@@ -208,7 +208,7 @@ def append(x1: Any, x2: Any, axis: int | None = None) -> Array:
 @on_arrays()
 def meshgrid(*x: Any, indexing: str = 'xy') -> list[Array]:
     """Coordinates of a grid from those of its axes."""
-    return jnp.meshgrid(*arrays(x), indexing=indexing)
+    return list(jnp.meshgrid(*arrays(x), indexing=indexing))
 
 
 # Apart
