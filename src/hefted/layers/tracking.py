@@ -6,7 +6,7 @@ import math
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from hefted.variables import Variable
 
 if TYPE_CHECKING:
     from hefted.layers.layer import Layer
+
+Kind = TypeVar('Kind')
 
 # Attributes that hold no part of a layer: what `compile` was given, compiled programs, calls.
 _BOOKKEEPING = frozenset({
@@ -56,10 +58,10 @@ class Tracked:
         """Layers held in attributes, lists, tuples and dicts, in the order of their assignment."""
         seen = {id(self)}
         held = [v for name, v in self.__dict__.items() if name not in _BOOKKEEPING]
-        for layer in _layers_in(held):
+        for layer in _held(Tracked, held):
             if id(layer) not in seen:
                 seen.add(id(layer))
-                yield layer
+                yield cast('Layer', layer)
 
     def flatten_layers(self) -> Iterator[Layer]:
         """This layer and all inside it, each once."""
@@ -185,7 +187,7 @@ class Tracked:
         seen: set[int] = set()
         for layer in self.flatten_layers():
             held = [value for name, value in layer.__dict__.items() if name not in _BOOKKEEPING]
-            for metric in _metrics_in(held):
+            for metric in _held(Metric, held):
                 if id(metric) not in seen:
                     seen.add(id(metric))
                     yield metric
@@ -206,23 +208,13 @@ def _found(what: str, where: Any, look: Callable[[], Iterator[Any]]) -> Iterator
     return iter(known[key])
 
 
-def _layers_in(value: Any) -> Iterator[Layer]:
-    if isinstance(value, Tracked):
-        yield cast('Layer', value)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _layers_in(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _layers_in(item)
-
-
-def _metrics_in(value: Any) -> Iterator[Metric]:
-    if isinstance(value, Metric):
+def _held(kind: type[Kind], value: Any) -> Iterator[Kind]:
+    """What is of a kind in a value, and in the lists, tuples and dicts that it is made of."""
+    if isinstance(value, kind):
         yield value
     elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from _metrics_in(item)
+            yield from _held(kind, item)
     elif isinstance(value, dict):
         for item in value.values():
-            yield from _metrics_in(item)
+            yield from _held(kind, item)

@@ -1,0 +1,266 @@
+"""What `compile` makes of a layer: an optimizer, losses and metrics, and what training asks of them."""
+
+from __future__ import annotations
+
+import functools
+import operator
+import warnings
+from typing import Any
+
+import jax
+import numpy as np
+
+from hefted import optimizers, tree
+from hefted.errors import NotCompiledError
+from hefted.layers.layer import Layer, context
+from hefted.metrics.metric import Metric
+from hefted.models.objective import CompileMetrics, Objective, objective_for, total_loss
+from hefted.models.steps import overrides
+from hefted.symbolic import eval_shapes, signature_of
+
+
+class Compiled(Layer):
+    """The part of `Model` that knows how it is trained.
+
+    Attributes:
+        optimizer: Set by `compile`.
+        stop_training: A callback sets it to True to stop.
+    """
+
+    optimizer: Any = None
+    stop_training: bool = False
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._compile_arguments: dict[str, Any] | None = None
+        self._objective: Objective | None = None
+        self._compiled: dict[Any, Any] = {}
+
+    @property
+    def output_names(self) -> list[str]:
+        """What losses and metrics may be given by."""
+        raise NotImplementedError
+
+    def compile(
+        self,
+        optimizer: Any = 'rmsprop',
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = 'auto',
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Say how to train.
+
+        Args:
+            optimizer: A name, an instance or an Optax transformation.
+            loss: A name, an instance or a function; a list or dict of such for several outputs.
+            loss_weights: One float for each output.
+            metrics: Names, instances or functions; updated without sample weights.
+            weighted_metrics: The same, updated with them.
+            run_eagerly: Run the step in Python, step by step, for debugging.
+            steps_per_execution: Kept for Keras's sake: Hefted chooses how many steps run at a time.
+            jit_compile: Kept for Keras's sake; all is compiled.
+            auto_scale_loss: Whether 'mixed_float16' scales the loss, so that small gradients do not vanish.
+
+        Raises:
+            UnknownNameError: An optimizer, loss or metric of that name is not known.
+        """
+        self.optimizer = optimizers.get(optimizer)
+        half = self.dtype_policy.name == 'mixed_float16'
+        scales = isinstance(self.optimizer, optimizers.LossScaleOptimizer) or self.optimizer is None
+        if auto_scale_loss and half and not scales:
+            self.optimizer = optimizers.LossScaleOptimizer(self.optimizer)
+        self._compile_arguments = {
+            'optimizer': self.optimizer, 'loss': loss, 'loss_weights': loss_weights, 'metrics': metrics,
+            'weighted_metrics': weighted_metrics, 'run_eagerly': run_eagerly,
+            'steps_per_execution': steps_per_execution, 'jit_compile': jit_compile,
+        }  # fmt: skip
+        self.run_eagerly = run_eagerly
+        self._switches = {layer: layer.trainable for layer in self.flatten_layers()}
+        self._objective = None
+        self._compiled = {}
+        self.stop_training = False
+        # A name that is not known is an error here, not after the data has been read.
+        from hefted import losses
+        from hefted import metrics as metrics_room
+
+        for name in _names(loss, ('crossentropy', 'ce')):
+            losses.get(name)
+        for name in (*_names(metrics, ('accuracy', 'acc')), *_names(weighted_metrics, ('accuracy', 'acc'))):
+            metrics_room.get(name)
+
+    @property
+    def face(self) -> Any:
+        """What callbacks are given as the model."""
+        return self
+
+    def warn_of_switches(self) -> None:
+        """Say so where layers were frozen, or thawed, since `compile`."""
+        changed = [
+            layer.name
+            for layer in self.flatten_layers()
+            if self._switches.get(layer, layer.trainable) != layer.trainable
+        ]
+        if changed:
+            warnings.warn(
+                f'The `trainable` switches of {", ".join(changed)} changed since the model was compiled. They hold, '
+                'but the optimizer was made for the weights before. Call compile() again after changing them.',
+                stacklevel=4,
+            )
+
+    @property
+    def compiled(self) -> bool:
+        return self._compile_arguments is not None
+
+    @property
+    def objective(self) -> Objective:
+        """Losses and metrics, once the model has seen data."""
+        if self._objective is None:
+            raise NotCompiledError('The model has no losses and metrics yet: compile it and train it, or evaluate it.')
+        return self._objective
+
+    def require_compiled(self, method: str) -> dict[str, Any]:
+        """What `compile` was told.
+
+        Raises:
+            NotCompiledError: It was not called.
+        """
+        if self._compile_arguments is None:
+            raise NotCompiledError(f'You must call `compile()` before calling `{method}()`.')
+        return self._compile_arguments
+
+    def prepare(self, x: Any, y: Any, batch_size: int, method: str) -> None:
+        """Build the weights, the losses and metrics and the optimizer's slots for data of these shapes."""
+        arguments = self.require_compiled(method)
+        batch = tree.map_structure(lambda a: jax.ShapeDtypeStruct((batch_size, *a.shape[1:]), a.dtype), x)
+        if self._objective is None:
+            self._objective = self._objective_for(arguments, y, batch)
+        if not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def _objective_for(self, arguments: dict[str, Any], y: Any, batch: Any) -> Objective:
+        told = ('loss', 'metrics', 'weighted_metrics')
+        if self.built and overrides(self, 'train_step') and not any(arguments[name] for name in told):
+            return Objective([], [])  # its own step says what is computed; it need not have a call
+        return objective_for(arguments, y, eval_shapes(self, batch), self.output_names)
+
+    def compute_outputs(self, probe: Any) -> Any:
+        """The outputs' shapes for the inputs' (ShapeDtypeStructs): nothing is computed."""
+        leaves, structure = jax.tree.flatten(probe)
+        key = ('outputs', structure, tuple(leaves))
+        if key not in self._compiled:
+            self._compiled[key] = eval_shapes(self, probe)
+        return self._compiled[key]
+
+    def _built_for(self, rows: Any, batch_size: int) -> Any:
+        """The variables, made now for rows of this shape."""
+        eval_shapes(
+            self,
+            tree.map_structure(lambda a: jax.ShapeDtypeStruct((batch_size, *a.shape[1:]), a.dtype), rows.x),
+        )
+        return self.variables
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """The loss of one batch: a scalar; what was added with `add_loss` and weights' regularizers included.
+
+        A subclass may compute it in another way.
+        """
+        del x, training
+        loss = total_loss(self.objective, y, y_pred, sample_weight, context.rows)
+        parts = [loss] if loss is not None else []
+        parts += [extra.sum() if getattr(extra, 'ndim', 0) else extra for extra in self.losses]
+        if not parts:
+            return np.zeros((), 'float32')
+        return functools.reduce(operator.add, parts)
+
+    def compute_loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
+        """`compute_loss`, also a subclass's that takes no `training`."""
+        if 'training' in signature_of(type(self).compute_loss).parameters:
+            return self.compute_loss(x, y, y_pred, sample_weight, training=training)
+        return self.compute_loss(x, y, y_pred, sample_weight)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Update the metrics with one batch and return all results by name; a subclass may add its own."""
+        del x
+        self.update_metrics(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def update_metrics(self, y: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take one batch into the metrics that `compile` was given."""
+        if self._objective is not None and self._objective.compiled is not None:
+            self._objective.compiled.update_state(y, y_pred, sample_weight, context.rows)
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """The results of `metrics` by name; those of one whose result is a dict among the others."""
+        results: dict[str, Any] = {}
+        for metric in self.metrics:
+            result = metric.result()
+            results |= result if isinstance(result, dict) else {metric.name: result}
+        return results
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The loss's tracker, the metrics of `compile` as one, then those in attributes; empty before data was seen."""
+        compiled = [] if self._objective is None else self._objective.all_metrics
+        return [*compiled, *self.own_metrics]
+
+    @property
+    def own_metrics(self) -> list[Metric]:
+        """The metrics held in attributes, of layers inside too."""
+        return list(self._metrics_held())
+
+    @property
+    def metrics_names(self) -> list[str]:
+        return [metric.name for metric in self.metrics]
+
+    def results_in_order(self, logs: dict[str, Any]) -> Any:
+        """What `evaluate` and `*_on_batch` return: the values in the order of the metrics, or the one there is."""
+        names: list[str] = []
+        for metric in self.metrics:
+            names += [m.name for m in metric.metrics] if isinstance(metric, CompileMetrics) else [metric.name]
+        values = [logs[name] for name in names if name in logs]
+        values += [logs[name] for name in sorted(logs) if name not in names]
+        return values[0] if len(values) == 1 else values
+
+    def reset_metrics(self) -> None:
+        """Set every metric back."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What `compile` was told, to be saved."""
+        if self._compile_arguments is None:
+            return None
+        from hefted.utils.serialization import serialize_keras_object
+
+        names = ('optimizer', 'loss', 'loss_weights', 'metrics', 'weighted_metrics', 'run_eagerly')
+        try:
+            told = {name: serialize_keras_object(self._compile_arguments[name]) for name in names}
+        except NotImplementedError as error:  # an optimizer or a schedule made of functions
+            warnings.warn(f'What compile was told is not saved. {error}', stacklevel=2)
+            return None
+        return {
+            **told,
+            'steps_per_execution': self._compile_arguments['steps_per_execution'],
+            'jit_compile': True,
+        }
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as a saved model was."""
+        from hefted.utils.serialization import deserialize_keras_object
+
+        known = {k: v for k, v in config.items() if k not in ('steps_per_execution', 'jit_compile', 'run_eagerly')}
+        self.compile(**{name: deserialize_keras_object(value) for name, value in known.items()})
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
+
+def _names(value: Any, special: tuple[str, ...]) -> list[str]:
+    found = tree.flatten(value) if isinstance(value, (dict, list, tuple)) else [value]
+    return [name for name in found if isinstance(name, str) and name.lower() not in special]
