@@ -128,7 +128,10 @@ def test_a_keras_layer_in_a_functional_model_is_wrapped_by_hand() -> None:
     layer = keras.layers.Dense(4, activation='tanh')
     model = hefted.Model(inputs, hefted.layers.Dense(1)(KerasLayer(layer)(inputs)))
     np.testing.assert_allclose(
-        np.asarray(model(X)), np.asarray(layer(X)) @ model.weights[2].numpy() + model.weights[3].numpy(), rtol=1e-5
+        np.asarray(model(X)),
+        np.asarray(layer(X)) @ model.weights[2].numpy() + model.weights[3].numpy(),
+        rtol=1e-5,
+        atol=1e-6,
     )
     with pytest.raises(ValueError):
         layer(inputs)

@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from hefted import dtypes, tree
 from hefted.errors import ArchiveError, ArgumentError, NotBuiltError
 from hefted.layers.layer import calling
 from hefted.saving.weights import write_aside
+from hefted.symbolic import KerasTensor
 
 _OF_KERAS = ('tf_saved_model', 'onnx', 'openvino', 'litert', 'torch')
 _PLATFORMS = ('cpu', 'cuda', 'tpu')
@@ -106,7 +105,7 @@ def _signature(model: Any) -> Any:
             'Expected input_signature for a model that was not made of Inputs: its shapes and dtypes are not known. '
             "Give for example input_signature=hefted.Input((3,), dtype='float32')."
         )
-    return jax.ShapeDtypeStruct((None, *shape[1:]), dtypes.standardize(model.variable_dtype))  # pyright: ignore[reportArgumentType]
+    return KerasTensor((None, *shape[1:]), model.variable_dtype)
 
 
 def _specs(signature: Any) -> Any:
