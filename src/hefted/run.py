@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from hefted import host
 from hefted.footprint import account, grid
-from hefted.footprint.account import START_UP
+from hefted.footprint.account import IDLE, START_UP
 from hefted.footprint.footprint import Footprint
 from hefted.footprint.place import Place
 from hefted.identifiers import uuid7
@@ -146,6 +146,11 @@ class Run:
         return self._last.cpu_seconds - self._first.cpu_seconds
 
     @property
+    def idle(self) -> bool:
+        """Whether what passes now is not the run's."""
+        return self._phase == IDLE
+
+    @property
     def meter_cost(self) -> float:
         """Seconds of CPU time that metering this run has cost so far."""
         return self._cost + self._thread_costs() - self._elsewhere
@@ -159,7 +164,9 @@ class Run:
         if self._phase:  # the first phase that is named began with the run
             reading = self._meter.read()
             self._give(reading)
-            self._write(reading, enter=phase)
+            # A thousand calls a second, and what is between them, do not need a line each.
+            if IDLE not in (phase, self._phase) or self._due(reading.monotonic):
+                self._write(reading, enter=phase)
         self._phase = phase
         self._cost += time.thread_time() - begun
 
@@ -182,7 +189,7 @@ class Run:
             reading = self._meter.read()
             self._give(reading)
             self._weigh(now)
-            if now - self._written_at >= min(_LINE_SECONDS, _FRESH_SECONDS + (now - self._began) / 20):
+            if self._due(now):
                 self._write(reading, logs=dict(logs))
         self._cost += time.thread_time() - begun
         return Tick(step, epoch, logs, *self._figures, now - self._began)
@@ -273,6 +280,10 @@ class Run:
 
     def _gaps(self) -> tuple[Gap, ...]:
         return self._meter.gaps(self._began)
+
+    def _due(self, now: float) -> bool:
+        """Whether the journal's last line is old."""
+        return now - self._written_at >= min(_LINE_SECONDS, _FRESH_SECONDS + (now - self._began) / 20)
 
     def _write(self, reading: RawReading, **more: Any) -> None:
         self._written_at = reading.monotonic

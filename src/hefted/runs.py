@@ -36,7 +36,7 @@ from hefted.metering.sampler import Sampler
 from hefted.quantities import Quantity
 from hefted.run import NullRun, Run, Status, Tick
 
-__all__ = ['NullRun', 'Run', 'Status', 'Tick', 'Total', 'join', 'meter', 'process', 'rebuild', 'so_far', 'start']
+__all__ = ['NullRun', 'Run', 'Status', 'Tick', 'Total', 'joined', 'meter', 'process', 'rebuild', 'so_far', 'start']
 
 _PARENT = 'HEFTED_PARENT_RUN'  # tells a process that is started inside a run what it is a part of
 
@@ -140,17 +140,28 @@ def so_far(run: Run) -> Total:
     return _process.total(run.parent)
 
 
-def join() -> None:
-    """See to it that what goes on now is metered: by a run that is open, else by one of the process's own.
+@contextmanager
+def joined(kind: str, name: str) -> Generator[None]:
+    """Meter a call that is no run by itself, such as `predict` or `train_on_batch`.
 
-    That one lasts until the process ends; it is for work that is no run by itself, such as `predict` and
-    `train_on_batch`. The ledger shows it with the runs that follow as its parts.
+    Where no run is open it belongs to one of the process's own, which goes on from call to call until the process ends
+    and counts the calls, and not what passes between them.
+
+    Args:
+        kind: The method's name.
+        name: The model's.
 
     Raises:
         ArgumentError: If a setting is wrong.
     """
-    if not _process.runs and settings.meter_mode() != 'off' and not _process.forked_in_run:
-        _process.own = _process.open('process', 'process', places.find(None), None, attributes=None, attempt=1)
+    if _process.covers_this_thread() or settings.meter_mode() == 'off' or _process.forked_in_run:
+        yield
+        return
+    run = _process.resume(kind, name)
+    try:
+        yield
+    finally:
+        _process.pause(run)
 
 
 class _Sum:
@@ -183,12 +194,39 @@ class _Process:
         self._outside = os.environ.get(_PARENT, '')
         self._sums: dict[str, _Sum] = {}
         self._accuracies: dict[str, tuple[Component, Quantity]] = {}
-        self.own: Run | None = None
+        self.own: dict[tuple[str, str], Run] = {}  # by kind and name
+        self._calls: dict[str, set[int]] = {}  # of each of these, the threads that are in a call
 
     @property
     def runs(self) -> list[Run]:
-        """Those that are open, the oldest first."""
-        return [run for reference, _ in list(self._open.values()) if (run := reference()) is not None]
+        """Those that are open and not idle, the oldest first."""
+        found = [reference() for reference, _ in list(self._open.values())]
+        return [run for run in found if run is not None and not run.idle]
+
+    def covers_this_thread(self) -> bool:
+        """Whether a run is open that a call in this thread is a part of."""
+        own = {run.id for run in self.own.values()}
+        thread = threading.get_ident()
+        return any(run.id not in own or thread in self._calls[run.id] for run in self.runs)
+
+    def resume(self, kind: str, name: str) -> Run:
+        """The process's own run for calls of a kind, going on."""
+        run = self.own.get((kind, name))
+        if run is None:
+            run = self.own[kind, name] = self.open(kind, name, places.find(None), None, attributes=None, attempt=1)
+        self._calls.setdefault(run.id, set()).add(threading.get_ident())
+        run.enter(kind)
+        os.environ[_PARENT] = run.id
+        if self.sampler is not None:
+            self.sampler.ensure()
+        return run
+
+    def pause(self, run: Run) -> None:
+        """A call has ended: what passes now is no part of its run, unless another thread is in one."""
+        self._calls[run.id].discard(threading.get_ident())
+        if not self._calls[run.id]:
+            run.enter(account.IDLE)
+        self._tell_children()
 
     def open(
         self,
@@ -236,11 +274,15 @@ class _Process:
 
     def _ended(self, run: Run) -> None:
         self._open.pop(run.id, None)
-        # Set to nothing and never removed: the C library's other readers of the environment see no list that moves.
-        os.environ[_PARENT] = next((other.id for other in self.runs[::-1]), self._outside)
+        self._tell_children()
         self._accuracies.update(run.accuracies)
         self._sums.setdefault(run.parent, _Sum()).add(run)
         self._sums.pop(run.id, None)
+
+    def _tell_children(self) -> None:
+        """Tell processes that are started from now on what they are a part of."""
+        # Set to nothing and never removed: the C library's other readers of the environment see no list that moves.
+        os.environ[_PARENT] = next((run.id for run in self.runs[::-1]), self._outside)
 
     def _thread_costs(self) -> float:
         return (self.sampler.cost_seconds if self.sampler else 0.0) + writer_cost_seconds()
@@ -279,9 +321,9 @@ def _forked() -> None:
 
 
 def _end_own() -> None:
-    own, _process.own = _process.own, None
-    if own is not None:
-        own.finish('finished')
+    own, _process.own = _process.own, {}
+    for run in own.values():
+        run.finish('finished')
 
 
 atexit.register(_end_own)  # before the journals are drained: handlers run last-in-first-out

@@ -183,3 +183,44 @@ def test_train_on_batch_equals_keras() -> None:
         np.testing.assert_allclose(
             model.train_on_batch(X[batch], Y[batch]), reference.train_on_batch(X[batch], Y[batch]), rtol=1e-5
         )
+
+
+def test_class_weights_are_for_what_is_trained_on_and_not_for_what_is_held_out() -> None:
+    made = [
+        kind.Sequential([kind.Input((20,)), layers.Dense(8, activation='relu'), layers.Dense(4, activation='softmax')])
+        for kind, layers in ((keras, theirs), (hefted, ours))
+    ]
+    made[1].set_weights(made[0].get_weights())
+    told = [
+        (
+            model.compile('sgd', 'sparse_categorical_crossentropy', weighted_metrics=['accuracy']),
+            model.fit(
+                X, CLASSES, epochs=2, verbose=0, shuffle=False, validation_split=0.3,
+                class_weight={0: 1.0, 1: 2.0, 2: 0.5, 3: 3.0},
+            ).history,
+        )[1]
+        for model in made
+    ]  # fmt: skip
+    assert set(told[1]) == set(told[0])
+    for name, values in told[0].items():
+        np.testing.assert_allclose(told[1][name], values, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ('declared', 'given'),
+    [((1,), (40,)), ((10,), (40, 10, 1)), ((6, 6, 1), (40, 6, 6))],
+    ids=['column', 'axis too many', 'channel missing'],
+)
+def test_an_axis_of_one_may_be_missing_or_too_many_in_a_sequential_model(declared: Any, given: Any) -> None:
+    data = rng.random(given).astype('float32')
+    made = [
+        kind.Sequential([kind.Input(declared), layers.Flatten(), layers.Dense(1)])
+        for kind, layers in ((keras, theirs), (hefted, ours))
+    ]
+    made[1].set_weights(made[0].get_weights())
+    for model in made:
+        model.compile('sgd', 'mse')
+    curves = [model.fit(data, Y[:40], epochs=3, verbose=0, shuffle=False).history['loss'] for model in made]
+    np.testing.assert_allclose(curves[1], curves[0], rtol=1e-5)
+    wanted = np.asarray(made[0].predict(data, verbose=0))
+    np.testing.assert_allclose(np.asarray(made[1].predict(data, verbose=0)), wanted, rtol=1e-5, atol=1e-6)

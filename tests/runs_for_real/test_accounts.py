@@ -1,5 +1,7 @@
 """Many runs of one process, of several, of threads, and inside one another: what they come to is counted once."""
 
+import signal
+
 import pytest
 
 SWEEP = """
@@ -176,16 +178,41 @@ print(m.footprint.energy)
     assert [run['name'] for run in house.ledger()] == ['preprocessing']
 
 
-def test_what_is_no_run_by_itself_is_the_process_s_own(house):
-    house.run("""
+def test_calls_that_are_no_runs_by_themselves_are_counted_and_what_passes_between_them_is_not(house):
+    told = house.run("""
+from hefted import runs
 model = small()
 model.predict(x, verbose=0)
 model.train_on_batch(x[:32], y[:32])
-time.sleep(0.2)
+time.sleep(3)
+for _ in range(3):
+    model.predict(x, verbose=0)
 model.fit(x, y, epochs=1, verbose=0)
+model.fit(x, y, epochs=1, verbose=0)
+print(runs.process().ended)
 """)
-    (own,) = house.ledger()
-    assert (own['kind'], own['status']) == ('process', 'finished')
-    assert [part['kind'] for part in own['children']] == ['fit']
-    assert energy(own) > energy(own['children'][0]) > 0
-    assert 'start-up' in house.hefted('receipt', own['id'])
+    assert told.split() == ['2']  # the fits; the calls go on until the process ends
+    (process,) = house.ledger()
+    assert process['status'] == 'finished'
+    by_kind = {part['kind']: part for part in process['children']}
+    assert sorted(part['kind'] for part in process['children']) == ['fit', 'fit', 'predict', 'train_on_batch']
+    assert all(energy(part) > 0 for part in by_kind.values())
+    assert by_kind['train_on_batch']['duration']['value'] < 3
+    assert 'idle' not in house.hefted('receipt', by_kind['predict']['id'])
+    assert 'start-up' in house.hefted('receipt', by_kind['predict']['id'])
+
+
+def test_a_process_killed_while_idle_has_used_what_its_calls_used(house):
+    process = house.start("""
+import signal
+model = small()
+model.predict(x, verbose=0)
+model.predict(x, verbose=0)
+time.sleep(3)
+os.kill(os.getpid(), signal.SIGKILL)
+""")
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    (run,) = house.ledger()
+    assert (run['kind'], run['status']) == ('predict', 'interrupted')
+    assert 'idle' not in house.hefted('receipt', run['id'])

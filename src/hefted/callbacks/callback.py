@@ -183,7 +183,7 @@ class CallbackList(Callback):
 
     def hook_reads_state(self, hook: str) -> bool:
         """Whether anyone called at this hook may read or set the model."""
-        return any(getattr(callback, 'reads_state', True) for callback in self._called[hook])
+        return any(_reads_state(callback, hook) for callback in self._called[hook])
 
     def call(self, hook: str, *arguments: Any) -> None:
         """Call one hook of all: with an index where it has one, and logs, which all of them share and nobody else."""
@@ -276,3 +276,16 @@ def _says_where_it_stops(callback: Any) -> bool:
         if any(name in own for name in _BATCH_END):
             return False
     return False
+
+
+def _reads_state(callback: Any, hook: str) -> bool:
+    """As `reads_state` says, where the class that says so, or one that it derives from, has the hook."""
+    names = (hook, _OLDER.get(hook, hook))
+    if any(name in vars(callback) for name in names):
+        return True
+    for cls in type(callback).__mro__:
+        if 'reads_state' in vars(cls):
+            return vars(cls)['reads_state']
+        if any(name in vars(cls) for name in names):
+            return True
+    return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -66,13 +66,19 @@ def rows_of(
     y = _map(lambda a: host_array(f'y{where}', a), y)
     weight = _map(lambda a: host_array(f'sample_weight{where}', a).astype(dtypes.floatx(), copy=False), sample_weight)
     _check_counts({'x': x, 'y': y, 'sample_weight': weight}, where)
-    if class_weight is not None:
-        if weight is not None:
-            raise ArgumentError(
-                'Expected class_weight or sample_weight, received both. Multiply them into sample_weight.'
-            )
-        weight = weights_by_class(y, class_weight)
-    return Rows(x, y, weight)
+    rows = Rows(x, y, weight)
+    return rows if class_weight is None else weighted(rows, class_weight)
+
+
+def weighted(rows: Rows, class_weight: Mapping[int, float]) -> Rows:
+    """The same rows, each with the weight of its class.
+
+    Raises:
+        ArgumentError: They have weights already.
+    """
+    if rows.weight is not None:
+        raise ArgumentError('Expected class_weight or sample_weight, received both. Multiply them into sample_weight.')
+    return replace(rows, weight=weights_by_class(rows.y, class_weight))
 
 
 def host_array(argument: str, value: Any) -> HostArray:

@@ -18,6 +18,7 @@ Accuracies = Mapping[str, tuple[Component, Quantity]]
 """Component and accuracy (a factor around 1, with its errors) of each sensor, by name."""
 
 START_UP = 'start-up'
+IDLE = 'idle'  # no phase of the run: what passes in it is not counted
 _COMPONENTS: tuple[Component, ...] = ('cpu', 'dram', 'gpu', 'other')
 _WORDS = {'cpu': 'CPU', 'dram': 'memory', 'gpu': 'GPUs', 'other': 'other parts'}
 
@@ -33,6 +34,8 @@ class Shares:
 
     def add(self, phase: str, seconds: float, joules: Mapping[str, float]) -> None:
         """Give a phase its part: seconds, and joules by sensor."""
+        if phase == IDLE:
+            return
         self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds
         mine = self.joules.setdefault(phase, {})
         for sensor, used in joules.items():

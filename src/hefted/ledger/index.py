@@ -29,6 +29,7 @@ _ENDS: dict[str, Status] = {
 }
 _GRAVEST: tuple[Status, ...] = ('running', 'damaged', 'failed', 'interrupted', 'stopped', 'finished')
 _TAIL = 64 * 1024  # the last line of a run that ended is looked for in so many bytes first
+_TRIALS = frozenset({'evaluate', 'predict', 'predict_on_batch', 'test_on_batch'})
 SHORT = 18  # an id's first characters, which are its microsecond
 
 
@@ -135,6 +136,7 @@ class Ledger:
         raise LedgerError(f'run: expected the start of a run\'s id or "last", received {prefix!r}. {hint}')
 
     def _everything(self) -> list[RunSummary]:
+        journal.settle()
         try:
             entries = [entry for entry in os.scandir(self.folder) if entry.name.endswith('.jsonl')]
         except (FileNotFoundError, NotADirectoryError):
@@ -288,10 +290,11 @@ def _families(runs: Iterable[RunSummary]) -> tuple[list[RunSummary], dict[str, R
 
 
 def _process(run_id: str, parts: list[RunSummary]) -> RunSummary:
-    """The parent of a process's runs; a sweep where they are all of one kind."""
+    """The parent of a process's runs; a sweep where they are of one kind, but for what tries a model out."""
     first = min(parts, key=_newest_first)
     name = first.name if all(part.name == first.name for part in parts) else ''
-    kind = 'sweep' if all(part.kind == first.kind for part in parts) else 'process'
+    made = [part for part in parts if part.kind not in _TRIALS]
+    kind = 'sweep' if len(made or parts) > 1 and len({part.kind for part in made or parts}) == 1 else 'process'
     found: set[Status] = {part.status for part in parts}
     status: Status = min(found, key=_GRAVEST.index)
     return RunSummary(run_id, None, kind, name, _born(run_id), status, place=first.place)

@@ -296,6 +296,12 @@ if hasattr(os, 'register_at_fork'):
     os.register_at_fork(after_in_child=_forget_writer)
 
 
+def settle(timeout: float = 0.5) -> None:
+    """Let what this process has handed over be written, for who reads journals here."""
+    if _writer_of_this_process is not None:
+        _writer_of_this_process.drain(timeout)
+
+
 def writer_cost_seconds() -> float:
     """The CPU time, in seconds, that keeping journals has cost this process so far."""
     return 0.0 if _writer_of_this_process is None else _writer_of_this_process.cost_seconds

@@ -75,7 +75,7 @@ def validates(frequency: Any) -> Callable[[int], bool]:
     return lambda epoch: (epoch + 1) % frequency == 0
 
 
-def targets(model: Model, rows: Rows, argument: str = 'y') -> None:
+def targets(model: Model, rows: Rows, argument: str = 'y', size: int | None = None) -> None:
     """Raise where targets do not fit the outputs, or are outside what the loss can take."""
     objective = model.objective
     if not objective.losses or overrides(model, 'train_step', 'compute_loss'):
@@ -84,7 +84,7 @@ def targets(model: Model, rows: Rows, argument: str = 'y') -> None:
         raise ArgumentError(f'Expected {argument} for the loss that compile was given, received None.')
     import jax
 
-    probe = tree.map_structure(lambda a: jax.ShapeDtypeStruct((1, *a.shape[1:]), a.dtype), rows.x)
+    probe = tree.map_structure(lambda a: jax.ShapeDtypeStruct((size or rows.count, *a.shape[1:]), a.dtype), rows.x)
     try:
         outputs = tree.flatten(model.compute_outputs(probe))
     except ShapeError as error:

@@ -146,7 +146,7 @@ class Compiled(Layer):
         told = ('loss', 'metrics', 'weighted_metrics')
         if self.built and overrides(self, 'train_step') and not any(arguments[name] for name in told):
             return Objective([], [])  # its own step says what is computed; it need not have a call
-        return objective_for(arguments, y, eval_shapes(self, batch), self.output_names)
+        return objective_for(arguments, y, self.compute_outputs(batch), self.output_names)
 
     def compute_outputs(self, probe: Any) -> Any:
         """The outputs' shapes for the inputs' (ShapeDtypeStructs): nothing is computed."""

@@ -17,7 +17,7 @@ from hefted.data.stream import StreamSource
 from hefted.layers.tracking import unchanging
 from hefted.models import checks, eager, inputs, reporting
 from hefted.models.inputs import Arguments
-from hefted.models.steps import binding_of, program_of
+from hefted.models.steps import binding_of, program_of, switches_of
 from hefted.random import make_run_seed
 from hefted.train import interrupts, loop
 from hefted.train.binding import Binding
@@ -231,7 +231,7 @@ def evaluate(
         run.enter('compile')
         judge = _judge(self, program_of(self, binding), binding, source, listeners, steps)
         run.enter('validate')
-        progress = progress_for(0 if listeners.shows_progress else verbose, 1, steps or source.steps)
+        progress = progress_for(0 if listeners.shows_progress else verbose, None, steps or source.steps)
         progress.epoch_begin(0)
         logs = judge()
         progress.epoch_end(0, logs, None)
@@ -259,7 +259,7 @@ def _trainer(model: Model, program: Program, binding: Binding, single: bool, run
                 run.enter('compile')
             known[layout] = inputs.kept(
                 model,
-                ('train', (single, _signature(model, program, layout))),
+                ('train', (single, _signature(model, program, binding, layout))),
                 lambda: compile_training(program, binding.held(), layout, single),
             )
             if later:
@@ -279,7 +279,7 @@ def _judge(
             return eager.evaluation(program, layout)
         return inputs.kept(
             model,
-            ('evaluate', _signature(model, program, layout)),
+            ('evaluate', _signature(model, program, binding, layout)),
             lambda: compile_evaluation(program, binding.held(), layout),
         )
 
@@ -299,10 +299,9 @@ def _judge(
     return judge
 
 
-def _signature(model: Model, program: Program, layout: Layout) -> Any:
+def _signature(model: Model, program: Program, binding: Binding, layout: Layout) -> Any:
     """What a compiled loop depends on besides what `compile` was told."""
     tail = layout.rows % layout.batch_size
     short = min(tail, 1) if program.spec.rows_independent else tail  # a masked tail may be of any size
-    switches = tuple(layer.trainable for layer in model.flatten_layers())
     leaves, structure = jax.tree.flatten(layout.shapes)
-    return structure, tuple(leaves), layout.batch_size, short, switches
+    return structure, tuple(leaves), layout.batch_size, short, switches_of(model, binding)

@@ -94,10 +94,7 @@ def _fitted(x: Any, tensor: KerasTensor) -> Any:
     if str(fitted.dtype) != tensor.dtype:
         fitted = fitted.astype(tensor.dtype) if not isinstance(fitted, KerasTensor) else fitted
     shape, wanted = tuple(fitted.shape), tensor.shape
-    if len(shape) == len(wanted) + 1 and shape[-1] == 1:
-        fitted = fitted.reshape(shape[:-1])
-    elif len(shape) == len(wanted) - 1 and wanted[-1] == 1:
-        fitted = fitted.reshape((*shape, 1))
+    fitted = of_rank(fitted, wanted)
     found = tuple(fitted.shape)
     if len(found) != len(wanted) or any(
         w not in (None, f) and f is not None for w, f in zip(wanted, found, strict=True)
@@ -108,6 +105,16 @@ def _fitted(x: Any, tensor: KerasTensor) -> Any:
     if fitted is not x and get_mask(x) is not None:
         set_mask(fitted, get_mask(x))
     return fitted
+
+
+def of_rank(x: Any, wanted: tuple[int | None, ...]) -> Any:
+    """A tensor with a last axis of 1 dropped or added where it then has as many axes as wanted."""
+    shape = tuple(x.shape)
+    if len(shape) == len(wanted) + 1 and shape[-1] == 1:
+        return x.reshape(shape[:-1])
+    if len(shape) == len(wanted) - 1 and wanted[-1] == 1:
+        return x.reshape((*shape, 1))
+    return x
 
 
 register_builtin(Functional, 'keras.src.models.functional')  # Keras exports no such name

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from hefted.data.arrays import Rows, batch_size_for, rows_of, split
+from hefted.data.arrays import Rows, batch_size_for, rows_of, split, weighted
 from hefted.data.feeds import feed_of, refuse_beside
 from hefted.data.source import Source, part_of_pass, source_for
 from hefted.data.stream import StreamSource
@@ -76,7 +76,9 @@ def for_fit(
     if validation is None and share:
         if (feed := feed_of(train.x)) is not None:
             raise ArgumentError(f'Expected arrays with validation_split, received a {feed.kind}. Pass validation_data.')
-        rows, held_out = split(_rows(train), share)
+        rows, held_out = split(_rows(train._replace(class_weight=None)), share)
+        if train.class_weight is not None:  # which is for what is trained on alone
+            rows = weighted(rows, train.class_weight)
         validation = Arguments(None, batch_size=validation_size, where=' of validation_data')
         return _of_rows(model, rows, train, True), _of_rows(model, held_out, validation)
     # Rows that are validated on may use a batch size that a generator does not.
@@ -117,12 +119,12 @@ def _rows(a: Arguments) -> Rows:
 def _of_rows(model: Model, rows: Rows, a: Arguments, warns: bool = False, method: str = 'fit') -> Given:
     size = batch_size_for(rows.count, a.batch_size, warns, a.steps)
     model.prepare(rows.x, rows.y, size, method)
-    _check(model, a, rows)
+    _check(model, a, rows, size)
     return Given(source_for(rows, size, a.shuffle, make_run_seed() if a.shuffle else 0), size)
 
 
-def _check(model: Model, arguments: Arguments, rows: Rows) -> None:
-    checks.targets(model, rows, arguments.where.removeprefix(' of ') or 'y')
+def _check(model: Model, arguments: Arguments, rows: Rows, size: int | None = None) -> None:
+    checks.targets(model, rows, f'y{arguments.where}', size)
 
 
 @dataclass(frozen=True)

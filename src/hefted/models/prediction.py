@@ -14,7 +14,7 @@ from hefted.callbacks.callback import CallbackList
 from hefted.data.arrays import Rows
 from hefted.layers.layer import calling
 from hefted.models import checks
-from hefted.models.inputs import batches_of
+from hefted.models.inputs import batches_of, kept
 from hefted.models.steps import rows_independent
 from hefted.train import compile_cache
 from hefted.train.progress import progress_for
@@ -45,12 +45,11 @@ def predict(
         NumPy arrays (rows, …), nested as the model's outputs.
     """
     checks.steps('steps', steps)
-    runs.join()
-    with ExitStack() as opened:
+    with runs.joined('predict', self.name), ExitStack() as opened:
         batches = batches_of(x, batch_size, steps)
         opened.callback(batches.close)
         listeners = CallbackList(callbacks, model=self, steps=batches.count, verbose=verbose)
-        progress = progress_for(0 if listeners.shows_progress else verbose, 1, batches.count)
+        progress = progress_for(0 if listeners.shows_progress else verbose, None, batches.count)
         progress.epoch_begin(0)
         listeners.call('on_predict_begin')
         variables = self.variables if self.built else self._built_for(batches.sample, batches.size)
@@ -79,13 +78,15 @@ def _outputs(model: Model, batch: Rows, size: int, values: list[Any]) -> Any:
 
 def forward(model: Model, x: Any, values: list[Any]) -> Callable[[list[Any], Any], Any]:
     """The compiled `(values, x) -> outputs` for inputs of this shape."""
-    key = ('forward', str(tree.map_structure(lambda a: (a.shape, str(a.dtype)), x)), len(values))
-    if key not in model._compiled:
+
+    def compiled() -> Callable[[list[Any], Any], Any]:
         variables = model.variables
 
         def outputs(values: list[Any], x: Any) -> Any:
             with bind(variables, values), calling(training=False):
                 return model(x)
 
-        model._compiled[key] = compile_cache.compile(jax.jit(outputs).trace(values, x).lower())
-    return model._compiled[key]
+        return compile_cache.compile(jax.jit(outputs).trace(values, x).lower())
+
+    shapes = str(tree.map_structure(lambda a: (a.shape, str(a.dtype)), x))
+    return kept(model, ('forward', (shapes, len(values))), compiled)

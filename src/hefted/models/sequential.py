@@ -13,7 +13,8 @@ from hefted.errors import ArgumentError, NotBuiltError, ShapeError
 from hefted.layers.foreign import adopt
 from hefted.layers.input import InputLayer
 from hefted.layers.layer import Layer
-from hefted.masks import set_mask
+from hefted.masks import get_mask, set_mask
+from hefted.models.functional import of_rank
 from hefted.models.graph import Graph
 from hefted.models.model import Model
 from hefted.symbolic import KerasTensor, any_rows, eval_shapes, infer
@@ -153,6 +154,9 @@ class Sequential(Model):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         del training  # each layer is told by the call it is in
+        if self._input is not None:
+            mask = get_mask(inputs) if mask is None else mask
+            inputs = of_rank(inputs, self._input.batch_shape)
         if mask is not None:
             set_mask(inputs, mask)
         for layer in self._stack:

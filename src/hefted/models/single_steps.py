@@ -11,8 +11,9 @@ import numpy as np
 from hefted import runs, tree
 from hefted.data.arrays import Rows, rows_of
 from hefted.models import checks
+from hefted.models.inputs import kept
 from hefted.models.prediction import forward
-from hefted.models.steps import binding_of, program_of
+from hefted.models.steps import binding_of, program_of, switches_of
 from hefted.train import compile_cache
 from hefted.train.loop import read_logs
 from hefted.train.program import Batch
@@ -34,8 +35,9 @@ def train_on_batch(
     Returns:
         The loss, or [loss, metrics…] in the order of `metrics_names`, or a dict of floats.
     """
-    rows = _rows(self, 'train_on_batch', x, y, sample_weight, class_weight)
-    return _step(self, 'train', rows, return_dict)
+    with runs.joined('train_on_batch', self.name):
+        rows = _rows(self, 'train_on_batch', x, y, sample_weight, class_weight)
+        return _step(self, 'train', rows, return_dict)
 
 
 def test_on_batch(self: Model, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -44,16 +46,17 @@ def test_on_batch(self: Model, x: Any, y: Any = None, sample_weight: Any = None,
     Returns:
         The loss, or [loss, metrics…] in the order of `metrics_names`, or a dict of floats.
     """
-    return _step(self, 'test', _rows(self, 'test_on_batch', x, y, sample_weight), return_dict)
+    with runs.joined('test_on_batch', self.name):
+        return _step(self, 'test', _rows(self, 'test_on_batch', x, y, sample_weight), return_dict)
 
 
 def predict_on_batch(self: Model, x: Any) -> Any:
     """The outputs for one batch, as NumPy arrays."""
-    runs.join()
-    rows = rows_of(x)
-    variables = self.variables if self.built else self._built_for(rows, rows.count)
-    values = [v.held for v in variables]
-    return tree.map_structure(np.asarray, forward(self, rows.x, values)(values, rows.x))
+    with runs.joined('predict_on_batch', self.name):
+        rows = rows_of(x)
+        variables = self.variables if self.built else self._built_for(rows, rows.count)
+        values = [v.held for v in variables]
+        return tree.map_structure(np.asarray, forward(self, rows.x, values)(values, rows.x))
 
 
 def _rows(model: Model, method: str, x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> Rows:
@@ -65,18 +68,19 @@ def _rows(model: Model, method: str, x: Any, y: Any, sample_weight: Any, class_w
 
 
 def _step(model: Model, kind: str, rows: Rows, return_dict: bool) -> Any:
-    runs.join()
     binding = binding_of(model)
     state = binding.held()
     batch = Batch(rows.x, rows.y, rows.weight, None)
-    switches = tuple(layer.trainable for layer in model.flatten_layers())
-    key = (kind, str(jax.tree.map(lambda a: (a.shape, str(a.dtype)), batch)), switches)
-    if key not in model._compiled:
+
+    def compiled() -> Any:
         program = program_of(model, binding)
         step = _train_step(program) if kind == 'train' else _test_step(program)
         traced = jax.jit(step).trace(state, batch, np.zeros(2, np.uint32))
-        model._compiled[key] = compile_cache.compile(traced.lower())
-    state, logs = model._compiled[key](state, batch, np.zeros(2, np.uint32))
+        return compile_cache.compile(traced.lower())
+
+    shapes = str(jax.tree.map(lambda a: (a.shape, str(a.dtype)), batch))
+    step = kept(model, (f'{kind} on batch', (shapes, switches_of(model, binding))), compiled)
+    state, logs = step(state, batch, np.zeros(2, np.uint32))
     binding.drain(state)
     logs = read_logs(logs)
     if return_dict:

@@ -43,6 +43,12 @@ def _metrics_variables(model: Any) -> list[Variable]:
     return list(found.values())
 
 
+def switches_of(model: Any, binding: Binding) -> Any:
+    """What a compiled step depends on besides shapes: which layers are frozen, and which variables are trained."""
+    layers = tuple(layer.trainable for layer in model.flatten_layers())
+    return layers, tuple(id(v) for v in binding.groups['trainable'])
+
+
 def rows_independent(model: Layer) -> bool:
     """Whether no layer lets rows touch one another, and none adds a loss over the whole batch."""
     return all(layer.rows_independent and layer.activity_regularizer is None for layer in model.flatten_layers())

@@ -54,6 +54,9 @@ def deferred() -> Generator[None]:
 @contextmanager
 def at_once() -> Generator[None]:
     """Let Ctrl-C be raised where it strikes: in the user's own code."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     safe_point()
     before, _kept.at_once = _kept.at_once, True
     try:

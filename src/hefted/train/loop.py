@@ -154,7 +154,7 @@ class _Training:
                     before, self.behind = self.behind, chunk
                     self.settle(before)
                     interrupts.safe_point()
-                    if self.by_batch or chunk.stop:
+                    if self.by_batch or chunk.stop or job.stopped():
                         self.settle_all()
                         if job.stopped():
                             break
@@ -183,7 +183,7 @@ class _Training:
                 continue
             train, first = _loop_for(stretch, job.train, job.others), 0
             while first < stretch.steps:
-                most = 1 if self.by_batch or train.single else job.pace.steps
+                most = 1 if self.by_batch or train.single or job.stopped() else job.pace.steps
                 steps = int(min(most, stretch.steps - first, job.callbacks.next_stop - self.dispatched))
                 if self.by_batch:
                     self.hook('on_train_batch_begin', end)
@@ -239,12 +239,16 @@ class _Training:
     def begin(self, epoch: int) -> None:
         """Tell that an epoch begins, or goes on after a resume."""
         self.begun = epoch
-        self.job.progress.epoch_begin(epoch)
+        if self.by_epoch:
+            self.clock = perf_counter()
+        # Where epochs overlap this one has been under way since the chunk before it was read.
+        self.job.progress.epoch_begin(epoch, self.clock)
         self.hook('on_epoch_begin', epoch)
         if self.place.step:
             self.take_up()
         self.resumed = None
-        self.clock = perf_counter()
+        if self.by_epoch:
+            self.clock = perf_counter()
 
     def end(self, epoch: int) -> None:
         """Validate, and tell that an epoch ended."""
@@ -263,8 +267,10 @@ class _Training:
         try:
             with interrupts.at_once():
                 self.job.callbacks.call(name, *arguments)
-        except Exception:  # one callback's failure does not cost the checkpoint that another asked for
-            self.keep()
+        except BaseException as error:  # what it assigned stays; nor does its failure cost another's checkpoint
+            self.state = self.job.binding.refresh(self.state)
+            if isinstance(error, Exception):
+                self.keep()
             raise
         if self.job.callbacks.hook_reads_state(name):
             self.state = self.job.binding.refresh(self.state)

@@ -154,6 +154,7 @@ def _compile(
     data, order = layout.shapes
     size, tail = layout.batch_size, layout.rows % layout.batch_size
     masked = bool(tail) and spec.rows_independent
+    donates = donates and not single  # as asked: the loops of one training agree, whatever their convolutions
     avals = _avals((constants, carry))
     key = jax.ShapeDtypeStruct((2,), np.uint32)
     # An inlined jit traces the step once, for its logs here and for the loop's body below.
@@ -196,7 +197,6 @@ def _compile(
         return carry, logs | around.results(carry)
 
     numbers = jax.ShapeDtypeStruct((5,), np.int32)
-    donates = donates and not single
     with interrupts.deferred():
         lowered = jax.jit(loop, donate_argnums=1 if donates else ()).trace(*avals, data, order, numbers, key).lower()
         compiled = compile_cache.compile(lowered)

@@ -24,14 +24,14 @@ _BAR = 16  # columns
 class Progress:
     """Shows nothing: `verbose=0`, and the interface of the others."""
 
-    def __init__(self, epochs: int = 1, steps: int | None = None, stream: TextIO | None = None) -> None:
+    def __init__(self, epochs: int | None = 1, steps: int | None = None, stream: TextIO | None = None) -> None:
         self.epochs, self.steps = epochs, steps
         self.stream = Stream(stream)
         self.began = perf_counter()
 
-    def epoch_begin(self, epoch: int) -> None:  # noqa: ARG002
-        """An epoch begins."""
-        self.began = perf_counter()
+    def epoch_begin(self, epoch: int, began: float | None = None) -> None:  # noqa: ARG002
+        """An epoch begins, or began at an instant of `perf_counter`."""
+        self.began = perf_counter() if began is None else began
 
     def tick(self, step: int, logs: Logs, tick: Tick | None) -> None:
         """Some steps are done."""
@@ -51,7 +51,8 @@ class LineProgress(Progress):
     def epoch_end(self, epoch: int, logs: Logs, tick: Tick | None, step: int | None = None) -> None:
         super().epoch_end(epoch, logs, tick, step)
         done = step if step is not None else self.steps or 0
-        self.stream.line(f'Epoch {epoch + 1}/{self.epochs} - {summary(self, done, logs, tick)}')
+        name = '' if self.epochs is None else f'Epoch {epoch + 1}/{self.epochs} - '
+        self.stream.line(name + summary(self, done, logs, tick))
 
 
 class Logged(io.StringIO):
@@ -66,7 +67,7 @@ class Logged(io.StringIO):
 class LiveProgress(Progress):
     """A line that is drawn again as it trains, on a terminal."""
 
-    def __init__(self, epochs: int = 1, steps: int | None = None, stream: TextIO | None = None) -> None:
+    def __init__(self, epochs: int | None = 1, steps: int | None = None, stream: TextIO | None = None) -> None:
         super().__init__(epochs, steps, stream)
         from rich.console import Console
 
@@ -74,9 +75,10 @@ class LiveProgress(Progress):
         self._live: Any = None
         self._drawn = 0.0
 
-    def epoch_begin(self, epoch: int) -> None:
-        super().epoch_begin(epoch)
-        self._console.print(f'Epoch {epoch + 1}/{self.epochs}', highlight=False)
+    def epoch_begin(self, epoch: int, began: float | None = None) -> None:
+        super().epoch_begin(epoch, began)
+        if self.epochs is not None:
+            self._console.print(f'Epoch {epoch + 1}/{self.epochs}', highlight=False)
         self._drawn = 0.0
 
     def tick(self, step: int, logs: Logs, tick: Tick | None) -> None:
@@ -120,8 +122,10 @@ class LiveProgress(Progress):
             self._live.update(told, refresh=True)
 
 
-def progress_for(verbose: Any, epochs: int, steps: int | None) -> Progress:
+def progress_for(verbose: Any, epochs: int | None, steps: int | None) -> Progress:
     """What `verbose` asks for: 0 nothing; 1 a live line; 2 a line an epoch; 'auto' is 1 on a terminal, else 2.
+
+    Of an evaluation, whose `epochs` is None, the line does not tell the epoch.
 
     Raises:
         UnknownNameError: None of these.
