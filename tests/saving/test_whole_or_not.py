@@ -121,3 +121,19 @@ def test_optimizer_state_comes_back_with_the_weights(tmp_path: Path) -> None:
     plain.compile('sgd', 'mse')
     plain.load_weights(tmp_path / 'a.weights.h5')  # another optimizer's state is left where it is
     assert int(plain.optimizer.iterations) == 0
+
+
+@pytest.mark.parametrize(('name', 'save'), SAVES)
+def test_what_cannot_be_written_is_said_of_the_path_that_was_given(name: str, save: Any, tmp_path: Path) -> None:
+    (tmp_path / 'file').write_text('')
+    (tmp_path / name).mkdir()
+    for path, error, words in (
+        (tmp_path / 'none' / name, FileNotFoundError, 'make that folder first'),
+        (tmp_path / 'file' / name, NotADirectoryError, 'no folder'),
+        (tmp_path / name, IsADirectoryError, 'It is a folder'),
+    ):
+        with pytest.raises(error, match=rf'filepath \(.+{words}') as caught:
+            save(small(), path)
+        assert caught.value.filename == str(path)
+        assert '.tmp' not in str(caught.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(['file', name])

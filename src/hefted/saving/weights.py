@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -230,5 +231,19 @@ def write_aside(path: Path, blob: bytes, overwrite: bool) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, _why_not_written(path, error), str(path)) from error  # of the same class
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder may not be there, or be a file
+            aside.unlink(missing_ok=True)
+
+
+def _why_not_written(path: Path, error: OSError) -> str:
+    folder = path.parent
+    if path.is_dir():
+        remedy = 'It is a folder: name a file, or remove it first'
+    elif not folder.is_dir():
+        remedy = f'{str(folder)!r} is {"no folder" if folder.exists() else "not there: make that folder first"}'
+    else:
+        remedy = f'See to {str(folder)!r}, or name a file in another folder'
+    return f'The model cannot be saved to this filepath ({error.strerror}). {remedy}'
