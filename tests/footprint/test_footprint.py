@@ -68,3 +68,8 @@ def test_what_is_unknown_of_both_stays_unknown_and_what_is_known_of_one_is_count
 def test_runs_at_two_places_are_at_no_one_place() -> None:
     both = a_run('FR') + a_run('DE')
     assert (both.place.code, both.place.name) == ('world', 'France; Germany')
+
+
+def test_a_footprint_prints_as_one_line() -> None:
+    assert repr(a_run()) == '<Footprint 17 J (8 to 34, modelled), 2.0 mg CO2e, 3.0 s>'
+    assert repr(a_run(energy=None, carbon=None)) == '<Footprint energy not known, 3.0 s>'

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -244,3 +245,13 @@ def test_the_live_line_takes_less_than_twenty_microseconds():
 
 def test_a_receipt_without_a_footprint_still_names_its_run():
     assert 'interrupted' in str(Receipt(Facts('0193a7c4-5f21', status='interrupted'), None))
+
+
+@pytest.mark.parametrize('width', [40, 46, 60, 88])
+def test_a_narrow_terminal_keeps_its_indent_and_a_long_name_leaves_the_status_in_sight(width: int):
+    told = receipt(footprint(), replace(FACTS, name='a_long_name_of_a_model_' * 5))
+    lines = re.sub(r'\x1b\[[0-9;]*m', '', painted(told, width)).splitlines()
+    assert {len(line) for line in lines} == {width}
+    assert '… · finished' in lines[0]
+    assert '… · finished' in plain(told).splitlines()[0]
+    assert {line[2:14].strip() for line in lines[2:-1]} == {'', *(line.label for line in told.lines)}

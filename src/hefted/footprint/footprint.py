@@ -28,7 +28,7 @@ class PhaseShare:
         return PhaseShare(_sum(self.energy, other.energy), self.seconds + other.seconds)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Footprint:
     """What a run took. What is not accounted for is None, never 0.
 
@@ -57,6 +57,11 @@ class Footprint:
     phases: dict[str, PhaseShare] = field(default_factory=dict[str, PhaseShare])
     gaps: tuple[Gap, ...] = ()
     covers: str = ''
+
+    def __repr__(self) -> str:
+        energy = 'energy not known' if self.energy is None else str(self.energy)
+        carbon = [] if self.carbon is None else [self.carbon.rounded]
+        return f'<Footprint {", ".join([energy, *carbon, self.duration.rounded])}>'
 
     def __add__(self, other: Footprint) -> Footprint:
         """Add the footprints of two runs: what is known of either is counted, and `covers` tells both.

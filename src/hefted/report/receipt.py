@@ -6,7 +6,7 @@ A receipt never holds a host, a user, arguments or paths.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
@@ -91,9 +91,18 @@ class Receipt:
     @property
     def title(self) -> str:
         """Such as 'fit · sequential · finished'."""
+        return self.titled()
+
+    def titled(self, width: int | None = None) -> str:
+        """The title in at most so many columns: of a long name only its start is told."""
         facts = self.facts
         runs = f'{facts.children} runs' if facts.children else ''
-        return ' · '.join(part for part in (facts.kind, facts.name, runs, facts.status) if part)
+        title = ' · '.join(part for part in (facts.kind, facts.name, runs, facts.status) if part)
+        over = 0 if width is None else len(title) - width
+        if over <= 0 or not facts.name:
+            return title
+        short = facts.name[: max(len(facts.name) - over - 1, 1)] + '…'
+        return replace(self, facts=replace(facts, name=short)).titled()
 
     @property
     def lines(self) -> tuple[Line, ...]:

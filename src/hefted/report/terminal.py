@@ -18,6 +18,7 @@ _NARROWEST = 40
 _LABEL = 12  # columns, as those below
 _VALUE = 14
 _DETAIL = 8
+_NARROWEST_DETAIL = 20
 _SHARE = 6
 _BLOCKS = ' ▏▎▍▌▋▊▉█'
 
@@ -35,7 +36,7 @@ def show(receipt: Receipt, file: TextIO | None = None) -> None:
 def plain(receipt: Receipt, width: int = 88) -> str:
     """The receipt as text without colours or blocks."""
     body = (''.join(text for text, _ in row).rstrip() for row in rows(receipt, width, bars=False))
-    return f'Hefted · {receipt.title}\n\n' + '\n'.join(body)
+    return f'Hefted · {receipt.titled(width - 9)}\n\n' + '\n'.join(body)
 
 
 def painted(receipt: Receipt, width: int) -> str:
@@ -47,7 +48,7 @@ def painted(receipt: Receipt, width: int) -> str:
     outer = max(_NARROWEST, min(width, _WIDEST))
     body = Text('\n').join(Text.assemble(*row) for row in rows(receipt, outer - 4, bars=True))
     console = Console(width=outer, force_terminal=True, highlight=False)
-    title = Text.assemble(('Hefted', 'bold green'), (f' · {receipt.title}', 'default'))
+    title = Text.assemble(('Hefted', 'bold green'), (f' · {receipt.titled(outer - 15)}', 'default'))
     with console.capture() as capture:
         console.print(Panel(body, title=title, title_align='left', border_style='bright_black', padding=(1, 1, 0, 1)))
     return capture.get()
@@ -67,17 +68,21 @@ def _row(line: Line, width: int) -> Iterator[list[Piece]]:
     head: Piece = (f'{label:<{_LABEL}}', 'cyan' if line.kind != 'part' else 'bright_black')
     style = _STYLES[line.kind]
     if line.kind in ('figure', 'part'):
-        detail = textwrap.wrap(line.detail, max(width - _LABEL - _VALUE, 12)) or ['']
-        yield [head, (f'{line.value:<{_VALUE}}', style), (detail[0], 'bright_black')]
-        yield from ([(' ' * (_LABEL + _VALUE), ''), (more, 'bright_black')] for more in detail[1:])
+        below = width - _LABEL - _VALUE < _NARROWEST_DETAIL  # then the detail has lines of its own
+        indent = _LABEL + (0 if below else _VALUE)
+        detail = textwrap.wrap(line.detail, width - indent)
+        beside, rest = ('', detail) if below else ((detail or [''])[0], detail[1:])
+        yield [head, (f'{line.value:<{_VALUE}}', style), (beside, 'bright_black')]
+        yield from ([(' ' * indent, ''), (more, 'bright_black')] for more in rest)
         return
-    first, *others = textwrap.wrap(line.value, max(width - _LABEL, 20)) or ['']
+    first, *others = textwrap.wrap(line.value, width - _LABEL, break_on_hyphens=False) or ['']
     yield [head, (first, style)]
     yield from ([(' ' * _LABEL, ''), (more, style)] for more in others)
 
 
 def _phase(line: Line, width: int, *, bars: bool) -> Iterator[list[Piece]]:
-    row: list[Piece] = [(f'{line.label:<{_LABEL}}', 'cyan'), (f'{line.value:<{_VALUE}}', '')]
+    value = min(_VALUE, width - _LABEL - _DETAIL - _SHARE)
+    row: list[Piece] = [(f'{line.label:<{_LABEL}}', 'cyan'), (f'{line.value:<{value}}', '')]
     row.append((f'{line.detail:<{_DETAIL}}', 'bright_black'))
     if line.share is not None:
         percent = f'{100 * line.share:.0f}' if line.share >= 0.005 else '<1'
