@@ -19,7 +19,7 @@ PACKAGE = ROOT / 'src' / 'hefted'
 
 # From the top down; a star is a room without JAX. docs/architecture.md says what each is for.
 ORDER = """
-cli*
+__main__ cli*
 integrations
 __init__
 models

@@ -240,3 +240,25 @@ def test_the_doctor_says_what_is_modelled_and_where_runs_are_kept(home: Path):
     assert str(home / 'data' / 'runs') in said
     (home / 'file').write_text('')
     assert 'cannot be written' in ' '.join(hefted_says(home, 'doctor', HEFTED_DATA_DIR=str(home / 'file')).split())
+
+
+def test_a_folder_of_runs_that_cannot_be_read_is_said(home: Path):
+    (home / 'file').write_text('')
+    for command in ('ledger', 'receipt'):
+        said = hefted_says(home, command, code=1, HEFTED_DATA_DIR=str(home / 'file'))
+        assert re.search(r'file/runs, cannot be read \(Not a directory\).*HEFTED_DATA_DIR', said)
+
+
+def test_the_table_is_plain_where_the_terminal_holds_no_more(home: Path):
+    python(home, WORK + "fit('sequential').finish()")
+    assert '·' in hefted_says(home, 'ledger')
+    said = hefted_says(home, 'ledger', PYTHONIOENCODING='ascii')
+    assert said.isascii()
+    assert 'fit - sequential' in said
+
+
+def test_the_package_itself_is_the_command(home: Path):
+    done = subprocess.run(
+        [sys.executable, '-m', 'hefted', '--help'], env=environment(home), capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.startswith('Usage: hefted ')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,8 +13,9 @@ from typing import Any
 import click
 
 from hefted import ledger
-from hefted.ledger import RunSummary
+from hefted.ledger import Ledger, RunSummary
 from hefted.quantities import Quantity
+from hefted.report.stream import Stream
 
 _LISTED = 20
 _COLOURS = {'finished': 'green', 'running': 'cyan', 'stopped': 'yellow', 'interrupted': 'yellow'}
@@ -31,20 +33,41 @@ def command(everything: bool, as_json: bool) -> None:
 
     A sweep (many fits that belong together) is one line with its total. `hefted receipt RUN` shows one run.
     """
-    runs = ledger.open().runs()
+    runs = opened().runs()
     if as_json:
         click.echo(json.dumps([_json(run) for run in runs], indent=2, ensure_ascii=False))
         return
     if not runs:
         click.echo('No run has been kept yet. Each fit keeps one; `hefted demo` makes the first.')
         return
+    out: Any = Stream()  # where it holds no '·', it gets '-'
     shown = runs if everything else runs[:_LISTED]
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 200
     length = _id_length(_ids(runs))
     for line in table(list(_rows(shown, length, parts=everything)), width):
-        click.echo(line)
+        click.echo(line, out)
     if len(runs) > len(shown):
-        click.echo(click.style(f'… and {len(runs) - len(shown)} older: hefted ledger --all', dim=True))
+        click.echo(click.style(f'… and {len(runs) - len(shown)} older: hefted ledger --all', dim=True), out)
+
+
+def opened() -> Ledger:
+    """The ledger; its folder need not be there, but if it is, it can be read.
+
+    Raises:
+        ClickException: It cannot.
+    """
+    found = ledger.open()
+    try:
+        with os.scandir(found.folder):
+            pass
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise click.ClickException(
+            f'The folder of your runs, {found.folder}, cannot be read ({error.strerror}). '
+            'See to it, or set HEFTED_DATA_DIR to the folder that holds them.'
+        ) from error
+    return found
 
 
 def _ids(runs: Sequence[RunSummary]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from hefted import ledger
+from hefted.cli.ledger import opened
 from hefted.report.receipt import Facts, Receipt, receipt
 
 
@@ -21,7 +22,7 @@ def command(run: str, as_json: bool, page: Path | None) -> None:
     RUN is the start of a run's id, as `hefted ledger` lists them; without it, the newest run is shown. A run
     that was killed shows what it had used by then.
     """
-    told = receipt_of(ledger.open().get(run))
+    told = receipt_of(opened().get(run))
     if page is not None:
         from hefted.report.html import page as as_page
 

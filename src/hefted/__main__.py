@@ -1,0 +1,5 @@
+"""`python -m hefted` is the `hefted` command."""
+
+from hefted.cli.main import main
+
+main()
