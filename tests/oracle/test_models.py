@@ -215,3 +215,46 @@ def test_what_does_not_fit_the_outputs_is_refused(told: dict[str, Any]) -> None:
     for kind in BACKENDS:
         with pytest.raises((ValueError, KeyError)):
             two(kind, **told).fit([A, B], [Y1, Y2], verbose=0)
+
+
+def test_what_a_layer_carries_goes_on_through_every_method_as_in_keras() -> None:
+    def model_of(kind: Any) -> Any:
+        class Count(kind.layers.Layer):
+            def build(self, input_shape: Any) -> None:
+                self.calls = self.add_weight(shape=(), initializer='zeros', trainable=False, name='calls')
+
+            def call(self, inputs: Any) -> Any:
+                self.calls.assign(self.calls + 1)
+                return inputs * 1.0
+
+        model = kind.Sequential([kind.Input((3,)), Count(), kind.layers.Dense(1)])
+        model.compile('sgd', 'mse', metrics=['mae'])
+        return model
+
+    def counts(kind: Any) -> list[float]:
+        model = model_of(kind)
+        calls = (
+            lambda: model.fit(x, y, batch_size=10, epochs=2, verbose=0),
+            lambda: model.evaluate(x, y, batch_size=10, verbose=0),
+            lambda: model.predict(x, batch_size=10, verbose=0),
+            lambda: model.test_on_batch(x, y),
+            lambda: model.predict_on_batch(x),
+            lambda: model.train_on_batch(x, y),
+            lambda: model.fit(x, y, batch_size=10, epochs=2, verbose=0, validation_data=(x, y)),
+        )
+        return [(call(), float(np.asarray(model.layers[0].calls)))[1] for call in calls]
+
+    x = np.random.default_rng(1).random((40, 3)).astype('float32')
+    y = x.sum(1, keepdims=True)
+    assert counts(hefted) == counts(keras) == [8, 12, 16, 17, 18, 19, 35]
+
+
+def test_after_an_evaluation_the_metrics_hold_its_results() -> None:
+    x = np.random.default_rng(1).random((40, 3)).astype('float32')
+    y = x.sum(1, keepdims=True)
+    model = hefted.Sequential([hefted.Input((3,)), hefted.layers.Dense(1)])
+    model.compile('sgd', 'mse', metrics=['mae'])
+    model.fit(x, y, verbose=0)
+    loss, error = model.evaluate(x[:10], y[:10], verbose=0)
+    told = {name: float(value) for name, value in model.get_metrics_result().items()}
+    assert told == pytest.approx({'loss': loss, 'mae': error})

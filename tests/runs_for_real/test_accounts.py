@@ -1,5 +1,7 @@
 """Many runs of one process, of several, of threads, and inside one another: what they come to is counted once."""
 
+import os
+import re
 import signal
 
 import pytest
@@ -216,3 +218,50 @@ os.kill(os.getpid(), signal.SIGKILL)
     (run,) = house.ledger()
     assert (run['kind'], run['status']) == ('predict', 'interrupted')
     assert 'idle' not in house.hefted('receipt', run['id'])
+
+
+def test_a_process_finds_its_own_run_in_the_ledger_as_soon_as_it_has_ended(house):
+    told = house.run("""
+from hefted import ledger
+for _ in range(3):
+    history = small().fit(x, y, verbose=0)
+    print(ledger.open().get(history.run).status)
+""")
+    assert told.split() == ['finished'] * 3
+
+
+def test_a_process_that_is_killed_is_not_running_though_a_fork_of_it_lives_on(house):
+    process = house.start("""
+import signal, warnings
+warnings.simplefilter('ignore')
+from hefted.callbacks import LambdaCallback
+def forks(epoch, logs):
+    child = os.fork()
+    if not child:
+        time.sleep(20)
+        os._exit(0)
+    print(child, flush=True)
+    time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGKILL)
+small().fit(x, y, epochs=3, verbose=0, callbacks=[LambdaCallback(on_epoch_end=forks)])
+""")
+    child = int(process.stdout.readline())
+    process.wait(timeout=60)
+    try:
+        (run,) = house.ledger()
+        assert run['status'] == 'interrupted'
+    finally:
+        os.kill(child, signal.SIGKILL)
+        process.communicate()
+
+
+def test_the_times_of_overlapping_epochs_are_those_of_the_training(house):
+    told = house.run("""
+history = small().fit(x, y, epochs=200, batch_size=4, verbose=2)
+print('train', history.footprint.phases['train'].seconds)
+""")
+    units = {'s': 1.0, 'ms': 1e-3, 'us': 1e-6}
+    shown = re.findall(r'64/64 - (\d+(?:[.]\d+)?)(s|ms|us) ', told)
+    whole = float(told.rpartition('train ')[2])
+    assert len(shown) == 200
+    assert 0.8 * whole < sum(float(value) * units[unit] for value, unit in shown) < 1.2 * whole

@@ -138,3 +138,24 @@ def test_a_program_that_is_terminated_is_listed_as_interrupted(house):
     (run,) = house.ledger()
     assert run['status'] == 'interrupted'
     assert run['energy']['value'] > 0
+
+
+def test_ctrl_c_in_a_long_evaluation_ends_at_the_next_chunk(house):
+    process = house.start("""
+many = np.tile(x, (12000, 1)), np.tile(y, 12000)
+model = small(width=1024)
+model.evaluate(x, y, batch_size=1, verbose=0)
+print('ready', flush=True)
+try:
+    model.evaluate(*many, batch_size=1, verbose=0)
+    print('ended by itself')
+except KeyboardInterrupt:
+    print('stopped', flush=True)
+""")
+    assert process.stdout.readline() == b'ready\n'
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    begun = time.monotonic()
+    assert process.stdout.readline() == b'stopped\n'
+    assert time.monotonic() - begun < 2
+    assert process.communicate(timeout=30) == (b'', b'')

@@ -105,7 +105,7 @@ def test_an_evaluation_weighs_rows_and_keeps_the_state() -> None:
     data = source()
     state = mine.init()
     compiled = compile_evaluation(mine, state, data)
-    logs = loop.evaluate(compiled, state, mine.init_metrics(), data)
+    logs, _ = loop.evaluate(compiled, state, mine.init_metrics(), data)
     assert logs['loss'] == pytest.approx(float(np.mean(np.square(Y))), rel=1e-5)
     assert not state['weights'].any()
 

@@ -21,7 +21,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -128,7 +128,7 @@ class Journal:
         # Named only once its first line is whole: a kill leaves no journal that says nothing. (Windows cannot rename
         # what is open.)
         aside = path if again or os.name == 'nt' else path.with_suffix('.begun')
-        self._descriptor = _open(aside)
+        self._descriptor = self._writer.descriptors[self] = _open(aside)
         if os.fstat(self._descriptor).st_size and not _ends_with_newline(path):
             os.write(self._descriptor, b'\n')  # a second attempt after one that died in the middle of a line
         self._append({'schema': SCHEMA, 'run': run_id} | {k: v for k, v in header.items() if k != 'schema'})
@@ -150,6 +150,7 @@ class Journal:
 
     def _end(self) -> None:
         self._writer.unsynced.pop(self, None)
+        self._writer.descriptors.pop(self, None)
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             self._writer.doubtful = False
@@ -171,6 +172,7 @@ class Journal:
         self._writer.doubtful = True
         self._tell()
         self._writer.unsynced.pop(self, None)
+        self._writer.descriptors.pop(self, None)
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
@@ -185,6 +187,7 @@ class _Writer:
 
     def __init__(self) -> None:
         self.unsynced: dict[Journal, None] = {}
+        self.descriptors: dict[Journal, int] = {}  # of the files that are open
         self.cost_seconds = 0.0
         self.doubtful = True  # until a journal has been kept, and after one that has not
         self._jobs: SimpleQueue[tuple[Journal | None, Callable[[], None]]] = SimpleQueue()
@@ -280,8 +283,12 @@ def _writer() -> _Writer:
 
 
 def _forget_writer() -> None:
-    """In a fork's child: the thread is gone, and its queue may be locked for ever."""
+    """In a fork's child: the thread is gone, and its queue may be locked for ever; the files are its parent's."""
     global _writer_of_this_process
+    if _writer_of_this_process is not None:
+        for descriptor in list(_writer_of_this_process.descriptors.values()):
+            with suppress(OSError):  # the thread may have been about to close it
+                os.close(descriptor)
     _writer_of_this_process = None
 
 

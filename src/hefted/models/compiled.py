@@ -156,13 +156,10 @@ class Compiled(Layer):
             self._compiled[key] = eval_shapes(self, probe)
         return self._compiled[key]
 
-    def _built_for(self, rows: Any, batch_size: int) -> Any:
-        """The variables, made now for rows of this shape."""
-        eval_shapes(
-            self,
-            tree.map_structure(lambda a: jax.ShapeDtypeStruct((batch_size, *a.shape[1:]), a.dtype), rows.x),
-        )
-        return self.variables
+    def build_for(self, rows: Any, batch_size: int) -> None:
+        """Make the variables now, for rows of this shape."""
+        batch = tree.map_structure(lambda a: jax.ShapeDtypeStruct((batch_size, *a.shape[1:]), a.dtype), rows.x)
+        eval_shapes(self, batch)
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True

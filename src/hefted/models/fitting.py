@@ -292,7 +292,10 @@ def _judge(
     def judge() -> Logs:
         listeners.call('on_test_begin')
         hooked = each if listeners.has(*_TEST_BATCH_HOOKS) else None
-        logs = loop.evaluate(compiled, binding.held(), program.init_metrics(), source, steps, hooked, evaluator)
+        logs, evaluation = loop.evaluate(
+            compiled, binding.held(), program.init_metrics(), source, steps, hooked, evaluator
+        )
+        binding.end_evaluation(evaluation)
         listeners.call('on_test_end', logs)
         return logs
 

@@ -52,41 +52,59 @@ def predict(
         progress = progress_for(0 if listeners.shows_progress else verbose, None, batches.count)
         progress.epoch_begin(0)
         listeners.call('on_predict_begin')
-        variables = self.variables if self.built else self._built_for(batches.sample, batches.size)
-        values = [v.held for v in variables]
+        if not self.built:
+            self.build_for(batches.sample, batches.size)
+        forward = Forward(self)
         parts: list[Any] = []
         for step, batch in enumerate(batches.each):
             listeners.call('on_predict_batch_begin', step)
-            parts.append(_outputs(self, batch, batches.size, values))
+            parts.append(_outputs(self, batch, batches.size, forward))
             listeners.call('on_predict_batch_end', step, {'outputs': parts[-1]})
             parts[-2:-1] = [tree.map_structure(np.asarray, part) for part in parts[-2:-1]]  # one behind the device
+        forward.hold()
         outputs = tree.map_structure(lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves]), *parts)
         listeners.call('on_predict_end')
         progress.epoch_end(0, {}, None, len(parts))
     return outputs
 
 
-def _outputs(model: Model, batch: Rows, size: int, values: list[Any]) -> Any:
+def _outputs(model: Model, batch: Rows, size: int, forward: Forward) -> Any:
     """One batch's outputs; a short one is padded where rows do not touch one another."""
     real = batch.count
     x = batch.x
     if real < size and rows_independent(model):
         x = tree.map_structure(lambda a: np.pad(a, [(0, size - real)] + [(0, 0)] * (a.ndim - 1)), x)
-    outputs = forward(model, x, values)(values, x)
+    outputs = forward(x)
     return outputs if real == size else tree.map_structure(lambda a: a[:real], outputs)
 
 
-def forward(model: Model, x: Any, values: list[Any]) -> Callable[[list[Any], Any], Any]:
-    """The compiled `(values, x) -> outputs` for inputs of this shape."""
+class Forward:
+    """The compiled forward pass of a built model, batch after batch; what layers carry goes on from one to the next."""
 
-    def compiled() -> Callable[[list[Any], Any], Any]:
+    def __init__(self, model: Model) -> None:
+        self._model = model
         variables = model.variables
+        self._carried = [v for v in variables if not v.trainable]
+        self._rest = [v for v in variables if v.trainable]
+        self._values = [v.held for v in self._rest]
+        self._states = [v.held for v in self._carried]
 
-        def outputs(values: list[Any], x: Any) -> Any:
-            with bind(variables, values), calling(training=False):
-                return model(x)
+    def __call__(self, x: Any) -> Any:
+        """The outputs for one batch of arrays."""
+        shapes = str(tree.map_structure(lambda a: (a.shape, str(a.dtype)), x))
+        run = kept(self._model, ('forward', (shapes, len(self._values), len(self._states))), lambda: self._compiled(x))
+        outputs, self._states = run(self._values, self._states, x)
+        return outputs
 
-        return compile_cache.compile(jax.jit(outputs).trace(values, x).lower())
+    def hold(self) -> None:
+        """Let the variables hold what layers carried to the end."""
+        for variable, state in zip(self._carried, self._states, strict=True):
+            variable.hold(state)
 
-    shapes = str(tree.map_structure(lambda a: (a.shape, str(a.dtype)), x))
-    return kept(model, ('forward', (shapes, len(values))), compiled)
+    def _compiled(self, x: Any) -> Callable[..., Any]:
+        def outputs(values: list[Any], states: list[Any], x: Any) -> Any:
+            with bind([*self._rest, *self._carried], [*values, *states]) as scope, calling(training=False):
+                y = self._model(x)
+            return y, scope.values(self._carried)
+
+        return compile_cache.compile(jax.jit(outputs).trace(self._values, self._states, x).lower())

@@ -12,9 +12,10 @@ from hefted import runs, tree
 from hefted.data.arrays import Rows, rows_of
 from hefted.models import checks
 from hefted.models.inputs import kept
-from hefted.models.prediction import forward
+from hefted.models.prediction import Forward
 from hefted.models.steps import binding_of, program_of, switches_of
 from hefted.train import compile_cache
+from hefted.train.binding import Binding
 from hefted.train.loop import read_logs
 from hefted.train.program import Batch
 
@@ -54,9 +55,12 @@ def predict_on_batch(self: Model, x: Any) -> Any:
     """The outputs for one batch, as NumPy arrays."""
     with runs.joined('predict_on_batch', self.name):
         rows = rows_of(x)
-        variables = self.variables if self.built else self._built_for(rows, rows.count)
-        values = [v.held for v in variables]
-        return tree.map_structure(np.asarray, forward(self, rows.x, values)(values, rows.x))
+        if not self.built:
+            self.build_for(rows, rows.count)
+        forward = Forward(self)
+        outputs = forward(rows.x)
+        forward.hold()
+        return tree.map_structure(np.asarray, outputs)
 
 
 def _rows(model: Model, method: str, x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> Rows:
@@ -74,7 +78,7 @@ def _step(model: Model, kind: str, rows: Rows, return_dict: bool) -> Any:
 
     def compiled() -> Any:
         program = program_of(model, binding)
-        step = _train_step(program) if kind == 'train' else _test_step(program)
+        step = _train_step(program) if kind == 'train' else _test_step(program, binding)
         traced = jax.jit(step).trace(state, batch, np.zeros(2, np.uint32))
         return compile_cache.compile(traced.lower())
 
@@ -96,10 +100,15 @@ def _train_step(program: Any) -> Any:
     return step
 
 
-def _test_step(program: Any) -> Any:
+def _test_step(program: Any, binding: Binding) -> Any:
     def step(state: Any, batch: Batch, key: Any) -> Any:
         del key
-        metrics, logs = program.eval_step(state, program.begin_evaluation(state['metrics']), batch)
-        return {**state, 'metrics': metrics}, logs | program.evaluation_results(metrics)
+        begun = program.begin_evaluation(
+            {'metrics': state['metrics'], 'carried': binding.only_carried(state['frozen'])}
+        )
+        evaluation, logs = program.eval_step(state, begun, batch)
+        frozen = binding.with_carried(state['frozen'], evaluation['carried'])
+        logs = logs | program.evaluation_results(evaluation)
+        return {**state, 'metrics': evaluation['metrics'], 'frozen': frozen}, logs
 
     return step

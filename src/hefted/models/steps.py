@@ -6,12 +6,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from hefted import tree
 from hefted.layers.layer import Layer, calling
 from hefted.models.objective import Objective
-from hefted.train.binding import Binding
+from hefted.train.binding import Binding, Evaluation
 from hefted.train.program import Batch, Logs, Program, Spec, State
 from hefted.utils import quick
 from hefted.utils.packing import pack_x_y_sample_weight
@@ -94,9 +93,11 @@ def program_of(model: Any, binding: Binding) -> Program:
             'metrics': metrics,
         }, logs
 
-    def eval_step(state: State, metrics: list[Array], batch: Batch) -> tuple[list[Array], Logs]:
-        loss, (y_pred, _, metrics, _) = apply(state['trainable'], state['frozen'], metrics, batch, False)
-        return measure(metrics, loss, y_pred, batch)
+    def eval_step(state: State, evaluation: Evaluation, batch: Batch) -> tuple[Evaluation, Logs]:
+        frozen = binding.with_carried(state['frozen'], evaluation['carried'])
+        loss, (y_pred, frozen, metrics, _) = apply(state['trainable'], frozen, evaluation['metrics'], batch, False)
+        metrics, logs = measure(metrics, loss, y_pred, batch)
+        return {'metrics': metrics, 'carried': binding.only_carried(frozen)}, logs
 
     def measure(values: list[Array], loss: Any, y_pred: Any, batch: Batch) -> tuple[list[Array], Logs]:
         count = tree.flatten(y_pred)[0].shape[0] if batch.rows is None else quick.total(batch.rows)
@@ -108,8 +109,8 @@ def program_of(model: Any, binding: Binding) -> Program:
             logs = model.compute_metrics(batch.x, batch.y, y_pred, batch.weight)
         return scope.values(groups['metrics']), _flat(logs)
 
-    def results(values: list[Array]) -> Logs:
-        with bind(groups['metrics'], values):
+    def results(state: State) -> Logs:
+        with bind(groups['metrics'], state['metrics']):
             return _flat(model.get_metrics_result())
 
     def reset(values: list[Array]) -> list[Array]:
@@ -123,16 +124,16 @@ def program_of(model: Any, binding: Binding) -> Program:
     def begin_epoch(state: State) -> State:
         return {**state, 'metrics': reset(state['metrics'])}
 
-    def zeros() -> list[Any]:
-        return [np.zeros(v.shape, v.dtype) for v in groups['metrics']]
+    def begin_evaluation(evaluation: Evaluation) -> Evaluation:
+        return {**evaluation, 'metrics': reset(evaluation['metrics'])}
 
     independent = plain and objective.rows_independent and rows_independent(model)
     return Program(
         binding.take,
         _own_train_step(model) if overrides(model, 'train_step') else train_step,
-        _own_eval_step(model) if overrides(model, 'test_step') else eval_step,
-        Spec(independent), begin_epoch, zeros, reset,
-        *((lambda state: results(state['metrics']), results) if plain else ()),
+        _own_eval_step(model, binding) if overrides(model, 'test_step') else eval_step,
+        Spec(independent), begin_epoch, binding.start_evaluation, begin_evaluation,
+        *((results, results) if plain else ()),
     )  # fmt: skip
 
 
@@ -152,14 +153,17 @@ def _own_train_step(model: Any) -> Any:
     return step
 
 
-def _own_eval_step(model: Any) -> Any:
+def _own_eval_step(model: Any, binding: Binding) -> Any:
     """The step of a subclass's `test_step`."""
 
-    def step(state: State, metrics: list[Array], batch: Batch) -> tuple[list[Array], Logs]:
+    def step(state: State, evaluation: Evaluation, batch: Batch) -> tuple[Evaluation, Logs]:
         count = len(model.metrics_variables)
+        metrics = evaluation['metrics']
+        frozen = binding.with_carried(state['frozen'], evaluation['carried'])
         with calling():
-            logs, values = model.test_step((state['trainable'], state['frozen'], metrics[:count]), _data(batch))
-        return [*values[2], *metrics[count:]], _flat(logs)
+            logs, values = model.test_step((state['trainable'], frozen, metrics[:count]), _data(batch))
+        carried = binding.only_carried(_like(frozen, values[1]))
+        return {'metrics': [*values[2], *metrics[count:]], 'carried': carried}, _flat(logs)
 
     return step
 

@@ -13,6 +13,7 @@ import numpy as np
 from hefted.variables import Array, Variable
 
 Groups = dict[str, list[Variable]]
+Evaluation = dict[str, list[Array]]  # 'metrics' and 'carried'
 
 
 class Binding:
@@ -41,6 +42,34 @@ class Binding:
             for variable, array in zip(group, state[name], strict=True):
                 variable.hold(array)
                 self._given[id(variable)] = array
+
+    def carried(self) -> list[Variable]:
+        """What layers carry from step to step without training it: statistics, states of recurrent layers and seeds.
+
+        Weights of a layer that was frozen are not among them: nobody assigns those.
+        """
+        return [v for v in self.groups['frozen'] if not v.trainable]
+
+    def start_evaluation(self) -> Evaluation:
+        """Metrics and what layers carry, to be given away: what an evaluation goes on from."""
+        zeros = [np.zeros(v.shape, v.dtype) for v in self.groups['metrics']]
+        return {'metrics': zeros, 'carried': [_copy(v.held) for v in self.carried()]}
+
+    def end_evaluation(self, evaluation: Evaluation) -> None:
+        """Let the variables hold what an evaluation ended with, as if it had been assigned to them."""
+        for variable, array in zip(self.groups['metrics'], evaluation['metrics'], strict=True):
+            variable.hold(array)
+        for variable, array in zip(self.carried(), evaluation['carried'], strict=True):
+            variable.hold(array)
+
+    def with_carried(self, frozen: list[Array], carried: list[Array]) -> list[Array]:
+        """The values of all that is not trained, with new ones of what is carried."""
+        new = iter(carried)
+        return [next(new) if not v.trainable else old for v, old in zip(self.groups['frozen'], frozen, strict=True)]
+
+    def only_carried(self, frozen: list[Array]) -> list[Array]:
+        """Of the values of all that is not trained, those of what is carried."""
+        return [value for v, value in zip(self.groups['frozen'], frozen, strict=True) if not v.trainable]
 
     def drain_copy(self, state: dict[str, list[Array]]) -> None:
         """Let the variables hold copies of arrays that the loop may give away.

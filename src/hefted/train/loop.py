@@ -304,7 +304,7 @@ def evaluate(
     steps: int | None = None,
     each: Callable[[int, Logs], None] | None = None,
     others: Callable[[Layout], Stretcher] | None = None,
-) -> Logs:
+) -> tuple[Logs, Any]:
     """Run the evaluation loop over one pass.
 
     Args:
@@ -317,30 +317,33 @@ def evaluate(
         others: The compiled loop for another layout, where the source has several.
 
     Returns:
-        Floats by metric; none where the source is at its end.
-    """  # fmt: skip
+        Floats by metric, none where the source is at its end; and the metrics as they are then.
+    """
     key = np.zeros(2, np.uint32)
-    end = 0
-    logs: Logs = {}
+    end, pace = 0, Pace()
+    behind: tuple[Logs, int] = {}, 0  # of the chunk before, and its steps
+    clock = perf_counter()
     with interrupts.deferred():
         for stretch in at_once(source.epoch(0, steps)):
             interrupts.safe_point()
             if stretch is None:
                 continue
-            loop = _loop_for(stretch, compiled, others)
-            size = 1 if each is not None or loop.single else stretch.steps
-            for first in range(0, stretch.steps, size):
+            loop, first = _loop_for(stretch, compiled, others), 0
+            while first < stretch.steps:
+                size = min(1 if each is not None or loop.single else pace.steps, stretch.steps - first)
                 numbers = np.array([stretch.first + first, size, stretch.rows, end == 0, end], np.int32)
-                before = logs
                 metrics, logs = loop.run(state, metrics, stretch.data, stretch.order, numbers, key)
-                end += size
+                first, end = first + size, end + size
                 if each is not None:
                     told = read_logs(logs)
                     with interrupts.at_once():
                         each(end - 1, told)
-                else:
-                    jax.block_until_ready(before)  # one stretch ahead, and no more: data takes memory
-        return read_logs(logs)
+                elif behind[1]:  # one chunk ahead, and no more: data takes memory
+                    jax.block_until_ready(behind[0])
+                    pace.learn(behind[1], perf_counter() - clock)
+                behind, clock = (logs, size), perf_counter()
+                interrupts.safe_point()
+        return read_logs(behind[0]), metrics
 
 
 def at_once(stretches: Iterator[Stretch | None]) -> Iterator[Stretch | None]:
