@@ -132,7 +132,7 @@ def fit(
                 others=trainer,
                 source=source,
                 binding=binding,
-                state=binding.take(),
+                state=binding.take(own=first.donates),
                 callbacks=listeners,
                 progress=ended.progress,
                 run=run,

@@ -27,10 +27,10 @@ class Binding:
         self.groups = groups
         self._given: dict[int, Array] = {}
 
-    def take(self) -> dict[str, list[Array]]:
-        """A state of arrays of its own: nobody else holds them, so they can be given away."""
+    def take(self, own: bool = True) -> dict[str, list[Array]]:
+        """The state to begin with: in arrays of its own, which nobody else holds, where it will be given away."""
         self._given = {id(v): v.held for group in self.groups.values() for v in group}
-        return copy_state(self.held())
+        return copy_state(self.held()) if own else self.held()
 
     def held(self) -> dict[str, list[Array]]:
         """The state that the variables hold, not to be given away."""
