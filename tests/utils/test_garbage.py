@@ -3,9 +3,13 @@
 import gc
 import subprocess
 import sys
+import weakref
 
+import numpy as np
 import pytest
 
+from hefted import Input, Sequential
+from hefted.layers import Dense
 from hefted.utils.garbage import uncollected
 
 
@@ -63,3 +67,14 @@ def test_cycles_made_inside_are_found_later():
     assert any(isinstance(each, Node) for each in gc.get_objects())
     gc.collect()
     assert not any(isinstance(each, Node) for each in gc.get_objects())
+
+
+def test_large_models_that_were_discarded_are_collected_before_the_next_is_trained():
+    x, y = np.ones((8, 2000), np.float32), np.zeros((8, 1), np.float32)
+    made: list[weakref.ref[Sequential]] = []
+    for _ in range(6):  # of 96 MB each, with Adam's slots
+        model = Sequential([Input((2000,)), Dense(4000), Dense(1)])
+        model.compile('adam', 'mse')
+        model.fit(x, y, verbose=0)
+        made.append(weakref.ref(model))
+    assert sum(each() is not None for each in made) <= 4

@@ -116,9 +116,10 @@ def compile_training(program: Program, state: State, layout: Layout, single: boo
     def step(_: None, state: State, batch: Batch, key: Array) -> tuple[State, Logs]:
         return program.train_step(state, batch, key)
 
-    large = sum(leaf.nbytes for leaf in jax.tree.leaves(state)) > _KEPT_BYTES
+    nbytes = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+    garbage.count_model(nbytes)
     around = _Around(program.begin_epoch, program.results)
-    return _compile(step, around, program.spec, None, state, layout, single, donates=large)
+    return _compile(step, around, program.spec, None, state, layout, single, donates=nbytes > _KEPT_BYTES)
 
 
 def compile_evaluation(program: Program, state: State, layout: Layout) -> Stretcher:

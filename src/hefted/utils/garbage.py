@@ -10,6 +10,9 @@ import gc
 from collections.abc import Generator
 from contextlib import contextmanager
 
+_COLLECTED_BYTES = 256 << 20
+_since = 0  # bytes of models since the last collection
+
 
 @contextmanager
 def uncollected(stays: bool = False) -> Generator[None, None, None]:
@@ -30,3 +33,19 @@ def uncollected(stays: bool = False) -> Generator[None, None, None]:
             gc.freeze()
             gc.unfreeze()
         gc.enable()
+
+
+def count_model(nbytes: int) -> None:
+    """Collect discarded models where they may hold much memory.
+
+    A model is part of cycles, so its arrays go when Python's collector finds it; and that counts objects, not bytes: in
+    a loop of 25 models of 50 MB, nine that were discarded were kept.
+
+    Args:
+        nbytes: Of a model that is about to be trained for the first time.
+    """
+    global _since
+    if _since + nbytes > _COLLECTED_BYTES and _since and gc.isenabled():
+        gc.collect()
+        _since = 0
+    _since += nbytes
