@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -88,7 +89,7 @@ class KerasTensor:
     ) -> None:
         if sparse or ragged:
             raise ArgumentError('Expected a dense KerasTensor: sparse and ragged ones are not supported.')
-        self.shape: Shape = tuple(None if d is None else int(d) for d in shape)
+        self.shape: Shape = standardize_shape(shape)
         self.dtype = dtypes.standardize(dtype)
         self.sparse = self.ragged = False
         self.record_history = record_history
@@ -164,6 +165,28 @@ for _symbol, _name in {
 }.items():  # fmt: skip
     if _symbol not in ('eq', 'ne'):  # as in Keras, == compares the objects: they are keys of dicts
         setattr(KerasTensor, f'__{_symbol}__', _operator(_name, swapped=False))
+
+
+def standardize_shape(shape: Any) -> Shape:
+    """A shape as a tuple of sizes, None where one is not known.
+
+    Raises:
+        ArgumentError: It is not made of whole numbers of at least 0.
+
+    Example:
+        >>> standardize_shape([None, np.int64(3)])
+        (None, 3)
+    """
+    try:
+        sizes = tuple(None if size is None else operator.index(size) for size in shape)
+    except TypeError:  # no tuple, or something in it is no whole number
+        sizes = (-1,)
+    if any(size is not None and size < 0 for size in sizes):
+        raise ArgumentError(
+            f'Expected a shape of whole numbers of at least 0, None where a size is not known, received {shape!r}. '
+            'Write, for example, (28, 28) or (None, 10).'
+        )
+    return sizes
 
 
 def is_keras_tensor(x: Any) -> bool:

@@ -35,14 +35,14 @@ def assert_refused(model: Sequential, call: Any, error: type[Exception], *words:
 
 
 BAD_FITS: dict[str, tuple[dict[str, Any], type[Exception], tuple[str, ...]]] = {
-    'another width': ({'x': X[:, :2]}, ShapeError, ('axis -1', 'value 3', r'\(None, 2\)')),
+    'another width': ({'x': X[:, :2]}, ShapeError, (r'inputs \(x\)', 'axis -1', 'value 3', r'\(None, 2\)')),
     'another rank': ({'x': X[:, 0]}, ShapeError, ('expected', r'\(None,\)')),
     'fewer targets': ({'y': Y[:7]}, ShapeError, ('x has 20', 'y has 7')),
-    'wider targets': ({'y': np.zeros((20, 2))}, ShapeError, ('y', r'\(None, 1\)', r'\(None, 2\)')),
+    'wider targets': ({'y': np.zeros((20, 2))}, ShapeError, ('y', r'\(None, 1\)', r'\(None, 2\)', '2 units')),
     'no targets': ({'y': None}, ArgumentError, ('Expected y', 'None')),
     'labels of -1 and 1': ({'y': Y * 2 - 1}, DataError, ('y', 'between 0 and 1', 'from -1 to 1', r'\(y \+ 1\) / 2')),
     'labels of 0 to 9': ({'y': np.arange(20) % 10}, DataError, ('between 0 and 1', 'from 0 to 9')),
-    'labels that are NaN': ({'y': np.full((20, 1), np.nan)}, DataError, ('between 0 and 1', 'nan')),
+    'labels that are NaN': ({'y': np.full((20, 1), np.nan)}, DataError, ('y without NaN', '20 of 20', 'Drop')),
     'labels that are text': ({'y': np.array(['yes', 'no'] * 10)}, ArgumentError, ('y', 'numbers', 'Encode')),
     'no rows': ({'x': X[:0], 'y': Y[:0]}, DataError, ('at least one row',)),
     'an object array': ({'x': np.array([[None] * 3] * 20)}, ArgumentError, ('x', 'object')),
@@ -93,7 +93,8 @@ def test_labels_outside_the_range_of_a_loss_are_refused(method: str) -> None:
         sparse, call(np.arange(20) % 4), DataError, 'from 0 to 2', 'from 0 to 3', 'Number the classes from 0'
     )
     assert_refused(sparse, call(np.arange(20) % 3 - 1), DataError, 'from -1 to 1')
-    assert_refused(sparse, call(np.full(20, np.nan)), DataError, 'nan')
+    assert_refused(sparse, call(np.full(20, np.nan)), DataError, 'y without NaN')
+    assert_refused(sparse, call(np.arange(20) % 3 - 0.5), DataError, 'whole numbers', 'received -0.5')
     assert_refused(sparse, call(np.eye(3)[np.arange(20) % 3]), ShapeError, 'one-hot', 'categorical_crossentropy')
     one_hot = model_of(3, 'categorical_crossentropy')
     assert_refused(one_hot, call(np.arange(20) % 3), ShapeError, r'\(None, 3\)', 'sparse_categorical_crossentropy')
@@ -152,11 +153,11 @@ def test_a_model_that_was_not_built_says_so(tmp_path: Any) -> None:
 def test_evaluate_and_predict_refuse_what_fit_refuses() -> None:
     quiet: dict[str, Any] = {'verbose': 0, 'meter': None}
     model = model_of()
-    assert_refused(model, lambda m: m.evaluate(X[:, :2], Y, **quiet), ShapeError, 'axis -1', '2')
+    assert_refused(model, lambda m: m.evaluate(X[:, :2], Y, **quiet), ShapeError, r'\(x\)', 'axis -1', '2')
     assert_refused(model, lambda m: m.evaluate(X, Y[:3], **quiet), ShapeError, 'x has 20, y has 3')
     assert_refused(model, lambda m: m.evaluate(X, Y, steps=0, **quiet), ArgumentError, 'steps')
     assert_refused(model, lambda m: m.evaluate(X, Y, callbacks=[3], **quiet), ArgumentError, 'callbacks')
-    assert_refused(model, lambda m: m.predict(X[:, :2], verbose=0), ShapeError, 'axis -1', '2')
+    assert_refused(model, lambda m: m.predict(X[:, :2], verbose=0), ShapeError, r'\(x\)', 'axis -1', '2')
     assert_refused(model, lambda m: m.predict(X[:0], verbose=0), DataError, 'at least one row')
     assert_refused(model, lambda m: m.predict(X, batch_size=0, verbose=0), ArgumentError, 'batch_size')
     assert_refused(model, lambda m: m.predict(X, steps=0, verbose=0), ArgumentError, 'steps')
@@ -207,6 +208,48 @@ def test_layers_and_stacks_refuse_what_keras_refuses() -> None:
         (lambda: Sequential([layers.Dense(1, name='a'), layers.Dense(1, name='a')]), 'unique'),
         (lambda: Sequential([layers.Dense(1), Input((3,))]), 'Input'),
         (lambda: Input(3), r'\(3,\)'),
+        (lambda: Input('10'), "whole numbers .* received '10'"),
+        (lambda: Input((-3,)), r'whole numbers .* received \(-3,\)'),
+        (lambda: Input(('a',)), 'whole numbers'),
+        (lambda: Input((2.5,)), 'whole numbers'),
+        (lambda: Input((3,), batch_size='4'), 'whole numbers'),
+        (lambda: layers.Dense(4, input_dim='3'), 'whole numbers'),
+        (lambda: layers.Dense(4, input_shape=3), 'whole numbers'),
+        (lambda: layers.BatchNormalization(axis=3)(X), "axis of 'batch_.*from -2 to 1.*axis=3"),
+        (lambda: layers.GroupNormalization(axis=3)(X), 'axis=3'),
+        (lambda: layers.PReLU(shared_axes=[3])(X), 'axis=3'),
+        (lambda: layers.Softmax(axis=3)(X), 'axis=3'),
+        (lambda: layers.Concatenate(axis=3)([X, X]), 'axis=3'),
     ):
         with pytest.raises(ValueError, match=words):
             make()
+
+
+@pytest.mark.parametrize('layer', ['Dense', 'LayerNormalization', 'LSTM', 'BatchNormalization', 'PReLU'])
+def test_weights_whose_size_is_not_known_ask_for_it(layer: str) -> None:
+    for make in (
+        lambda: Sequential([Input((4, None)), getattr(layers, layer)(*[3][: layer in ('Dense', 'LSTM')])]),
+        lambda: getattr(layers, layer)(*[3][: layer in ('Dense', 'LSTM')])(Input((4, None))),
+    ):
+        with pytest.raises(ShapeError, match=r'size is None. Give Input that size'):
+            make()
+
+
+def test_a_stack_is_built_for_sizes_that_are_not_known() -> None:
+    model = Sequential([Input((None,)), layers.Embedding(10, 4), layers.LSTM(5), layers.Dense(1)])
+    assert [layer.output_shape for layer in model.layers] == [(None, None, 4), (None, 5), (None, 1)]
+    assert model.output_shape == (None, 1)
+    model.add(layers.Dense(2))
+    assert model.output.shape == (None, 2)
+    assert model.layers[0].output.shape == (None, None, 4)  # called once
+    assert [model.predict(np.zeros((2, steps)), verbose=0).shape for steps in (3, 7)] == [(2, 2)] * 2
+
+
+def test_a_stack_without_layers_says_so() -> None:
+    model = Sequential()
+    model.compile('sgd', 'mse')
+    for call in (model.predict, model.fit, model):
+        with pytest.raises(ArgumentError, match=r'it has no layers. Call `model.add\(layer\)`'):
+            call(X, **({} if call is model else {'verbose': 0}))
+    model.add(layers.Dense(1))
+    assert model.predict(X, verbose=0).shape == (20, 1)

@@ -11,7 +11,7 @@ from jax.scipy.special import logsumexp
 
 from hefted import activations, constraints, initializers, regularizers
 from hefted.errors import ArgumentError, ShapeError
-from hefted.layers.input_spec import InputSpec
+from hefted.layers.input_spec import InputSpec, check_axes
 from hefted.layers.same_shape import SameShape
 from hefted.variables import Array
 
@@ -122,6 +122,7 @@ class PReLU(SameShape):
     def build(self, input_shape: Any) -> None:
         shape = list(input_shape[1:])
         shared = list(self.shared_axes or ())
+        check_axes(self.name, shared, input_shape)
         for axis in shared:
             shape[axis - 1] = 1
         self.alpha = self.add_weight(
@@ -155,6 +156,7 @@ class Softmax(SameShape):
 
     def call(self, inputs: Array, mask: Any = None) -> Array:
         axes = [self.axis] if isinstance(self.axis, int) else list(self.axis)
+        check_axes(self.name, axes, inputs.shape)
         self._over_rows = any(axis % inputs.ndim == 0 for axis in axes)
         if mask is not None:
             mask = _fitting(mask, inputs)

@@ -6,7 +6,7 @@ from typing import Any
 
 from hefted import constraints, initializers, regularizers
 from hefted.errors import ArgumentError
-from hefted.layers.input_spec import InputSpec
+from hefted.layers.input_spec import InputSpec, check_axes
 from hefted.layers.layer import Layer
 from hefted.ops.normalizing import layer_normalization, scaled, widened
 from hefted.variables import Array
@@ -62,6 +62,7 @@ class GroupNormalization(Layer):
         self.gamma_constraint = constraints.get(gamma_constraint)
 
     def build(self, input_shape: Any) -> None:
+        check_axes(self.name, self.axis, input_shape)
         channels = input_shape[self.axis]
         if channels is None:
             raise ArgumentError(

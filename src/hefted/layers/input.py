@@ -8,7 +8,7 @@ from typing import Any
 from hefted import dtypes
 from hefted.errors import ArgumentError
 from hefted.layers.layer import Layer
-from hefted.symbolic import KerasTensor, Node
+from hefted.symbolic import KerasTensor, Node, standardize_shape
 from hefted.variables import Array
 
 Shape = Sequence[int | None]
@@ -62,7 +62,7 @@ class InputLayer(Layer):
             batch_shape, shape, dtype = input_tensor.shape, None, dtype or input_tensor.dtype
         if (shape is None) == (batch_shape is None):
             raise ArgumentError('Expected shape or batch_shape, one of them. Pass shape=(100,) for rows of 100 values.')
-        self.batch_shape = tuple(batch_shape) if batch_shape is not None else (batch_size, *_sizes(shape))
+        self.batch_shape = standardize_shape(batch_shape) if batch_shape is not None else (batch_size, *_sizes(shape))
         self.optional = optional
         self._own_dtype = dtypes.standardize(dtype)
         self.built = True
@@ -125,4 +125,4 @@ def Input(
 def _sizes(shape: Any) -> tuple[int | None, ...]:
     if isinstance(shape, int):
         raise ArgumentError(f'Expected shape to be a tuple, received {shape!r}. Write ({shape},).')
-    return tuple(shape)
+    return standardize_shape(shape)

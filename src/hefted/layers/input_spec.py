@@ -81,6 +81,21 @@ def check_inputs(spec: Any, inputs: Any, name: str) -> None:
             _check(own, x, f'Input {number}{f" ({own.name})" if own.name else ""} of layer "{name}"')
 
 
+def check_axes(name: str, axes: Any, shape: Any) -> None:
+    """Raise where a layer's axis, or one of several, is not one of its input's.
+
+    Raises:
+        ShapeError: It is not.
+    """
+    rank = len(shape)
+    for axis in axes if isinstance(axes, (list, tuple)) else (axes,):
+        if not -rank <= axis < rank:
+            raise ShapeError(
+                f'Expected axis of {name!r} to be one of the {rank} axes of the input of shape {tuple(shape)} '
+                f'(from {-rank} to {rank - 1}), received axis={axis}.'
+            )
+
+
 def _listed(specs: list[InputSpec | None], inputs: Any, name: str) -> list[Any]:
     names = [spec.name if spec is not None else None for spec in specs]
     if isinstance(inputs, dict) and all(names):

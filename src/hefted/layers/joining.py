@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from hefted.errors import ArgumentError, ShapeError
+from hefted.layers.input_spec import check_axes
 from hefted.layers.merging import Merge, Shape, masks_of, shapes_of
 from hefted.utils.arrays import normalize as unit_norm
 from hefted.variables import Array
@@ -37,6 +38,7 @@ class Concatenate(Merge):
     def build(self, input_shape: Any) -> None:
         shapes = shapes_of(self, input_shape)
         ranks = {len(shape) for shape in shapes}
+        check_axes(self.name, self.axis, shapes[0])
         axis = self.axis % len(shapes[0])
         rests = [shape[:axis] + shape[axis + 1 :] for shape in shapes]
         if len(ranks) > 1 or not all(len({*sizes} - {None}) <= 1 for sizes in zip(*rests, strict=True)):

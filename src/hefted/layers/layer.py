@@ -12,13 +12,13 @@ import numpy as np
 from jax.core import Tracer
 
 from hefted import constraints, dtype_policies, dtypes, initializers, regularizers, tree
-from hefted.errors import ArgumentError, NotBuiltError
+from hefted.errors import ArgumentError, NotBuiltError, ShapeError
 from hefted.layers.calling import Arguments, calling, context, is_tensor
 from hefted.layers.configuring import Configured
 from hefted.layers.input_spec import check_inputs
 from hefted.layers.tracking import Tracked
 from hefted.masks import get_mask, set_mask
-from hefted.symbolic import KerasTensor, Node, Operation, any_symbolic, signature_of, trace_shapes
+from hefted.symbolic import KerasTensor, Node, Operation, any_symbolic, signature_of, standardize_shape, trace_shapes
 from hefted.utils.naming import auto_name, name_scope
 from hefted.utils.serialization import register_builtin
 from hefted.variables import Array, Variable, autocast, autocasting, bind, current_scope, outside
@@ -120,6 +120,11 @@ class Layer(Tracked, Configured, Operation):
             initializer = 'glorot_uniform' if dtypes.is_float(dtype) else 'zeros'
         initializer = initializers.get(initializer) if isinstance(initializer, (str, dict, type)) else initializer
         shape = () if shape is None and callable(initializer) else shape
+        if shape is not None and None in shape:
+            raise ShapeError(
+                f'Expected fixed sizes for {name or "a weight"!r} of layer {self.name!r}, received {tuple(shape)}: it '
+                'follows from an axis of the input whose size is None. Give Input that size, such as Input((10,)).'
+            )
         # A layer may be built while a step is traced; its first value is an array all the same.
         with name_scope(self.name, self), jax.ensure_compile_time_eval():
             weight = Variable(initializer, shape, dtype, trainable, autocast, aggregation, name=name)
@@ -392,11 +397,11 @@ def _is_traced(structure: Any) -> bool:
 
 def _declared_batch_shape(kwargs: dict[str, Any]) -> Shape | None:
     if (shape := kwargs.pop('batch_shape', None)) is not None:
-        return tuple(shape)
+        return standardize_shape(shape)
     if (shape := kwargs.pop('input_shape', None)) is not None:
-        return (None, *shape)
+        return (None, *standardize_shape(shape))
     if (size := kwargs.pop('input_dim', None)) is not None:
-        return (None, int(size))
+        return (None, *standardize_shape((size,)))
     return None
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from hefted import constraints, initializers, regularizers
-from hefted.errors import ShapeError
+from hefted.layers.input_spec import check_axes
 from hefted.layers.layer import Layer
 from hefted.ops.normalizing import layer_normalization, rms_normalization, scaled, unit_normalization, widened
 from hefted.variables import Array
@@ -29,14 +29,8 @@ class _OverAxes(Layer):
     def _sizes(self, input_shape: Any) -> tuple[int, ...]:
         """The sizes of the axes, in order; from here on `axis` is a list."""
         self.axis = sorted(self.axis) if isinstance(self.axis, (list, tuple)) else [self.axis]
-        rank = len(input_shape)
-        for axis in self.axis:
-            if not -rank <= axis < rank:
-                raise ShapeError(
-                    f'Expected axis of {self.name!r} to be one of the {rank} axes of the input of shape '
-                    f'{tuple(input_shape)}, received axis={axis}.'
-                )
-        self._over_rows = any(axis % rank == 0 for axis in self.axis)
+        check_axes(self.name, self.axis, input_shape)
+        self._over_rows = any(axis % len(input_shape) == 0 for axis in self.axis)
         return tuple(input_shape[axis] for axis in self.axis)
 
 
@@ -167,6 +161,7 @@ class UnitNormalization(_OverAxes):
         return all(axis > 0 or axis == -1 for axis in axes)
 
     def call(self, inputs: Array) -> Array:
+        check_axes(self.name, self.axis, inputs.shape)
         return unit_normalization(inputs, self.axis if isinstance(self.axis, list) else [self.axis])
 
 

@@ -10,7 +10,7 @@ from jax import lax
 
 from hefted import constraints, initializers, regularizers
 from hefted.errors import ArgumentError, ShapeError
-from hefted.layers.input_spec import InputSpec
+from hefted.layers.input_spec import InputSpec, check_axes
 from hefted.layers.layer import Layer, context
 from hefted.variables import Array, Variable
 
@@ -43,7 +43,7 @@ class BatchNormalization(Layer):
 
     Raises:
         ArgumentError: A bound of renormalization that is not one.
-        ShapeError: A mask without one axis less than the input.
+        ShapeError: An axis that the input does not have, or a mask without one axis less than the input.
     """
 
     rows_independent = True
@@ -92,6 +92,7 @@ class BatchNormalization(Layer):
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
+        check_axes(self.name, self.axis, input_shape)
         shape = (input_shape[self.axis],)
         self.gamma = self.beta = None
         if self.scale:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hefted import config, losses, tree
+from hefted import config, dtypes, losses, tree
 from hefted.data.arrays import Rows
 from hefted.errors import ArgumentError, DataError, ShapeError
 from hefted.models.steps import overrides
@@ -88,7 +89,7 @@ def targets(model: Model, rows: Rows, argument: str = 'y', size: int | None = No
     try:
         outputs = tree.flatten(model.compute_outputs(probe))
     except ShapeError as error:
-        raise ShapeError(f'The inputs that come with {argument} do not fit the model. {error}') from error
+        raise ShapeError(str(error) if argument == 'y' else f'In {argument.removeprefix("y of ")}: {error}') from error
     y, weights = objective.targets(rows.y), objective.weights(rows.weight, len(outputs))
     for number, loss, _, _ in objective.losses:
         _target(loss, y[number], outputs[number].shape, argument)
@@ -133,8 +134,13 @@ def _classes(loss: Any, y: Any, output: tuple[int, ...], argument: str) -> None:
             'For one-hot targets use categorical_crossentropy.'
         )
     ignored = getattr(loss, 'ignore_class', None)
-    low, high = float(y.min()), float(y.max())
-    if ignored is None and not (low >= 0 and high < count):  # NaN fails too
+    low, high = _range(y, argument)
+    if dtypes.is_float(y.dtype) and (part := y[np.floor(y) != y]).size:
+        raise DataError(
+            f'Expected {argument} to hold classes, which are whole numbers, received {float(part[0]):g}. Number the '
+            'classes from 0, or choose a loss for numbers, such as mse.'
+        )
+    if ignored is None and not (low >= 0 and high < count):
         raise DataError(
             f'Expected {argument} to hold classes from 0 to {count - 1} for an output of {count} values, '
             f'received values from {low:g} to {high:g}. Number the classes from 0, or widen the last layer.'
@@ -146,16 +152,33 @@ def _same_shape(name: str, y: Any, output: tuple[int, ...], argument: str) -> No
     wanted, found = tuple(output[1:]), tuple(y.shape[1:])
     if wanted in (found, (*found, 1)) or (*wanted, 1) == found:
         return
-    hint = ' For targets that are classes use sparse_categorical_crossentropy.' if 'categorical' in name.lower() else ''
+    if 'categorical' in name.lower():
+        hint = 'For targets that are classes use sparse_categorical_crossentropy.'
+    elif wanted[:-1] == found[:-1] and found:
+        hint = f'Give the last layer {found[-1]} units, or {argument} {wanted[-1]} columns.'
+    else:
+        hint = f'Reshape {argument}, or change the last layer (Flatten takes axes away).'
     raise ShapeError(
-        f'Expected {argument} of shape {(None, *wanted)} as the output, received {(None, *found)} (loss {name}).{hint}'
+        f'Expected {argument} of shape {(None, *wanted)} as the output, received {(None, *found)} (loss {name}). {hint}'
     )
 
 
 def _within(name: str, y: Any, argument: str) -> None:
-    low, high = float(y.min()), float(y.max())
-    if not (low >= 0 and high <= 1):  # NaN fails too
+    low, high = _range(y, argument)
+    if not (low >= 0 and high <= 1):
         raise DataError(
             f'Expected {argument} between 0 and 1 for {name}, received values from {low:g} to {high:g}. '
             'Map the labels to 0 and 1 (for -1 and 1: (y + 1) / 2).'
         )
+
+
+def _range(y: Any, argument: str) -> tuple[float, float]:
+    """The least and the greatest label; raise where one is NaN."""
+    low, high = float(y.min()), float(y.max())
+    if math.isnan(low):  # NumPy's least is NaN where anything is
+        values = np.asarray(y)
+        raise DataError(
+            f'Expected {argument} without NaN, received NaN in {np.isnan(values).sum():,} of {values.size:,} '
+            'values. Drop or fill those rows.'
+        )
+    return low, high

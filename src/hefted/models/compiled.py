@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from hefted import optimizers, tree
-from hefted.errors import NotCompiledError
+from hefted.errors import NotCompiledError, ShapeError
 from hefted.layers.layer import Layer, context
 from hefted.metrics.metric import Metric
 from hefted.models.objective import CompileMetrics, Objective, objective_for, total_loss
@@ -35,6 +35,16 @@ class Compiled(Layer):
         self._compile_arguments: dict[str, Any] | None = None
         self._objective: Objective | None = None
         self._compiled: dict[Any, Any] = {}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if context.inside:
+            return super().__call__(*args, **kwargs)
+        try:
+            return super().__call__(*args, **kwargs)
+        except ShapeError as error:  # a layer knows its own input by number; what people passed is the model's
+            if error.__cause__ is not None:  # a model inside has said so
+                raise
+            raise ShapeError(f'The inputs (x) do not fit the model {self.name!r}. {error}') from error
 
     @property
     def output_names(self) -> list[str]:

@@ -17,7 +17,7 @@ from hefted.masks import get_mask, set_mask
 from hefted.models.functional import of_rank
 from hefted.models.graph import Graph
 from hefted.models.model import Model
-from hefted.symbolic import KerasTensor, any_rows, eval_shapes, infer
+from hefted.symbolic import KerasTensor, any_rows, eval_shapes
 
 
 class Sequential(Model):
@@ -93,13 +93,14 @@ class Sequential(Model):
 
     def build(self, input_shape: Any) -> None:
         """Make every layer's weights, for a shape with batch axis None."""
+        if not self._stack:
+            raise ArgumentError(f'Sequential {self.name!r} cannot be built: it has no layers. Call `model.add(layer)`.')
         entry = self._input = self._input or InputLayer(batch_shape=tuple(input_shape))
         probe = KerasTensor(input_shape, entry.dtype)
         stand_in = jax.ShapeDtypeStruct(tuple(2 if d is None else d for d in probe.shape), np.dtype(probe.dtype))
         try:
             if any(size is None for size in probe.shape[1:]):
-                outputs = infer(self._trace, probe)
-                self.output_shape = tree.map_structure(lambda o: o.shape, outputs)
+                self.output_shape = self._called_one_by_one(probe)
             else:  # one trace is enough
                 with any_rows(probe.shape[0] is None):
                     outputs = eval_shapes(self._trace, stand_in)
@@ -115,6 +116,17 @@ class Sequential(Model):
             inputs = layer(inputs)
             layer.output_shape = tree.map_structure(lambda o: (None, *o.shape[1:]), inputs)
         return inputs
+
+    def _called_one_by_one(self, inputs: Any) -> Any:
+        """As `_trace`, but each layer is built for what is known of its inputs, or says what it needs to know."""
+        shape: Any = None
+        for layer in self._stack:
+            inputs = layer(inputs)
+            layer._inbound_nodes.pop()  # a trial, no call of the model's graph
+            for output in tree.flatten(inputs):
+                output.history = None
+            shape = layer.output_shape = tree.map_structure(lambda o: (None, *o.shape[1:]), inputs)
+        return shape
 
     def build_from_shape(self, input_shape: Any) -> None:
         """Build for a shape (batch axis None) and remember it."""
