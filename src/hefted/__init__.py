@@ -51,7 +51,9 @@ __all__ = sorted(_PUBLIC)  # noqa: PLE0605  # pyright: ignore[reportUnsupportedD
 
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+        from hefted.errors import no_attribute
+
+        raise no_attribute(__name__, name, __all__)
     room = _PUBLIC[name]
     with uncollected(stays=True):
         module = importlib.import_module(room or f'{__name__}.{name}')

@@ -56,28 +56,66 @@ class LedgerError(HeftedError, LookupError):
     """No such run, or more than one."""
 
 
-def unknown_name(argument: str, received: object, known: Iterable[str]) -> UnknownNameError:
+def unknown_name(argument: str, received: object, known: Iterable[str], form: str | None = None) -> UnknownNameError:
     """Build the error for a name that is not known, with the nearest names.
 
     Args:
         argument: The argument's name, as the user wrote it.
         received: What was passed.
         known: The names that would have been right.
+        form: What is told where no name is near, such as 'Expected a country.'; the first names if None.
 
     Example:
         >>> print(unknown_name('activation', 'rellu', ['relu', 'selu', 'tanh']))
         Unknown activation: 'rellu'. Did you mean 'relu' or 'selu'?
     """
-    import difflib  # late: a process that makes no mistake does not pay for it
-
     names = sorted(set(known))
-    near = difflib.get_close_matches(str(received).lower(), names, n=2)
-    if near:
-        hint = 'Did you mean ' + ' or '.join(repr(name) for name in near) + '?'
-    else:
+    hint = did_you_mean(received, names) or form
+    if hint is None:
         shown = ', '.join(repr(name) for name in names[:12])
         hint = f'Expected one of {shown}{", …" if len(names) > 12 else ""}.'
     return UnknownNameError(f'Unknown {argument}: {received!r}. {hint}')
+
+
+def unknown_arguments(owner: object, received: Iterable[str], *also: str) -> ArgumentError:
+    """Build the error for keyword arguments that a class does not take, with the nearest that it takes.
+
+    Args:
+        owner: What was made with them.
+        received: Their names.
+        *also: Names that it takes and that none of its constructors tells.
+    """
+    import inspect  # late, as above
+
+    constructors = [cls.__init__ for cls in type(owner).__mro__ if '__init__' in vars(cls) and cls is not object]
+    taken = {name for each in constructors for name in inspect.signature(each).parameters}
+    given, known = list(received), sorted({*taken, *also} - {'self', 'args', 'kwargs', 'named', 'shared', 'unknown'})
+    hints = [did_you_mean(_FORMER.get(name, name), known) for name in given]
+    told = ' '.join([f'{", ".join(map(repr, given))}.', *filter(None, hints)])
+    return ArgumentError(f'Unrecognized keyword arguments passed to {type(owner).__name__}: {told}')
+
+
+_FORMER = {'lr': 'learning_rate'}  # what is written still, from before Keras 3
+
+
+def no_attribute(module: str, name: str, known: Iterable[str]) -> AttributeError:
+    """Build the error for a name that a module does not have, with the nearest that it has."""
+    hint = None if name.startswith('_') else did_you_mean(name, sorted(set(known)))
+    return AttributeError(f'module {module!r} has no attribute {name!r}' + (f'. {hint}' if hint else ''))
+
+
+def did_you_mean(received: object, known: Iterable[str]) -> str | None:
+    """A question that names what is nearest; None where nothing is near.
+
+    Example:
+        >>> did_you_mean('Dens', ['Conv1D', 'Dense'])
+        "Did you mean 'Dense'?"
+    """
+    import difflib  # late: a process that makes no mistake does not pay for it
+
+    said, names = str(received), list(known)
+    near = difflib.get_close_matches(said, names, n=2) or difflib.get_close_matches(said.lower(), names, n=2)
+    return 'Did you mean ' + ' or '.join(map(repr, near)) + '?' if near else None
 
 
 def warn(message: str) -> None:

@@ -105,6 +105,11 @@ def test_the_error_names_who_said_the_place() -> None:
         place.find(None, {}, {'place': 'Atlantis'})
 
 
+def test_where_no_name_is_near_the_form_of_one_is_told() -> None:
+    with pytest.raises(UnknownNameError, match=r"Unknown place: 'XX'. Expected a country \('FR'\).*aws:us-west-2"):
+        Place('XX')
+
+
 def test_an_assumed_place_says_how_to_set_it_and_a_known_one_does_not() -> None:
     nowhere = Place.of(None)
     assert str(nowhere) == 'the world (assumed)'

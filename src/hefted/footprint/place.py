@@ -18,6 +18,12 @@ WORLD = 'world'
 _HINT = "Say where it runs: place='FR' (or 'US-WA', 'aws:us-west-2'), or set HEFTED_PLACE."
 
 
+_FORM = (
+    "Expected a country ('FR'), a state or region of one ('US-WA'), a cloud's region ('aws:us-west-2') or coordinates "
+    "('47.6,-122.3')."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where the work runs.
@@ -151,7 +157,7 @@ def _resolve(said: object, argument: str) -> Place:
         code = _by_name(text.lower()) or code
     if code in table('grid') or _plain_subdivision(code):
         return _coded(code)
-    raise unknown_name(argument, said, _known())
+    raise unknown_name(argument, said, _known(), _FORM)
 
 
 def _coded(code: str) -> Place:

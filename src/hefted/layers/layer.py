@@ -12,7 +12,7 @@ import numpy as np
 from jax.core import Tracer
 
 from hefted import constraints, dtype_policies, dtypes, initializers, regularizers, tree
-from hefted.errors import ArgumentError, NotBuiltError, ShapeError
+from hefted.errors import ArgumentError, NotBuiltError, ShapeError, unknown_arguments
 from hefted.layers.calling import Arguments, calling, context, is_tensor
 from hefted.layers.configuring import Configured
 from hefted.layers.input_spec import check_inputs
@@ -91,8 +91,7 @@ class Layer(Tracked, Configured, Operation):
         self._path: str | None = None
         self.batch_shape = _declared_batch_shape(kwargs)
         if kwargs:
-            names = ', '.join(repr(key) for key in kwargs)
-            raise ArgumentError(f'Unrecognized keyword arguments passed to {type(self).__name__}: {names}.')
+            raise unknown_arguments(self, kwargs, 'input_dim', 'input_shape', 'batch_shape')
 
     # Weights
 

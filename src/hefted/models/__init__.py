@@ -25,7 +25,9 @@ def __getattr__(name: str) -> Any:
 
         return model_from_json
     if name not in ('load_model', 'save_model'):
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+        from hefted.errors import no_attribute
+
+        raise no_attribute(__name__, name, __all__)
     from hefted import saving
 
     return getattr(saving, name)

@@ -88,7 +88,9 @@ def namespace(module: str, *families: dict[str, str]) -> tuple[dict[str, str], C
 
     def load(name: str) -> Any:
         if name not in homes:
-            raise AttributeError(f'module {module!r} has no attribute {name!r}')
+            from hefted.errors import no_attribute
+
+            raise no_attribute(module, name, homes)
         return getattr(importlib.import_module(f'{__name__}.{homes[name]}'), name)
 
     return homes, load

@@ -24,7 +24,7 @@ import numpy as np
 from jax import lax
 
 from hefted import dtypes
-from hefted.errors import ArgumentError, NotBuiltError, ShapeError
+from hefted.errors import ArgumentError, NotBuiltError, ShapeError, unknown_arguments
 from hefted.optimizers import clipping
 from hefted.optimizers.state import State
 from hefted.utils.arrays import as_array
@@ -82,7 +82,10 @@ class Optimizer(State):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
+        **unknown: Any,
     ) -> None:
+        if unknown:
+            raise unknown_arguments(self, unknown)
         if sum(x is not None for x in (clipnorm, clipvalue, global_clipnorm)) > 1:
             raise ArgumentError(
                 'Expected at most one of clipnorm, clipvalue and global_clipnorm, received '

@@ -44,5 +44,7 @@ _ALIASES = {'CustomObjectScope': 'custom_object_scope'}
 def __getattr__(name: str) -> Any:
     name = _ALIASES.get(name, name)
     if name not in _HOMES:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+        from hefted.errors import no_attribute
+
+        raise no_attribute(__name__, name, _HOMES)
     return getattr(importlib.import_module(_HOMES[name]), name)

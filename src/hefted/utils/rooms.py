@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from hefted.errors import ArgumentError, unknown_name
+from hefted.errors import ArgumentError, no_attribute, unknown_name
 from hefted.utils import serialization
 from hefted.utils.naming import snake_case
 
@@ -64,7 +64,7 @@ class Room:
         """The package's `__getattr__`: a member (whose own name goes first) or an alias."""
         found = self.load(name) if name in self._homes else self.find(name)
         if found is None:
-            raise AttributeError(f'module {self.package!r} has no attribute {name!r}')
+            raise no_attribute(self.package, name, self.names())
         return found
 
     def get(self, identifier: Any) -> Any:
