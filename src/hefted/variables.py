@@ -20,6 +20,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 from hefted import dtypes
 from hefted.errors import ArgumentError, ShapeError
@@ -286,7 +287,10 @@ class Variable:
         return np.array(self.value, dtype=dtype)
 
     def __repr__(self) -> str:
-        return f'<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>'
+        held = self._value
+        given_away = isinstance(held, jax.Array) and (isinstance(held, Tracer) or held.is_deleted())
+        told = '' if given_away else f', value={np.asarray(held)}'  # a training in progress has it
+        return f'<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}{told}>'
 
     def __hash__(self) -> int:
         return id(self)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hefted import Input, Sequential, callbacks, layers
+import hefted
+from hefted import Input, Sequential, callbacks, layers, losses, ops, optimizers
 from hefted.errors import ArgumentError, DataError, NotBuiltError, NotCompiledError, ShapeError, UnknownNameError
 
 X = np.random.default_rng(0).random((20, 3))
@@ -118,9 +119,9 @@ def test_names_that_are_not_known_are_told_at_compile_with_the_nearest(arguments
 
 
 def test_things_that_are_no_optimizer_loss_or_metric_are_refused() -> None:
-    for arguments in ({'optimizer': 3}, {'loss': 3}, {'metrics': [3]}):
-        with pytest.raises(ValueError, match='3'):
-            model_of(**{'optimizer': 'sgd', **arguments}).fit(X, Y, verbose=0, meter=None)
+    for arguments in ({'optimizer': 3}, {'loss': 3}, {'metrics': [3]}, {'weighted_metrics': 3}):
+        with pytest.raises(ArgumentError, match='received 3'):
+            Sequential([layers.Dense(1)]).compile(**arguments)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,6 @@ def test_a_model_that_was_not_compiled_says_so(call: Any) -> None:
 def test_a_model_that_was_not_built_says_so(tmp_path: Any) -> None:
     model = Sequential([layers.Dense(1)])
     for call in (
-        lambda: model.summary(),
         lambda: model.count_params(),
         lambda: model.save_weights(tmp_path / 'a.weights.h5'),
         lambda: model.load_weights(tmp_path / 'a.weights.h5'),
@@ -200,7 +200,9 @@ def test_layers_and_stacks_refuse_what_keras_refuses() -> None:
         (lambda: layers.Dense('4'), 'units'),
         (lambda: layers.Dense(4, activation='rellu'), "Did you mean 'relu'"),
         (lambda: layers.Dense(4, kernel_initializer='glorot'), 'Did you mean'),
-        (lambda: layers.Dense(4, unit=3), 'unit'),
+        (lambda: layers.Dense(4, actvation='relu'), "Dense: 'actvation'. Did you mean 'activation'"),
+        (lambda: optimizers.Adam(lr=0.1), "Adam: 'lr'. Did you mean 'learning_rate'"),
+        (lambda: optimizers.SGD(momentun=0.1), "Did you mean 'momentum'"),
         (lambda: layers.Dropout(1.5), 'rate'),
         (lambda: layers.Dropout('half'), 'rate'),
         (lambda: layers.Dense(4, dtype='flaot32'), "Did you mean 'float32'"),
@@ -253,3 +255,14 @@ def test_a_stack_without_layers_says_so() -> None:
             call(X, **({} if call is model else {'verbose': 0}))
     model.add(layers.Dense(1))
     assert model.predict(X, verbose=0).shape == (20, 1)
+
+
+@pytest.mark.parametrize(
+    ('module', 'name', 'meant'),
+    [(hefted, 'Sequentail', 'Sequential'), (layers, 'Dens', 'Dense'), (ops, 'matmull', 'matmul'),
+     (losses, 'Hubert', 'Huber'), (optimizers, 'Adem', 'Adam')],
+)  # fmt: skip
+def test_a_module_names_what_is_nearest_to_what_it_does_not_have(module: Any, name: str, meant: str) -> None:
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'. Did you mean '{meant}'"):
+        getattr(module, name)
+    assert not hasattr(module, '__no_such__')

@@ -68,6 +68,29 @@ def test_a_subclass_has_a_summary_too() -> None:
     assert '15' in summary(model)
 
 
+def test_what_is_not_built_has_question_marks() -> None:
+    model = Sequential([Dense(3, name='one'), BatchNormalization(name='two')])
+    lines = summary(model).splitlines()
+    for name in ('one (Dense)', 'two (BatchNormalization)'):
+        (line,) = (line for line in lines if name in line)
+        assert [cell.strip() for cell in line.split('│')[2:-1]] == ['?', '0 (unbuilt)', '0', '?']
+    assert 'Total parameters: 0' in summary(model)
+    assert 'Total parameters: 0' in summary(Sequential())
+
+
+@pytest.mark.parametrize('width', [44, 60, 80])
+def test_a_narrow_summary_is_cut_nowhere(width: int) -> None:
+    model = Sequential([Input((100,)), Dense(32, name='first'), Dense(1_000, name='second')])
+    found: list[str] = []
+    model.summary(width, print_fn=found.append)
+    (text,) = found
+    assert '…' not in text
+    assert max(map(len, text.splitlines())) <= width
+    for told in ('Layer (type)', 'Output shape', 'Parameters', 'first', '(Dense)', '(None, 1000)', '33,000'):
+        assert told in text
+    assert ('FLOPs a row ┃' in text) is (width >= 60)
+
+
 def test_a_picture_has_every_layer_and_a_line_for_each_call(tmp_path: Path) -> None:
     model = branched()
     path = tmp_path / 'model.svg'

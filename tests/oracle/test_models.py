@@ -258,3 +258,49 @@ def test_after_an_evaluation_the_metrics_hold_its_results() -> None:
     loss, error = model.evaluate(x[:10], y[:10], verbose=0)
     told = {name: float(value) for name, value in model.get_metrics_result().items()}
     assert told == pytest.approx({'loss': loss, 'mae': error})
+
+
+def test_a_model_tells_what_compile_was_told_and_names_functions_as_keras_does() -> None:
+    def MeanOfAll(y: Any, p: Any) -> Any:
+        return p * 1.0
+
+    told: list[Any] = []
+    for kind in BACKENDS:
+        model = kind.Sequential([kind.Input((4,)), kind.layers.Dense(1)])
+        found = [model.loss, model.jit_compile]
+        metrics = [lambda y, p: p + y, lambda y, p: p - y, MeanOfAll]
+        model.compile('sgd', 'mse', metrics=metrics, jit_compile=False)
+        history = model.fit(A, Y1, verbose=0).history
+        model.compile('sgd', 'mae')
+        told.append([*found, sorted(history), model.loss, model.jit_compile])
+    assert told[1] == told[0]
+    assert told[1][2] == ['lambda', 'lambda_1', 'loss', 'mean_of_all']
+
+
+def test_a_loss_that_is_a_model_or_an_own_attribute_is_no_part_of_what_it_trains() -> None:
+    class Own(hefted.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.loss = hefted.layers.Dense(2)
+
+        def call(self, x: Any) -> Any:
+            return self.loss(x)
+
+    judge = hefted.Sequential([hefted.Input((2,)), hefted.layers.Dense(1)])
+    model = Own()
+    model.compile('sgd', judge)
+    model(A)
+    assert len(model.weights) == 2
+    assert isinstance(model.loss, hefted.layers.Dense)
+
+
+def test_a_variable_shows_its_value_as_keras_s() -> None:
+    for value in (np.arange(6.0).reshape(2, 3), np.arange(6000).reshape(2000, 3), 3.5):
+        ours, reference = (repr(kind.Variable(value, name='v')) for kind in (hefted, keras))
+        assert ours == reference
+    variable, seen = hefted.Variable(2.0, name='v'), []
+    jax.jit(lambda: seen.append(repr(variable)))()
+    assert 'value=2.0' in seen[0]
+    variable.hold(jnp.ones(3))
+    variable.held.delete()
+    assert repr(variable) == '<Variable path=v, shape=(), dtype=float32>'

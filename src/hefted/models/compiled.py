@@ -79,6 +79,14 @@ class Compiled(Layer):
         Raises:
             UnknownNameError: An optimizer, loss or metric of that name is not known.
         """
+        # A name that is not known, or what is no loss, is an error here, not after the data has been read.
+        from hefted import losses
+        from hefted import metrics as metrics_room
+
+        for each in _to_be_found(loss, ('crossentropy', 'ce')):
+            losses.get(each)
+        for each in (*_to_be_found(metrics, _ACCURACY), *_to_be_found(weighted_metrics, _ACCURACY)):
+            metrics_room.get(each)
         self.optimizer = optimizers.get(optimizer)
         half = self.dtype_policy.name == 'mixed_float16'
         scales = isinstance(self.optimizer, optimizers.LossScaleOptimizer) or self.optimizer is None
@@ -94,14 +102,6 @@ class Compiled(Layer):
         self._objective = None
         self._compiled = {}
         self.stop_training = False
-        # A name that is not known is an error here, not after the data has been read.
-        from hefted import losses
-        from hefted import metrics as metrics_room
-
-        for name in _names(loss, ('crossentropy', 'ce')):
-            losses.get(name)
-        for name in (*_names(metrics, ('accuracy', 'acc')), *_names(weighted_metrics, ('accuracy', 'acc'))):
-            metrics_room.get(name)
 
     @property
     def face(self) -> Any:
@@ -121,6 +121,20 @@ class Compiled(Layer):
                 'but the optimizer was made for the weights before. Call compile() again after changing them.',
                 stacklevel=4,
             )
+
+    @property
+    def loss(self) -> Any:
+        """What `compile` was told; a subclass may keep something of its own here."""
+        return vars(self).get('loss', (self._compile_arguments or {}).get('loss'))
+
+    @loss.setter
+    def loss(self, value: Any) -> None:
+        vars(self)['loss'] = value
+
+    @property
+    def jit_compile(self) -> bool:
+        """What `compile` was told, True for 'auto'."""
+        return bool(self._compile_arguments is None or self._compile_arguments['jit_compile'])
 
     @property
     def compiled(self) -> bool:
@@ -268,6 +282,11 @@ class Compiled(Layer):
             self.optimizer.build(self.trainable_variables)
 
 
-def _names(value: Any, special: tuple[str, ...]) -> list[str]:
+_ACCURACY = ('accuracy', 'acc')
+
+
+def _to_be_found(value: Any, special: tuple[str, ...]) -> list[Any]:
+    """What is neither a function, nor an object, nor one of the names that only data give a meaning."""
     found = tree.flatten(value) if isinstance(value, (dict, list, tuple)) else [value]
-    return [name for name in found if isinstance(name, str) and name.lower() not in special]
+    names = [each for each in found if isinstance(each, str) and each.lower() not in special]
+    return names + [each for each in found if not (each is None or isinstance(each, str) or callable(each))]

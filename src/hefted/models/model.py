@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hefted import tree
-from hefted.errors import ArgumentError, NotBuiltError
+from hefted.errors import ArgumentError
 from hefted.layers.layer import Layer, map_shapes
 from hefted.metrics.metric import Metric
 from hefted.models import fitting, prediction, single_steps, stateless
@@ -184,14 +184,10 @@ class Model(Compiled):
         show_trainable: bool = False,
         layer_range: Any = None,
     ) -> None:
-        """Print the layers, their output shapes and their numbers of parameters."""
+        """Print the layers, their output shapes and their numbers of parameters; '?' where these are not known yet."""
         from hefted.models.summary import print_summary
 
         del positions
-        if not self.built:
-            raise NotBuiltError(
-                'This model has not yet been built. Build it by calling `build()` or by calling it on a batch of data.'
-            )
         print_summary(self, line_length, print_fn, show_trainable, expand_nested, layer_range)
 
     @property

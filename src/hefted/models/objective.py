@@ -13,6 +13,7 @@ from hefted.errors import ArgumentError, ShapeError, unknown_name
 from hefted.losses.loss import Loss, LossFunctionWrapper
 from hefted.metrics.metric import Metric
 from hefted.utils import quick
+from hefted.utils.naming import snake_case
 from hefted.variables import Array, Variable
 
 
@@ -276,7 +277,7 @@ def _loss(wanted: Any, target: Any, predicted: Any) -> Loss:
     found = losses.get(wanted)
     if isinstance(found, Loss):
         return found
-    name = wanted if isinstance(wanted, str) else getattr(found, '__name__', 'loss')
+    name = wanted if isinstance(wanted, str) else snake_case(getattr(found, '__name__', 'loss'))
     return LossFunctionWrapper(found, name=name)
 
 
@@ -288,7 +289,7 @@ def _metric(wanted: Any, target: Any, predicted: Any) -> Metric:
     else:
         found = metrics.get(wanted)
     if not isinstance(found, Metric):
-        found = metrics.MeanMetricWrapper(found, name=getattr(found, '__name__', 'metric'))
+        found = metrics.MeanMetricWrapper(found, name=snake_case(getattr(found, '__name__', 'metric')))
     if isinstance(wanted, str):
         found.name = wanted
     found.build(tuple(target.shape), tuple(predicted.shape))

@@ -15,6 +15,9 @@ from hefted.models import cost
 from hefted.symbolic import Node
 from hefted.variables import Variable
 
+_FIGURES = ('Parameters', 'Bytes', 'FLOPs a row')
+_GIVEN_UP = ('Bytes', 'FLOPs a row')  # columns that a narrow terminal goes without, in this order
+
 
 class Row(NamedTuple):
     """One layer of the table.
@@ -45,44 +48,23 @@ def print_summary(
     """Print layers, output shapes, numbers and bytes of parameters, and operations of the forward pass for one row.
 
     Args:
-        model: Built.
+        model: What it is of; what is not built yet has '?'.
         width: Columns; the terminal's if None.
         print_fn: Takes the text instead of standard output.
         show_trainable: Whether to add a column that says which layers are trained.
         expand_nested: Whether to list the layers of models inside it too.
         layer_range: Names, or patterns of names, of the first and the last layer to list.
     """
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
 
     rows = list(_between(list(rows_of(model, expand_nested)), layer_range))
     branches = (
         any(len(row.inputs) > 1 for row in rows) or len((getattr(model, '_graph', None) and model.inputs) or ()) > 1
     )
-    table = Table(box=box.HEAVY_HEAD, show_lines=False)
-    table.add_column('Layer (type)', overflow='fold')
-    table.add_column('Output shape', overflow='fold')
-    for title in ('Parameters', 'Bytes', 'FLOPs a row'):
-        table.add_column(title, justify='right')
-    if branches:
-        table.add_column('Connected to', overflow='fold')
-    if show_trainable:
-        table.add_column('Trained', justify='center')
-    for row in rows:
-        layer = row.layer
-        cells = [
-            f'{"  " * row.depth}{layer.name} ({type(layer).__name__})',
-            row.shape,
-            f'{layer.count_params():,}' if layer.built else '0',
-            size(layer.weights) if layer.weights else '0',
-            '?' if row.flops is None else f'{row.flops:,}',
-        ]
-        cells += [', '.join(row.inputs) or '-'] if branches else []
-        table.add_row(*cells, *(['yes' if layer.trainable else 'no'] if show_trainable else []))
     console = Console(
         width=width, record=print_fn is not None, quiet=False, file=None if print_fn is None else io.StringIO()
     )
+    table = _fitted(_columns(rows, branches, show_trainable), console.width)
     console.print(f'[bold]Model: "{model.name}"[/bold]', highlight=False)
     console.print(table)
     for label, variables in _totals(model):
@@ -92,6 +74,56 @@ def print_summary(
         console.print(f' [bold]Forward FLOPs a row:[/bold] {sum(known):,}', highlight=False)
     if print_fn is not None:
         print_fn(console.export_text())
+
+
+def _columns(rows: list[Row], branches: bool, show_trainable: bool) -> dict[str, list[str]]:
+    """The cells of each column, by its title."""
+    columns = {
+        'Layer (type)': [f'{"  " * row.depth}{row.layer.name} ({type(row.layer).__name__})' for row in rows],
+        'Output shape': [row.shape for row in rows],
+        'Parameters': [f'{row.layer.count_params():,}' if row.layer.built else '0 (unbuilt)' for row in rows],
+        'Bytes': [size(row.layer.weights) if row.layer.weights else '0' for row in rows],
+        'FLOPs a row': ['?' if row.flops is None else f'{row.flops:,}' for row in rows],
+    }
+    if branches:
+        columns['Connected to'] = [', '.join(row.inputs) or '-' for row in rows]
+    if show_trainable:
+        columns['Trained'] = ['yes' if row.layer.trainable else 'no' for row in rows]
+    return columns
+
+
+def _fitted(columns: dict[str, list[str]], width: int) -> Any:
+    """The table in so many columns of text: a narrow one has names above types, and goes without what totals tell."""
+    from rich import box
+    from rich.table import Table
+
+    if _width(columns) > width:
+        columns['Layer (type)'] = [cell.replace(' (', f'\n{_indent(cell)}(') for cell in columns['Layer (type)']]
+    for title in _GIVEN_UP:
+        if _width(columns) > width:
+            del columns[title]
+    table = Table(box=box.HEAVY_HEAD, show_lines=False)
+    for title in columns:
+        justify = 'right' if title in _FIGURES else 'center' if title == 'Trained' else 'left'
+        table.add_column(title, justify=justify, overflow='fold', no_wrap=title in (*_FIGURES, 'Trained'))
+    for cells in zip(*columns.values(), strict=True):
+        table.add_row(*cells)
+    return table
+
+
+def _width(columns: dict[str, list[str]]) -> int:
+    """What a table is wide, each cell on the lines it has; a list of names may wrap between them."""
+    inner = 0
+    for title, cells in columns.items():
+        lines = [
+            line for cell in (title, *cells) for line in (cell.split() if title == 'Connected to' else cell.split('\n'))
+        ]
+        inner += max(map(len, lines))
+    return inner + 3 * len(columns) + 1
+
+
+def _indent(cell: str) -> str:
+    return ' ' * (len(cell) - len(cell.lstrip()))
 
 
 def rows_of(model: Any, expand_nested: bool = False, depth: int = 0) -> Iterator[Row]:
