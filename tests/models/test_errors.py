@@ -39,7 +39,7 @@ BAD_FITS: dict[str, tuple[dict[str, Any], type[Exception], tuple[str, ...]]] = {
     'another width': ({'x': X[:, :2]}, ShapeError, (r'inputs \(x\)', 'axis -1', 'value 3', r'\(None, 2\)')),
     'another rank': ({'x': X[:, 0]}, ShapeError, ('expected', r'\(None,\)')),
     'fewer targets': ({'y': Y[:7]}, ShapeError, ('x has 20', 'y has 7')),
-    'wider targets': ({'y': np.zeros((20, 2))}, ShapeError, ('y', r'\(None, 1\)', r'\(None, 2\)', '2 units')),
+    'wider targets': ({'y': np.zeros((20, 2))}, ShapeError, ('y', r'\(None, 1\)', r'\(None, 2\)', 'last layer 2 wide')),
     'no targets': ({'y': None}, ArgumentError, ('Expected y', 'None')),
     'labels of -1 and 1': ({'y': Y * 2 - 1}, DataError, ('y', 'between 0 and 1', 'from -1 to 1', r'\(y \+ 1\) / 2')),
     'labels of 0 to 9': ({'y': np.arange(20) % 10}, DataError, ('between 0 and 1', 'from 0 to 9')),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hefted import dtypes
-from hefted.errors import ArgumentError
+from hefted.errors import ArgumentError, unknown_arguments
 from hefted.layers.layer import Layer
 from hefted.symbolic import KerasTensor, Node, standardize_shape
 from hefted.variables import Array
@@ -57,7 +57,7 @@ class InputLayer(Layer):
         batch_shape = kwargs.pop('batch_input_shape', batch_shape)
         unknown = set(kwargs) - {'trainable'}
         if unknown:
-            raise ArgumentError(f'Unrecognized keyword arguments passed to InputLayer: {", ".join(sorted(unknown))}.')
+            raise unknown_arguments(self, sorted(unknown), 'input_shape', 'batch_input_shape')
         if input_tensor is not None:
             batch_shape, shape, dtype = input_tensor.shape, None, dtype or input_tensor.dtype
         if (shape is None) == (batch_shape is None):

@@ -155,7 +155,7 @@ def _same_shape(name: str, y: Any, output: tuple[int, ...], argument: str) -> No
     if 'categorical' in name.lower():
         hint = 'For targets that are classes use sparse_categorical_crossentropy.'
     elif wanted[:-1] == found[:-1] and found:
-        hint = f'Give the last layer {found[-1]} units, or {argument} {wanted[-1]} columns.'
+        hint = f'Make the last layer {found[-1]} wide, or the last axis of {argument} {wanted[-1]}.'
     else:
         hint = f'Reshape {argument}, or change the last layer (Flatten takes axes away).'
     raise ShapeError(
