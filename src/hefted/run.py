@@ -72,7 +72,6 @@ class Run:
         kind: As given.
         shares: Seconds and joules by phase, so far.
         accuracies: Of the sensors.
-        footprint: What it took; None until it has ended.
     """
 
     def __init__(
@@ -93,7 +92,8 @@ class Run:
         self.id = uuid7()
         self.parent = parent
         self.kind = kind
-        self.footprint: Footprint | None = None
+        self._footprint: Footprint | None = None
+        self._over = False
         self._place = place
         self._intensity = _intensity(place)
         self._meter = meter
@@ -157,7 +157,7 @@ class Run:
 
     def enter(self, phase: str) -> None:
         """Begin a phase; what was used since the last edge goes to the phase that ends."""
-        if phase == self._phase or self.footprint is not None:
+        if phase == self._phase or self._over:
             return
         begun = time.thread_time()
         self._edges += 1
@@ -185,7 +185,7 @@ class Run:
         self._step, self._epoch = step, epoch
         logs = {} if logs is None else logs
         now = host.monotonic()
-        if now - self._fresh_at >= _FRESH_SECONDS and self.footprint is None:
+        if now - self._fresh_at >= _FRESH_SECONDS and not self._over:
             reading = self._meter.read()
             self._give(reading)
             self._weigh(now)
@@ -204,13 +204,18 @@ class Run:
         Returns:
             What the run took.
         """
-        if self.footprint is not None:
-            return self.footprint
+        self.end(status, error)
+        return self._accounted()
+
+    def end(self, status: Status = 'finished', error: BaseException | None = None) -> None:
+        """End the run without saying what it took: `footprint` is accounted for when it is first asked for."""
+        if self._over:
+            return
         begun = time.thread_time()
         reading = self._meter.read()
         self._give(reading)
         line = self._line(reading)
-        self.footprint = account.footprint(self.shares, self.accuracies, self._place, self._intensity, self._gaps())
+        self._over = True
         if self._ended is not None:
             self._ended(self)
         self._journal.write(
@@ -220,17 +225,28 @@ class Run:
                 'status': status,
                 'error': None if error is None else type(error).__name__,
                 'meter_cost': self.meter_cost,
-                'footprint': self.footprint,  # turned into JSON by the journal's thread
+                'footprint': _Accounted(self),  # turned into JSON by the journal's thread
             }
         )
         self._journal.close()
         self._cost += time.thread_time() - begun
-        return self.footprint
+
+    @property
+    def footprint(self) -> Footprint | None:
+        """What it took; None until it has ended."""
+        return self._accounted() if self._over else None
+
+    def _accounted(self) -> Footprint:
+        if self._footprint is None:
+            self._footprint = account.footprint(
+                self.shares, self.accuracies, self._place, self._intensity, self._gaps_told
+            )
+        return self._footprint
 
     def beat(self, reading: RawReading) -> None:
         """Called by the meter's thread each second: a run that does not tick is kept as well."""
         edges = self._edges
-        if reading.monotonic - self._written_at >= _LINE_SECONDS and self.footprint is None:
+        if reading.monotonic - self._written_at >= _LINE_SECONDS and not self._over:
             line = self._line(reading)
             if edges == self._edges:
                 self._journal.write(line)
@@ -305,6 +321,17 @@ class Run:
         return line
 
 
+class _Accounted:
+    """The footprint of a run that has ended, for its journal."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def to_json(self) -> dict[str, Any] | None:
+        footprint = self._run.footprint
+        return footprint and footprint.to_json()
+
+
 class NullRun:
     """A run that is not metered: the same methods, no figures."""
 
@@ -321,6 +348,9 @@ class NullRun:
         return Tick(step, epoch, {} if logs is None else logs)
 
     def finish(self, status: Status = 'finished', error: BaseException | None = None) -> None:
+        """Do nothing."""
+
+    def end(self, status: Status = 'finished', error: BaseException | None = None) -> None:
         """Do nothing."""
 
 

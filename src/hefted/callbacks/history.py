@@ -18,7 +18,6 @@ class History(Callback):
     Attributes:
         history: Floats by metric, one an epoch.
         epoch: The epochs' numbers.
-        footprint: What the training took; None where the meter was off.
         run: The run's id, for `hefted receipt`; None where the meter was off.
     """
 
@@ -28,8 +27,8 @@ class History(Callback):
         super().__init__()
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
-        self.footprint: Footprint | None = None
         self.run: str | None = None
+        self._of: Any = None
         self._receipt: Receipt | None = None
         self._make_receipt: Callable[[], Receipt | None] = lambda: None
 
@@ -54,9 +53,14 @@ class History(Callback):
             self._receipt = self._make_receipt()
         return self._receipt
 
-    def keep(self, run: str | None, footprint: Any, receipt: Callable[[], Receipt | None]) -> None:
-        """Take what the run came to."""
-        self.run, self.footprint, self._make_receipt = run, footprint, receipt
+    @property
+    def footprint(self) -> Footprint | None:
+        """What the training took; None where the meter was off."""
+        return None if self._of is None else self._of.footprint
+
+    def keep(self, run: Any, receipt: Callable[[], Receipt | None]) -> None:
+        """Take the run that has ended."""
+        self.run, self._of, self._make_receipt = run.id or None, run, receipt
 
     def __repr__(self) -> str:
         energy = f', energy={self.footprint.energy}' if self.footprint and self.footprint.energy else ''

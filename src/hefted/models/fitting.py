@@ -175,10 +175,10 @@ def _ended(run: Any, model: Model, verbose: Any) -> Generator[_Ended, None, None
     finally:
         if ended.progress is not None:
             ended.progress.close()
-        footprint = run.finish(status, error)
+        run.end(status, error)
         if ended.history is not None:
             history = ended.history
-            history.keep(run.id or None, footprint, lambda: reporting.receipt_of(run, model.name, status, footprint))
+            history.keep(run, lambda: reporting.receipt_of(run, model.name, status))
             model.history = model.face.history = ended.history
             if verbose not in (0, False) and (receipt := history.receipt()) is not None:
                 reporting.show(receipt, run)
@@ -240,7 +240,7 @@ def evaluate(
         raise
     finally:
         opened.close()
-        run.finish(status, error)
+        run.end(status, error)
     if return_dict:
         return logs
     return self.results_in_order(logs)

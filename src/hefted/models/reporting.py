@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 _shown_whole: set[str] = set()  # the runs whose receipt this process has shown whole: the first alone
 
 
-def receipt_of(run: Any, name: str, status: str, footprint: Any) -> Receipt | None:
+def receipt_of(run: Any, name: str, status: str) -> Receipt | None:
     """The receipt of a finished run; None where nothing was metered."""
+    footprint = run.footprint
     if footprint is None:
         return None
     from hefted.report.receipt import Facts, receipt

@@ -255,7 +255,8 @@ class _Training:
         job = self.job
         if job.validate is not None and job.validates(epoch):
             job.run.enter('validate')
-            self.logs |= {f'val_{name}': value for name, value in job.validate().items()}
+            validated = {f'val_{name}': value for name, value in job.validate().items()}
+            self.logs = dict(sorted((self.logs | validated).items()))
             self.state = job.binding.refresh(self.state)
             job.run.enter('train')
         job.progress.epoch_end(epoch, self.logs, job.run.tick(self.done, epoch, self.logs), self.place.step)
