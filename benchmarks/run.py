@@ -41,9 +41,9 @@ def main() -> int:
     print(tables.bars(verdicts))
     if not options.quick:
         result = {'date': str(datetime.date.today()), 'machine': machine(runs), 'runs': runs}
-        keep(result)
+        keep(result)  # with what else was measured today
         if options.readme:
-            tables.write_readme(HERE.parent / 'README.md', result, verdicts)
+            tables.write_readme(HERE.parent / 'README.md', result, judge(result['runs']))
     return 1 if any(verdict.told == 'MISSED' for verdict in verdicts) else 0
 
 

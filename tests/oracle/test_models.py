@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import jax
@@ -304,3 +305,21 @@ def test_a_variable_shows_its_value_as_keras_s() -> None:
     variable.hold(jnp.ones(3))
     variable.held.delete()
     assert repr(variable) == '<Variable path=v, shape=(), dtype=float32>'
+
+
+def test_what_was_trained_while_another_thread_predicts_stays() -> None:
+    x = np.random.default_rng(1).random((64, 3)).astype('float32')
+    model = hefted.Sequential([hefted.Input((3,)), hefted.layers.BatchNormalization(), hefted.layers.Dense(1)])
+    model.compile('sgd', 'mse')
+    model.fit(x, x[:, :1], verbose=0)
+    mean = model.layers[0].moving_mean
+    trained = np.full(3, 5.0, np.float32)
+
+    class Trains(hefted.callbacks.Callback):
+        def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+            thread = threading.Thread(target=mean.assign, args=(trained,))
+            thread.start()
+            thread.join()
+
+    model.predict(x, verbose=0, callbacks=[Trains()])
+    np.testing.assert_array_equal(mean.numpy(), trained)

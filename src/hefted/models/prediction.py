@@ -17,6 +17,7 @@ from hefted.models import checks
 from hefted.models.inputs import batches_of, kept
 from hefted.models.steps import rows_independent
 from hefted.train import compile_cache
+from hefted.train.binding import hold_changed
 from hefted.train.progress import progress_for
 from hefted.variables import bind
 
@@ -87,19 +88,19 @@ class Forward:
         self._carried = [v for v in variables if not v.trainable]
         self._rest = [v for v in variables if v.trainable]
         self._values = [v.held for v in self._rest]
-        self._states = [v.held for v in self._carried]
+        self._states = self._begun = [v.held for v in self._carried]
 
     def __call__(self, x: Any) -> Any:
         """The outputs for one batch of arrays."""
         shapes = str(tree.map_structure(lambda a: (a.shape, str(a.dtype)), x))
-        run = kept(self._model, ('forward', (shapes, len(self._values), len(self._states))), lambda: self._compiled(x))
+        key = 'forward', (shapes, len(self._values), tuple(map(id, self._carried)))
+        run = kept(self._model, key, lambda: self._compiled(x))
         outputs, self._states = run(self._values, self._states, x)
         return outputs
 
     def hold(self) -> None:
         """Let the variables hold what layers carried to the end."""
-        for variable, state in zip(self._carried, self._states, strict=True):
-            variable.hold(state)
+        hold_changed(self._carried, self._begun, self._states)
 
     def _compiled(self, x: Any) -> Callable[..., Any]:
         def outputs(values: list[Any], states: list[Any], x: Any) -> Any:

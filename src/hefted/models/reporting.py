@@ -40,6 +40,8 @@ def show(told: Receipt, run: Any) -> None:
         from hefted.report.terminal import show as on_terminal
 
         _shown_whole.add(told.facts.run_id)
+        if not Stream().isatty():
+            Stream().line('')  # where no frame stands apart from the epochs' lines
         on_terminal(told)
         return
     out = Stream()

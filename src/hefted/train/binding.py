@@ -26,6 +26,7 @@ class Binding:
     def __init__(self, groups: Groups) -> None:
         self.groups = groups
         self._given: dict[int, Array] = {}
+        self._begun: list[Array] = []  # what layers carried when an evaluation began
 
     def take(self, own: bool = True) -> dict[str, list[Array]]:
         """The state to begin with: in arrays of its own, which nobody else holds, where it will be given away."""
@@ -53,14 +54,14 @@ class Binding:
     def start_evaluation(self) -> Evaluation:
         """Metrics and what layers carry, to be given away: what an evaluation goes on from."""
         zeros = [np.zeros(v.shape, v.dtype) for v in self.groups['metrics']]
-        return {'metrics': zeros, 'carried': [_copy(v.held) for v in self.carried()]}
+        self._begun = [v.held for v in self.carried()]
+        return {'metrics': zeros, 'carried': [_copy(array) for array in self._begun]}
 
     def end_evaluation(self, evaluation: Evaluation) -> None:
         """Let the variables hold what an evaluation ended with, as if it had been assigned to them."""
         for variable, array in zip(self.groups['metrics'], evaluation['metrics'], strict=True):
             variable.hold(array)
-        for variable, array in zip(self.carried(), evaluation['carried'], strict=True):
-            variable.hold(array)
+        hold_changed(self.carried(), self._begun, evaluation['carried'])
 
     def with_carried(self, frozen: list[Array], carried: list[Array]) -> list[Array]:
         """The values of all that is not trained, with new ones of what is carried."""
@@ -93,6 +94,13 @@ class Binding:
             ]
             for name, group in self.groups.items()
         }
+
+
+def hold_changed(variables: list[Variable], before: list[Array], after: list[Array]) -> None:
+    """Let variables hold what changed; another thread may have trained the others meanwhile."""
+    for variable, old, new in zip(variables, before, after, strict=True):
+        if not np.array_equal(np.asarray(old), np.asarray(new)):
+            variable.hold(new)
 
 
 def copy_state(state: dict[str, list[Array]]) -> dict[str, list[Array]]:
