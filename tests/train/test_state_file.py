@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +94,25 @@ def test_a_folder_that_cannot_be_made_is_an_error_before_the_first_step(tmp_path
     (tmp_path / 'file').write_bytes(b'')
     with pytest.raises(OSError):
         fit(tmp_path / 'file' / 'folder')
+
+
+def test_there_is_a_last_state_at_every_instant(tmp_path: Path) -> None:
+    path, before = tmp_path / 'latest.state', tmp_path / 'previous.state'
+    state_file.write(path, {'number': 0})
+    missing: list[int] = []
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            if not path.exists():
+                missing.append(1)
+
+    watch = threading.Thread(target=look)
+    watch.start()
+    for number in range(1, 200):
+        state_file.write(path, {'number': number}, keep=before)
+    ended.set()
+    watch.join()
+    assert not missing
+    assert (state_file.read(path), state_file.read(before)) == ({'number': 199}, {'number': 198})
+    assert sorted(each.name for each in tmp_path.iterdir()) == ['latest.state', 'previous.state']

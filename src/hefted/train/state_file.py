@@ -64,11 +64,23 @@ def write(path: Path, value: Any, keep: Path | None = None) -> None:
             file.flush()
             os.fsync(file.fileno())
         if keep is not None and path.exists():
-            path.replace(keep)
+            _keep(path, keep)
         aside.replace(path)
         _sync_folder(path.parent)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _keep(path: Path, keep: Path) -> None:
+    """Give a file's content a second name, so that there is no instant without the first."""
+    second = keep.with_name(f'.{keep.name}.{os.getpid()}.tmp')
+    try:
+        os.link(path, second)
+        second.replace(keep)
+    except OSError:  # a file system without links
+        path.replace(keep)
+    finally:
+        second.unlink(missing_ok=True)
 
 
 def read(path: Path) -> Any:
