@@ -133,3 +133,25 @@ def test_a_metric_given_as_an_instance_is_none_of_the_model_s_own(own: bool) -> 
     network.fit(X, Y, verbose=0)
     # The last batch of 6 rows is masked unless a metric of the model's own may see its padding.
     assert program_of(network, binding_of(network)).spec.rows_independent != own
+
+
+def test_a_variable_that_is_frozen_between_two_fits_stays_as_it_is() -> None:
+    network = Sequential([Input((5,)), Dense(3), Dense(1)])
+    network.compile('sgd', 'mse')
+    network.fit(X, Y, verbose=0)
+    network.train_on_batch(X, Y)
+    kernel = network.layers[0].kernel
+    kernel.trainable = False
+    before, others = kernel.numpy(), network.layers[1].kernel.numpy()
+    network.fit(X, Y, verbose=0)
+    network.train_on_batch(X, Y)
+    np.testing.assert_array_equal(kernel.numpy(), before)
+    assert not np.array_equal(network.layers[1].kernel.numpy(), others)
+
+
+def test_batches_of_many_sizes_leave_a_bounded_number_of_compiled_steps() -> None:
+    network = Sequential([Input((5,)), Dense(1)])
+    network.compile('sgd', 'mse')
+    for size in range(1, 41):
+        network.predict_on_batch(X[:size])
+    assert sum(kind == 'forward' for kind, _ in network._compiled) == 32

@@ -159,3 +159,29 @@ except KeyboardInterrupt:
     assert process.stdout.readline() == b'stopped\n'
     assert time.monotonic() - begun < 2
     assert process.communicate(timeout=30) == (b'', b'')
+
+
+def test_ctrl_c_is_kept_for_the_main_thread_while_another_is_in_a_callback(house):
+    told = house.run("""
+import signal, threading
+from hefted.train import interrupts
+entered, leave = threading.Event(), threading.Event()
+def other():
+    with interrupts.deferred(), interrupts.at_once():
+        entered.set()
+        leave.wait()
+thread = threading.Thread(target=other)
+try:
+    with interrupts.deferred():
+        thread.start()
+        entered.wait()
+        signal.raise_signal(signal.SIGINT)
+        print('whole')
+        interrupts.safe_point()
+        print('not reached')
+except KeyboardInterrupt:
+    print('stopped')
+leave.set()
+thread.join()
+""")
+    assert told.split() == ['whole', 'stopped']

@@ -131,6 +131,7 @@ class CallbackList(Callback):
     def _index(self) -> None:
         """Find out who overrides what."""
         self._called = {hook: [c for c in self.callbacks if _overrides(c, hook)] for hook in _HOOKS}
+        self._read = {hook: any(_reads_state(c, hook) for c in called) for hook, called in self._called.items()}
         self._stops: dict[int, float] = {
             id(c): 1 for c in self._called['on_train_batch_end'] if _says_where_it_stops(c)
         }  # by callback: the step after which it is called next
@@ -183,7 +184,7 @@ class CallbackList(Callback):
 
     def hook_reads_state(self, hook: str) -> bool:
         """Whether anyone called at this hook may read or set the model."""
-        return any(_reads_state(callback, hook) for callback in self._called[hook])
+        return self._read[hook]
 
     def call(self, hook: str, *arguments: Any) -> None:
         """Call one hook of all: with an index where it has one, and logs, which all of them share and nobody else."""
