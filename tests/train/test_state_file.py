@@ -96,6 +96,19 @@ def test_a_folder_that_cannot_be_made_is_an_error_before_the_first_step(tmp_path
         fit(tmp_path / 'file' / 'folder')
 
 
+def test_what_a_killed_process_left_half_written_is_in_nobodys_way(tmp_path: Path) -> None:
+    fit(tmp_path)
+    left = ['.latest.state.tmp', '.latest.state.bkp.tmp', '.latest.state.probe']
+    for name in left:
+        (tmp_path / name).write_bytes(b'half')
+    state_file.write(tmp_path / 'latest.state', {'number': 1}, tmp_path / 'latest.state.bkp')
+    assert sorted(path.name for path in tmp_path.iterdir()) == [left[2], 'latest.state', 'latest.state.bkp']
+    for name in left:
+        (tmp_path / name).write_bytes(b'half')
+    callbacks.BackupAndRestore(tmp_path).on_train_end()
+    assert not tmp_path.exists()
+
+
 def test_there_is_a_last_state_at_every_instant(tmp_path: Path) -> None:
     path, before = tmp_path / 'latest.state', tmp_path / 'previous.state'
     state_file.write(path, {'number': 0})

@@ -76,6 +76,8 @@ class BackupAndRestore(Callback):
         with suppress(OSError):  # what somebody else put there stays, and so does the folder then
             for name in (LATEST, PREVIOUS):
                 (folder / name).unlink(missing_ok=True)
+            for left in folder.glob(f'.{LATEST}*'):  # by a process that was killed while it wrote
+                left.unlink(missing_ok=True)
             folder.rmdir()
 
     def get_state(self) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def write(path: Path, value: Any, keep: Path | None = None) -> None:
     structure = _packed(value, arrays)
     kinds = [[array.dtype.name, array.shape] for array in arrays]
     manifest = json.dumps({'value': structure, 'arrays': kinds}).encode()
-    aside = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    aside = path.with_name(f'.{path.name}.tmp')  # what a killed process left half written is written over
     try:
         with aside.open('wb') as file:
             file.write(bytes(_HEAD))
@@ -73,7 +73,8 @@ def write(path: Path, value: Any, keep: Path | None = None) -> None:
 
 def _keep(path: Path, keep: Path) -> None:
     """Give a file's content a second name, so that there is no instant without the first."""
-    second = keep.with_name(f'.{keep.name}.{os.getpid()}.tmp')
+    second = keep.with_name(f'.{keep.name}.tmp')
+    second.unlink(missing_ok=True)  # a killed process's
     try:
         os.link(path, second)
         second.replace(keep)
