@@ -80,6 +80,7 @@ def test_nested_inputs_keep_their_form() -> None:
         ({'x': np.zeros(3), 'class_weight': {0: 1}}, ArgumentError, 'class_weight'),
         ({**PAIR, 'class_weight': [1, 2]}, ArgumentError, 'class_weight.*dict.*list'),
         ({**PAIR, 'class_weight': {0: 'heavy'}}, ArgumentError, 'class_weight.*heavy'),
+        ({**PAIR, 'class_weight': {'0': 2.0}}, ArgumentError, 'class_weight.*from each class, a number'),
     ],
     ids=lambda value: value if isinstance(value, str) else '',
 )  # fmt: skip
@@ -93,6 +94,7 @@ def test_weights_by_class_follow_the_class_or_the_largest_of_a_one_hot_row() -> 
     for y in (np.array([2, 0, 1]), np.array([[2.0], [0.0], [1.0]]), np.eye(3)[[2, 0, 1]]):
         np.testing.assert_array_equal(weights_by_class(y, weight), [7.0, 0.5, 2.0])
     np.testing.assert_array_equal(weights_by_class(np.array([0, 5]), {0: 0.5}), [0.5, 1.0])
+    np.testing.assert_array_equal(weights_by_class(np.array([0, 1]), {0: np.float32(3), np.int64(1): 2}), [3, 2])
 
 
 @given(count=st.integers(2, 50), fraction=st.floats(0.01, 0.99))

@@ -6,6 +6,7 @@ import math
 import operator
 import warnings
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 from hefted.callbacks.callback import Callback, Logs
@@ -15,6 +16,13 @@ _HIGHER_IS_BETTER = frozenset({
     'Accuracy', 'BinaryAccuracy', 'CategoricalAccuracy', 'SparseCategoricalAccuracy', 'TopKCategoricalAccuracy',
     'SparseTopKCategoricalAccuracy', 'AUC', 'Precision', 'Recall', 'FBetaScore', 'R2Score', 'CosineSimilarity', 'IoU',
 })  # fmt: skip
+
+
+def expect_numbers(**arguments: Any) -> None:
+    """Raise for the first that is no number: here, not after the first epoch was paid for."""
+    for name, value in arguments.items():
+        if not isinstance(value, Real):
+            raise ArgumentError(f'Expected {name} to be a number, received {value!r} ({type(value).__name__}).')
 
 
 def _direction(metric: Any) -> str | None:
@@ -43,6 +51,7 @@ class MonitorCallback(Callback):
         self, monitor: str = 'val_loss', mode: str = 'auto', baseline: float | None = None, min_delta: float = 0
     ) -> None:
         super().__init__()
+        expect_numbers(min_delta=min_delta, baseline=0 if baseline is None else baseline)
         if mode not in ('auto', 'min', 'max'):
             warnings.warn(
                 f"Expected mode to be 'auto', 'min' or 'max', received {mode!r}: 'auto' is taken.", stacklevel=3
@@ -120,6 +129,7 @@ class EarlyStopping(MonitorCallback):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta=min_delta)
+        expect_numbers(patience=patience, start_from_epoch=start_from_epoch)
         self.patience, self.verbose, self.baseline = patience, verbose, baseline
         self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
         self._reset()

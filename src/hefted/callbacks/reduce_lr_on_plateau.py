@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hefted.callbacks.callback import Logs
-from hefted.callbacks.monitor import MonitorCallback
+from hefted.callbacks.monitor import MonitorCallback, expect_numbers
 from hefted.errors import ArgumentError
 
 
@@ -45,6 +45,7 @@ class ReduceLROnPlateau(MonitorCallback):
     ) -> None:
         del kwargs
         super().__init__(monitor, mode, min_delta=min_delta)
+        expect_numbers(factor=factor, patience=patience, cooldown=cooldown, min_lr=min_lr)
         if factor >= 1.0:
             raise ArgumentError(f'Expected factor below 1.0, received {factor}: the rate would not shrink.')
         self.factor, self.min_lr, self.patience = factor, min_lr, patience

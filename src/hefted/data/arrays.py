@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -160,9 +161,11 @@ def weights_by_class(y: Any, class_weight: Mapping[int, float]) -> HostArray:
     """Weight of each row by its class: the class itself, or the index of the largest of a one-hot row."""
     if not isinstance(y, np.ndarray):
         raise ArgumentError('Expected y to be one array with class_weight, received several or none.')
-    if not isinstance(class_weight, Mapping) or not all(isinstance(w, (int, float)) for w in class_weight.values()):
+    if not isinstance(class_weight, Mapping) or not all(
+        isinstance(number, Real) for pair in class_weight.items() for number in pair
+    ):
         raise ArgumentError(
-            f'Expected class_weight to be a dict of a number for each class, received {class_weight!r} '
+            f'Expected class_weight to be a dict from each class, a number, to its weight, received {class_weight!r} '
             f'({type(class_weight).__name__}). Write {{0: 1.0, 1: 2.5}}.'
         )
     classes = y.argmax(axis=-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y))
