@@ -168,7 +168,7 @@ def _unpack(archive: Path, folder: Path, formats: tuple[str, ...]) -> bool:
         try:
             if 'tar' in formats and tarfile.is_tarfile(archive):
                 with tarfile.open(archive) as content:
-                    content.extractall(beside, filter='data')  # which refuses all that would lead outside
+                    _extract(content, beside)
             elif 'zip' in formats and zipfile.is_zipfile(archive):
                 with zipfile.ZipFile(archive) as content:
                     _refuse_ways_out(content.namelist(), beside)
@@ -182,6 +182,17 @@ def _unpack(archive: Path, folder: Path, formats: tuple[str, ...]) -> bool:
         else:
             beside.replace(folder)
     return True
+
+
+def _extract(content: tarfile.TarFile, folder: Path) -> None:
+    if hasattr(tarfile, 'data_filter'):
+        content.extractall(folder, filter='data')  # which refuses all that would lead outside
+        return
+    for member in content:  # Python before 3.11.4, which Debian 12 has
+        if not (member.isfile() or member.isdir()):
+            raise DataError(f'Expected files and folders alone, received {member.name!r}; Python 3.11.4 takes links.')
+        _refuse_ways_out([member.name], folder)
+        content.extract(member, folder, set_attrs=False)
 
 
 def _refuse_ways_out(names: Iterable[str], folder: Path) -> None:
