@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import sys
 import tarfile
 import threading
 import zipfile
@@ -118,7 +119,8 @@ def _zip(members):
     return stream.getvalue()
 
 
-@pytest.fixture(params=['this', 'before 3.11.4'])
+# A later Python cannot be made to look like one of before 3.11.4: it warns of what that did.
+@pytest.fixture(params=['this', 'before 3.11.4'] if sys.version_info < (3, 12) else ['this'])
 def python(request, monkeypatch):
     if request.param != 'this':
         monkeypatch.delattr(tarfile, 'data_filter', raising=False)
