@@ -14,7 +14,7 @@ import pytest
 
 from hefted import host, runs
 from hefted.errors import ArgumentError
-from hefted.ledger import journal
+from hefted.ledger.lines import read
 from hefted.metering import Meter
 from hefted.quantities import Error, Quantity, Source
 
@@ -70,7 +70,7 @@ def metered(*sensors):
 
 def lines_of(run, folder):
     run._journal.flush(5.0)
-    return journal.read(folder / 'runs' / f'{run.id}.jsonl')
+    return read(folder / 'runs' / f'{run.id}.jsonl')
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -301,7 +301,7 @@ while True: pass
         time.sleep(2.5)
         process.kill()
     (path,) = (data_folder / 'runs').iterdir()
-    footprint = runs.rebuild(journal.read(path))
+    footprint = runs.rebuild(read(path))
     assert footprint.phases['train'].seconds > 1.0  # at most the last second and a bit is lost
     assert footprint.phases['train'].energy.value > 0
 

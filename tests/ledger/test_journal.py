@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from hefted.ledger import journal
-from hefted.ledger.journal import Journal, read
+from hefted.ledger.journal import Journal
+from hefted.ledger.lines import read
 
 RUN = '0193a7c4-5f21-7000-8000-000000000001'
 
@@ -80,7 +81,8 @@ def test_a_disk_that_fills_up_later_leaves_what_was_written_readable(tmp_path: P
     program = """
 import resource, signal, sys
 from pathlib import Path
-from hefted.ledger.journal import Journal, read
+from hefted.ledger.journal import Journal
+from hefted.ledger.lines import read
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 journal = Journal.open('run', {}, Path(sys.argv[1]))
@@ -181,7 +183,8 @@ def test_a_forked_child_leaves_its_parents_journal_alone_and_keeps_its_own(tmp_p
 import os, sys, warnings
 warnings.simplefilter('ignore')
 from pathlib import Path
-from hefted.ledger.journal import Journal, read
+from hefted.ledger.journal import Journal
+from hefted.ledger.lines import read
 folder = Path(sys.argv[1])
 mine = Journal.open('parent', {}, folder)
 mine.write({'step': 1})

@@ -73,8 +73,6 @@ class Configured:
         config = self.shared_config()
         for name in _own_arguments(type(self)):
             config[name] = serialize_keras_object(self._argument(name))
-        if self.activity_regularizer is not None:
-            config['activity_regularizer'] = serialize_keras_object(self.activity_regularizer)
         return config
 
     def shared_config(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from hefted.errors import LedgerError
 from hefted.ledger import journal
-from hefted.ledger.journal import Line
+from hefted.ledger.lines import LONGEST_LINE, Line, decode, read
 from hefted.quantities import Quantity, total
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class RunSummary:
 
     def lines(self) -> list[Line]:
         """The journal's lines; empty for a parent that has no journal of its own."""
-        return [] if self.path is None else journal.read(self.path)
+        return [] if self.path is None else read(self.path)
 
     @property
     def footprint(self) -> Footprint | None:
@@ -208,11 +208,11 @@ def _summarise(run_id: str, path: Path) -> RunSummary:
 def _header_and_end(path: Path) -> tuple[Line | None, Line | None]:
     """The line that begins a run and the one that ends it, if there is one, without reading all between."""
     with path.open('rb') as file:
-        header = journal.decode(file.readline(journal.LONGEST_LINE))
+        header = decode(file.readline(LONGEST_LINE))
         file.seek(max(0, path.stat().st_size - _TAIL))
-        tail = [line for raw in file.read().split(b'\n') if (line := journal.decode(raw)) is not None]
+        tail = [line for raw in file.read().split(b'\n') if (line := decode(raw)) is not None]
     if header is None or 'schema' not in header:
-        header = next((line for line in journal.read(path) if 'schema' in line), None)
+        header = next((line for line in read(path) if 'schema' in line), None)
     return header, next((line for line in reversed(tail) if 'status' in line), None)
 
 

@@ -5,8 +5,6 @@ each later line is what the run says. The caller only hands lines over: one daem
 writes each line as it comes and syncs to the disk at most once a second, so a slow or hung disk never holds
 up a training.
 
-A number that JSON has no word for becomes a string that `float()` reads back: 'NaN', 'Infinity', '-Infinity'.
-
 While a process keeps a journal it holds an advisory lock on the file (where the platform has them), so that
 a reader can tell a run that goes on from one that was killed.
 """
@@ -14,7 +12,6 @@ a reader can tell a run that goes on from one that was killed.
 from __future__ import annotations
 
 import atexit
-import json
 import math
 import os
 import re
@@ -25,19 +22,14 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, cast
 
-SCHEMA = 1
-"""The version of the journal's lines; a reader takes newer ones too and keeps what it knows."""
+from hefted.ledger.lines import SCHEMA, Line, encode
 
 _SYNC_SECONDS = 1.0
 _PAUSE_SECONDS = 0.02  # what comes in a burst is written at once, a moment later
 _DRAIN_SECONDS = 2.0
 _LONGEST_QUEUE = 100_000  # hand-overs that wait for a hung disk: some 50 MB, then the journal gives up
-LONGEST_LINE = 8 * 2**20
 _SAFE_ID = re.compile(r'[0-9A-Za-z][0-9A-Za-z._-]{0,127}')
-
-Line = dict[str, Any]
 
 
 class Journal:
@@ -49,6 +41,7 @@ class Journal:
 
     Example:
         >>> import tempfile
+        >>> from hefted.ledger.lines import read
         >>> folder = Path(tempfile.mkdtemp())
         >>> journal = Journal.open('0193a7c4-5f21', {'kind': 'fit'}, folder)
         >>> journal.write({'step': 32, 'loss': float('nan')})
@@ -357,70 +350,3 @@ def _ends_with_newline(path: Path) -> bool:
     with path.open('rb') as file:
         file.seek(-1, os.SEEK_END)
         return file.read() == b'\n'
-
-
-def encode(line: Line) -> bytes:
-    """One line as strict JSON, without the newline; what JSON cannot hold is told by a word instead.
-
-    Example:
-        >>> encode({'loss': float('inf'), 'names': ('a', 'b')})
-        b'{"loss":"Infinity","names":["a","b"]}'
-    """
-    try:
-        text = json.dumps(line, allow_nan=False, ensure_ascii=False, separators=(',', ':'), default=_plain)
-    except (TypeError, ValueError):  # rare: a NaN, or a key that is not a string
-        text = json.dumps(_strict(line), ensure_ascii=False, separators=(',', ':'))
-    return text.encode('utf-8', 'replace')
-
-
-def _strict(value: object, depth: int = 0) -> object:
-    if depth > 32:
-        return '…'
-    if isinstance(value, float) and not math.isfinite(value):
-        return 'NaN' if math.isnan(value) else 'Infinity' if value > 0 else '-Infinity'
-    if value is None or isinstance(value, str | int | float):
-        return value
-    if isinstance(value, dict):
-        return {str(key): _strict(item, depth + 1) for key, item in cast('dict[object, object]', value).items()}
-    if isinstance(value, list | tuple):
-        return [_strict(item, depth + 1) for item in cast('list[object]', value)]
-    return _strict(_plain(value), depth + 1)
-
-
-def _plain(value: object) -> object:
-    """What JSON can hold in place of an object: its own JSON, its scalar (NumPy), or the name of its type."""
-    for name in ('to_json', 'tolist'):
-        method = getattr(value, name, None)
-        if callable(method):
-            return method()
-    return type(value).__name__
-
-
-def read(path: Path) -> list[Line]:
-    """Read a journal, whatever state it is in; nothing in it is ever run.
-
-    A line that was cut short by a kill, junk, and what is not a JSON object are left out; unknown keys and
-    newer schemas are kept as they are.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The lines that can be read, in order; the header is the first that has a `schema`.
-
-    Raises:
-        OSError: The file cannot be opened.
-    """
-    with Path(path).open('rb') as file:
-        return [line for raw in iter(partial(file.readline, LONGEST_LINE), b'') if (line := decode(raw)) is not None]
-
-
-def decode(raw: bytes) -> Line | None:
-    """One line of a journal; None when it is torn, junk, or not a JSON object."""
-    if not raw.startswith(b'{'):
-        return None
-    try:
-        line: object = json.loads(raw.decode('utf-8'))
-    except (ValueError, RecursionError):
-        return None
-    return cast(Line, line) if isinstance(line, dict) else None
