@@ -28,7 +28,7 @@ _PUBLIC: dict[str, str | None] = {
     'Loss': 'hefted.losses',
     'Metric': 'hefted.metrics',
     'Model': 'hefted.models',
-    'Operation': 'hefted.symbolic',
+    'Operation': 'hefted.operation',
     'Optimizer': 'hefted.optimizers',
     'Place': 'hefted.footprint',
     'Quantity': 'hefted.quantities',

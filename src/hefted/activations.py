@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from hefted.symbolic import any_symbolic, operation
+from hefted.operation import operation
+from hefted.symbolic import any_symbolic
 from hefted.utils.arrays import as_array, as_float
 from hefted.utils.rooms import Room
 from hefted.utils.serialization import serialize_keras_object

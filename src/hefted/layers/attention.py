@@ -10,7 +10,7 @@ from hefted import random
 from hefted.errors import ArgumentError, unknown_name
 from hefted.layers.layer import Layer
 from hefted.ops.attending import causal_mask, joined, softmax
-from hefted.symbolic import trace_shapes
+from hefted.shape_tracing import trace_shapes
 from hefted.variables import Array
 
 

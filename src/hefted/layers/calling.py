@@ -11,7 +11,9 @@ import jax
 
 from hefted import tree
 from hefted.errors import ArgumentError
-from hefted.symbolic import KerasTensor, rows_unknown, signature_of
+from hefted.operation import signature_of
+from hefted.shape_tracing import rows_unknown
+from hefted.symbolic import KerasTensor
 from hefted.variables import Array
 
 Shape = tuple[int | None, ...]

@@ -16,7 +16,7 @@ from hefted import dtypes, tree
 from hefted.errors import ArchiveError, ArgumentError
 from hefted.layers.calling import Arguments
 from hefted.layers.layer import Layer
-from hefted.symbolic import rows_unknown
+from hefted.shape_tracing import rows_unknown
 from hefted.utils.naming import name_scope
 from hefted.utils.serialization import set_fallback
 from hefted.variables import Array, Variable, outside

@@ -12,7 +12,7 @@ from hefted.layers.einsum_dense import EinsumDense
 from hefted.layers.layer import Layer
 from hefted.layers.regularization import Dropout
 from hefted.ops.attending import causal_mask, dot_product_attention, joined, softmax, window_mask
-from hefted.symbolic import trace_shapes
+from hefted.shape_tracing import trace_shapes
 from hefted.variables import Array
 
 Shape = tuple[int | None, ...]

@@ -8,7 +8,8 @@ from typing import Any
 from hefted import dtypes
 from hefted.errors import ArgumentError, unknown_arguments
 from hefted.layers.layer import Layer
-from hefted.symbolic import KerasTensor, Node, standardize_shape
+from hefted.operation import Node
+from hefted.symbolic import KerasTensor, standardize_shape
 from hefted.variables import Array
 
 Shape = Sequence[int | None]

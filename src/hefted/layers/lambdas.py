@@ -11,7 +11,8 @@ from typing import Any
 from hefted import tree
 from hefted.errors import ArchiveError, ArgumentError
 from hefted.layers.layer import Layer, map_shapes
-from hefted.symbolic import KerasTensor, trace_shapes
+from hefted.shape_tracing import trace_shapes
+from hefted.symbolic import KerasTensor
 from hefted.utils.serialization import deserialize_keras_object, serialize_keras_object
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from functools import cache, wraps
 from typing import Any, ClassVar
@@ -16,9 +15,12 @@ from hefted.errors import ArgumentError, NotBuiltError, ShapeError, unknown_argu
 from hefted.layers.calling import Arguments, calling, context, is_tensor
 from hefted.layers.configuring import Configured
 from hefted.layers.input_spec import check_inputs
+from hefted.layers.mask_passing import MaskPassing
 from hefted.layers.tracking import Tracked
 from hefted.masks import get_mask, set_mask
-from hefted.symbolic import KerasTensor, Node, Operation, any_symbolic, signature_of, standardize_shape, trace_shapes
+from hefted.operation import Node, Operation, signature_of
+from hefted.shape_tracing import trace_shapes
+from hefted.symbolic import KerasTensor, any_symbolic, standardize_shape
 from hefted.utils.naming import auto_name, name_scope
 from hefted.utils.serialization import register_builtin
 from hefted.variables import Array, Variable, autocast, autocasting, bind, current_scope, outside
@@ -28,7 +30,7 @@ __all__ = ['Layer', 'calling', 'context', 'regularization_losses']
 Shape = tuple[int | None, ...]
 
 
-class Layer(Tracked, Configured, Operation):
+class Layer(Tracked, Configured, MaskPassing, Operation):
     """A function with weights.
 
     Args:
@@ -218,49 +220,6 @@ class Layer(Tracked, Configured, Operation):
         context.training = training
         if training is not None and _takes(type(self), 'training'):
             kwargs['training'] = training
-
-    def _fill_masks(self, arguments: Arguments, kwargs: dict[str, Any]) -> Any:
-        """Give `call` the masks of its tensors; returns that of the first."""
-        if len(arguments.tensors) == 1:
-            if arguments.given.get('mask', ...) is None:
-                (tensor,) = arguments.tensors.values()
-                kwargs['mask'] = tree.map_structure(get_mask, tensor)
-        else:
-            for name, value in arguments.tensors.items():
-                if arguments.given.get(f'{name}_mask', ...) is None:
-                    kwargs[f'{name}_mask'] = tree.map_structure(get_mask, value)
-        if kwargs.get('mask') is not None:
-            return kwargs['mask']
-        return tree.map_structure(get_mask, arguments.first)
-
-    def _pass_mask_on(self, inputs: Any, outputs: Any, mask: Any, symbolic: bool) -> None:
-        """Let the outputs carry the mask that this layer makes of its input's."""
-        some = any(m is not None for m in tree.flatten(mask))
-        if not self.supports_masking:
-            if some:
-                warnings.warn(
-                    f'Layer {self.name!r} ({type(self).__name__}) was passed an input with a mask and does not support '
-                    'masking: the layers after it do not see the mask. Set supports_masking=True if it should go on.',
-                    stacklevel=3,
-                )
-            return
-        own = type(self).compute_mask is not Layer.compute_mask
-        flat = tree.flatten(outputs)
-        if not (some or own) or (flat and all(get_mask(x) is not None for x in flat)):
-            return
-        masks = trace_shapes(self.compute_mask, (inputs, mask), {}) if own and symbolic else (
-            self.compute_mask(inputs, mask)
-        )  # fmt: skip
-        if masks is None:
-            return
-        for tensor, each in zip(flat, tree.flatten(masks), strict=False):
-            if each is not None and get_mask(tensor) is None:
-                set_mask(tensor, each)
-
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """The mask of the outputs, for that of the inputs: the same, unless a layer says otherwise."""
-        del inputs
-        return previous_mask
 
     def _regularize(self, outputs: Any) -> None:
         if self.activity_regularizer is not None:

@@ -6,7 +6,8 @@ from typing import Any
 
 from hefted import dtypes
 from hefted.layers.layer import Layer
-from hefted.symbolic import KerasTensor, trace_shapes
+from hefted.shape_tracing import trace_shapes
+from hefted.symbolic import KerasTensor
 
 
 class SameShape(Layer):

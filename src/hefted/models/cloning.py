@@ -12,7 +12,7 @@ from hefted.layers.layer import Layer
 from hefted.models.functional import Functional
 from hefted.models.model import Model
 from hefted.models.sequential import Sequential
-from hefted.symbolic import FunctionCall
+from hefted.operation import FunctionCall
 from hefted.utils.serialization import deserialize_keras_object, serialize_keras_object
 
 Clone = Callable[[Any], Any]

@@ -16,7 +16,8 @@ from hefted.layers.layer import Layer, context
 from hefted.metrics.metric import Metric
 from hefted.models.objective import CompileMetrics, Objective, objective_for, total_loss
 from hefted.models.steps import overrides
-from hefted.symbolic import eval_shapes, signature_of
+from hefted.operation import signature_of
+from hefted.shape_tracing import eval_shapes
 
 
 class Compiled(Layer):

@@ -14,7 +14,8 @@ import jax
 import numpy as np
 
 from hefted import tree
-from hefted.symbolic import KerasTensor, Node
+from hefted.operation import Node
+from hefted.symbolic import KerasTensor
 from hefted.variables import Discarded
 
 _FREE = frozenset(

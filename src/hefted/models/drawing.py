@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from hefted.errors import ArgumentError
 from hefted.models.graph import Graph
-from hefted.symbolic import FunctionCall
+from hefted.operation import FunctionCall
 
 _CHARACTER, _LINE, _PAD, _GAP_X, _GAP_Y = 7.4, 18, 12, 28, 46
 _INK, _PAPER, _FILL, _EDGE, _FAINT = '#1d2730', '#ffffff', '#eef3f6', '#7b8a97', '#5a6874'

@@ -7,7 +7,8 @@ from typing import Any
 from hefted import tree
 from hefted.errors import ArchiveError
 from hefted.models.graph import Graph
-from hefted.symbolic import FunctionCall, History, KerasTensor, Node
+from hefted.operation import FunctionCall, Node
+from hefted.symbolic import History, KerasTensor
 from hefted.utils import operations
 from hefted.utils.serialization import Stored, deserialize_keras_object, serialize_keras_object
 

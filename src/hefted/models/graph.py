@@ -9,7 +9,8 @@ from hefted import tree
 from hefted.errors import ArgumentError
 from hefted.layers.input import Input
 from hefted.layers.layer import Layer, context
-from hefted.symbolic import KerasTensor, Node
+from hefted.operation import Node
+from hefted.symbolic import KerasTensor
 
 
 class Graph:

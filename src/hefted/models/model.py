@@ -14,7 +14,8 @@ from hefted.metrics.metric import Metric
 from hefted.models import fitting, prediction, single_steps, stateless
 from hefted.models.compiled import Compiled
 from hefted.models.graph import Graph
-from hefted.symbolic import KerasTensor, signature_of
+from hefted.operation import signature_of
+from hefted.symbolic import KerasTensor
 from hefted.variables import Variable
 
 

@@ -17,7 +17,8 @@ from hefted.masks import get_mask, set_mask
 from hefted.models.functional import of_rank
 from hefted.models.graph import Graph
 from hefted.models.model import Model
-from hefted.symbolic import KerasTensor, any_rows, eval_shapes
+from hefted.shape_tracing import any_rows, eval_shapes
+from hefted.symbolic import KerasTensor
 
 
 class Sequential(Model):

@@ -12,7 +12,7 @@ import numpy as np
 
 from hefted.layers.layer import Layer
 from hefted.models import cost
-from hefted.symbolic import Node
+from hefted.operation import Node
 from hefted.variables import Variable
 
 _FIGURES = ('Parameters', 'Bytes', 'FLOPs a row')

@@ -18,7 +18,8 @@ import jax
 import jax.numpy as jnp
 
 from hefted import dtypes, tree
-from hefted.symbolic import FunctionCall, any_symbolic
+from hefted.operation import FunctionCall
+from hefted.symbolic import any_symbolic
 from hefted.variables import Array, Variable
 
 F = TypeVar('F', bound=Callable[..., Any])

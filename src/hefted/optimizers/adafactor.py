@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from hefted.optimizers.optimizer import Declared, Shared
+from hefted.optimizers.declared import Declared, Shared
 from hefted.utils.arrays import as_array
 from hefted.variables import Array, Variable
 

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 from jax import lax
 
 from hefted.errors import ArgumentError
-from hefted.optimizers.optimizer import Declared, Shared
+from hefted.optimizers.declared import Declared, Shared
 from hefted.utils.quick import Quick, larger, sqrt, square
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hefted.optimizers.adam import moved, power
-from hefted.optimizers.optimizer import Declared, Shared
+from hefted.optimizers.declared import Declared, Shared
 from hefted.utils.arrays import as_array
 from hefted.utils.quick import Quick, absolute, larger, sqrt, square
 from hefted.variables import Array, Variable

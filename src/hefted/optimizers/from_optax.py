@@ -15,7 +15,8 @@ from jax import lax
 
 from hefted.errors import ArgumentError
 from hefted.optimizers import clipping
-from hefted.optimizers.optimizer import Optimizer, Shared
+from hefted.optimizers.declared import Shared
+from hefted.optimizers.optimizer import Optimizer
 from hefted.utils.arrays import as_array
 from hefted.variables import Array, Variable
 

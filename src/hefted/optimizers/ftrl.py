@@ -9,7 +9,7 @@ from jax import lax
 
 from hefted import initializers
 from hefted.errors import ArgumentError
-from hefted.optimizers.optimizer import Declared, Shared
+from hefted.optimizers.declared import Declared, Shared
 from hefted.variables import Array
 
 

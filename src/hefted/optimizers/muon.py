@@ -10,7 +10,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import lax
 
-from hefted.optimizers.optimizer import Declared
+from hefted.optimizers.declared import Declared
 from hefted.utils.arrays import as_array
 from hefted.variables import Array, Variable
 

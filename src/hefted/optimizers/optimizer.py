@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypedDict, Unpack
+from typing import Any
 
 import numpy as np
 from jax import lax
@@ -32,21 +32,6 @@ from hefted.utils.naming import auto_name
 from hefted.utils.quick import Quick, plain
 from hefted.utils.serialization import deserialize_keras_object, serialize_keras_object
 from hefted.variables import Array, Variable, bind
-
-
-class Shared(TypedDict, total=False):
-    """The keywords that every optimizer takes after its own, in this order."""
-
-    weight_decay: float | None
-    clipnorm: float | None
-    clipvalue: float | None
-    global_clipnorm: float | None
-    use_ema: bool
-    ema_momentum: float
-    ema_overwrite_frequency: int | None
-    loss_scale_factor: float | None
-    gradient_accumulation_steps: int | None
-    name: str | None
 
 
 class Optimizer(State):
@@ -370,19 +355,6 @@ class Optimizer(State):
         if isinstance(rate, dict):
             config = config | {'learning_rate': deserialize_keras_object(rate, custom_objects)}
         return cls(**config)
-
-
-class Declared(Optimizer):
-    """An optimizer of ours: its config is the shared one and the attributes that it names."""
-
-    arguments: tuple[str, ...] = ()
-    quick = True
-
-    def __init__(self, learning_rate: Any, *shared: Any, **named: Unpack[Shared]) -> None:
-        super().__init__(learning_rate, *shared, **named)  # pyright: ignore[reportCallIssue] (either holds the rest)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {name: getattr(self, name) for name in self.arguments}
 
 
 def choose(condition: Array, yes: Array, no: Array) -> Array:

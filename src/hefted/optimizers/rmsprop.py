@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-from hefted.optimizers.optimizer import Declared, Shared
+from hefted.optimizers.declared import Declared, Shared
 from hefted.utils.quick import Quick, sqrt, square
 
 

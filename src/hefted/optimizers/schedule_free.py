@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Unpack
 
 from hefted.optimizers.adam import moved, power
-from hefted.optimizers.optimizer import Declared, Shared
+from hefted.optimizers.declared import Declared, Shared
 from hefted.utils.quick import Quick, smaller, sqrt, square
 from hefted.variables import Variable
 

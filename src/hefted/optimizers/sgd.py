@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from hefted.errors import ArgumentError
-from hefted.optimizers.optimizer import Declared, Shared
+from hefted.optimizers.declared import Declared, Shared
 from hefted.utils.quick import Quick
 
 

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from hefted.errors import ArchiveError, ArgumentError
-from hefted.symbolic import FunctionCall, signature_of
+from hefted.operation import FunctionCall, signature_of
 
 # By Keras's module (keras.src.ops.<module>): function[:arguments of the call], one argument where nothing is said.
 _TABLE = {

@@ -17,7 +17,8 @@ import jax
 import numpy as np
 
 from hefted.errors import ArchiveError, ArgumentError
-from hefted.symbolic import FunctionCall, KerasTensor
+from hefted.operation import FunctionCall
+from hefted.symbolic import KerasTensor
 from hefted.utils import operations
 
 T = TypeVar('T')

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from hefted.errors import ShapeError
 from hefted.layers.wrapper import Wrapper
-from hefted.symbolic import signature_of
+from hefted.operation import signature_of
 from hefted.variables import Array
 
 
