@@ -126,7 +126,7 @@ class RecurrentCell(Layer):
             kernels = jnp.split(self.kernel.value, self.gates, 1)
             x = jnp.concatenate([a @ kernel for a, kernel in zip(inputs, kernels, strict=True)], -1)
         else:
-            x = inputs @ self.kernel.value
+            x = (inputs.reshape(-1, inputs.shape[-1]) @ self.kernel.value).reshape(*inputs.shape[:-1], -1)
         bias = self.input_bias()
         return x if bias is None else x + bias
 
