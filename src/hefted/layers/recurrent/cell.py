@@ -126,7 +126,9 @@ class RecurrentCell(Layer):
             kernels = jnp.split(self.kernel.value, self.gates, 1)
             x = jnp.concatenate([a @ kernel for a, kernel in zip(inputs, kernels, strict=True)], -1)
         else:
-            x = (inputs.reshape(-1, inputs.shape[-1]) @ self.kernel.value).reshape(*inputs.shape[:-1], -1)
+            # Over all rows of all steps as one axis: XLA transposes all of the slopes for the kernel's gradient else.
+            flat = inputs.reshape(-1, inputs.shape[-1])
+            x = (flat @ self.kernel.value).reshape(*inputs.shape[:-1], self.kernel.shape[-1])
         bias = self.input_bias()
         return x if bias is None else x + bias
 

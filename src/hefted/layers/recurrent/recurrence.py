@@ -6,26 +6,22 @@
 
 with a gradient of its own. Left to itself, the gradient of a loop adds up the kernel's in every step; here the loop
 backwards finds the slopes of `u` alone, and the kernel's gradient is one product over all steps and rows at the end.
-On a CPU, XLA runs one step's operations one after another: large batches are cut, and the parts run side by side.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from hefted import host, tree
+from hefted import tree
 from hefted.variables import Array
 
 States = tuple[Array, ...]
-_ROWS_A_PART = 32  # fewer leave the product by the kernel too small to be worth it
-_WORTH_CUTTING = 1 << 20  # multiplications of one step's product
 
 
 class Pointwise(NamedTuple):
@@ -142,35 +138,6 @@ def _flat(x: Array) -> Array:
 
 
 _recurrence.defvjp(_forward, _backward)
-
-
-def in_parts(run: Callable[..., tuple[Any, Any]], x: Any, states: States, mask: Array | None, work: int) -> Any:
-    """`run(x, states, mask)`, on a CPU for several parts of the rows side by side if there is enough to do.
-
-    Args:
-        run: Returns (outputs, states).
-        x: (time, rows, …), or several.
-        states: (rows, …) each.
-        mask: (time, rows, 1), or None.
-        work: Multiplications of one step for one row.
-    """
-    rows = states[0].shape[0]
-    parts = 1
-    if jax.default_backend() == 'cpu' and rows * work >= _WORTH_CUTTING:
-        parts = max(1, min(int(host.threads_given()), rows // _ROWS_A_PART))
-    if parts == 1:
-        return run(x, states, mask)
-    edges = [rows * part // parts for part in range(parts + 1)]
-    done: list[Any] = []
-    for start, end in pairwise(edges):
-        cut = partial(lax.slice_in_dim, start_index=start, limit_index=end)
-        of_time = partial(jax.tree.map, partial(cut, axis=1))
-        done.append(run(of_time(x), jax.tree.map(cut, states), of_time(mask)))
-    outputs, last = zip(*done, strict=True)
-    return (
-        None if outputs[0] is None else jnp.concatenate(outputs, 1),
-        jax.tree.map(lambda *cuts: jnp.concatenate(cuts), *last),
-    )
 
 
 def loop(

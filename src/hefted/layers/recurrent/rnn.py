@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +11,7 @@ from hefted import tree
 from hefted.errors import ArgumentError, ShapeError
 from hefted.layers.layer import Layer
 from hefted.layers.recurrent.cell import RecurrentCell
-from hefted.layers.recurrent.recurrence import in_parts, loop, recurrence
+from hefted.layers.recurrent.recurrence import loop, recurrence
 from hefted.layers.recurrent.stacked import StackedRNNCells
 from hefted.utils.naming import name_scope
 from hefted.variables import Array, Variable, bind
@@ -214,12 +213,11 @@ class RNN(Layer):
         sequences = self.return_sequences or zeros
         kernel, bias = cell.recurrent_kernel.value, cell.recurrent_bias()
 
-        def run(inputs: Any, states: Any, mask: Any) -> Any:
-            x = cell.project(inputs)
-            return recurrence(cell.pointwise, x, states, kernel, bias, mask, sequences, self.unroll)
-
-        outputs, last = in_parts(run, inputs, tuple(states), mask, math.prod(kernel.shape))
-        return jnp.where(mask, outputs, 0) if zeros and mask is not None else outputs, list(last)
+        x = cell.project(inputs)
+        outputs, last = recurrence(cell.pointwise, x, tuple(states), kernel, bias, mask, sequences, self.unroll)
+        if zeros and mask is not None and outputs is not None:
+            outputs = jnp.where(mask, outputs, 0)
+        return outputs, list(last)
 
     def _run_any(self, x: Array, states: list[Any], mask: Any, training: bool) -> Any:
         """Any cell; what its layers keep (seeds, statistics) is carried from step to step."""
