@@ -247,29 +247,37 @@ def host_uniform(shape: Sequence[int], minval: float, maxval: float, seed: int) 
     Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3" (threefry-2x32, 20 rounds); JAX's
     partitionable layout: counter of element i is (i >> 32, i & 0xffffffff), the two output words are xored.
     """
-    count = math.prod(shape)
-    index = np.arange(count, dtype=np.uint64)
-    high, low = (index >> np.uint64(32)).astype(np.uint32), index.astype(np.uint32)
-    x, y = _threefry2x32(np.uint32(seed & 0xFFFFFFFF), np.uint32(0), high, low)
-    bits = ((x ^ y) >> np.uint32(9)) | np.uint32(0x3F800000)  # the mantissa of a float in [1, 2)
+    draws = np.empty(math.prod(shape), np.float32)
     span, floor = np.float32(np.float32(maxval) - np.float32(minval)), np.float32(minval)
-    # XLA multiplies and adds with one rounding; float64 holds the product exactly, so this rounds once too.
-    draws = (bits.view(np.float32) - np.float32(1.0)).astype(np.float64) * span + floor
-    return np.maximum(floor, draws.astype(np.float32)).reshape(tuple(shape))
+    for start in range(0, draws.size, _BLOCK):
+        block = draws[start : start + _BLOCK]
+        index = np.arange(start, start + block.size, dtype=np.uint64)
+        high, low = (index >> np.uint64(32)).astype(np.uint32), index.astype(np.uint32)
+        x, y = _threefry2x32(np.uint32(seed & 0xFFFFFFFF), np.uint32(0), high, low)
+        bits = ((x ^ y) >> np.uint32(9)) | np.uint32(0x3F800000)  # the mantissa of a float in [1, 2)
+        # XLA multiplies and adds with one rounding; float64 holds the product exactly, so this rounds once too.
+        exact = (bits.view(np.float32) - np.float32(1.0)).astype(np.float64) * span + floor
+        np.maximum(floor, exact.astype(np.float32), out=block)
+    return draws.reshape(tuple(shape))
 
 
+_BLOCK = 1 << 15  # drawn at once: what is between fits in a core's cache
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
 
 def _threefry2x32(key0: np.uint32, key1: np.uint32, x: Any, y: Any) -> tuple[Any, Any]:
+    """Both words of each counter (x, y), enciphered in place."""
     keys = (key0, key1, key0 ^ key1 ^ np.uint32(0x1BD11BDA))
     with np.errstate(over='ignore'):
-        x, y = x + keys[0], y + keys[1]
+        x += keys[0]
+        y += keys[1]
         for group in range(5):
             for rotation in _ROTATIONS[group % 2]:
-                x = x + y
-                y = (y << np.uint32(rotation)) | (y >> np.uint32(32 - rotation))
-                y = y ^ x
-            x = x + keys[(group + 1) % 3]
-            y = y + keys[(group + 2) % 3] + np.uint32(group + 1)
+                x += y
+                lower = y >> np.uint32(32 - rotation)
+                y <<= np.uint32(rotation)
+                y |= lower
+                y ^= x
+            x += keys[(group + 1) % 3]
+            y += keys[(group + 2) % 3] + np.uint32(group + 1)
     return x, y

@@ -196,6 +196,8 @@ class Variable:
             from hefted import initializers
 
             initializer = initializers.get(initializer)
+        initial: Any
+        fresh = False
         if callable(initializer):
             if shape is None:
                 raise ArgumentError(f'Expected shape with a callable initializer, received None for {self.name!r}.')
@@ -203,12 +205,13 @@ class Variable:
             if _local.bytes_left != math.inf:
                 _take(self.name, tuple(shape), self.dtype)
             initial = initializer(tuple(shape), dtype=self.dtype)
+            fresh = type(initializer).__module__.startswith('hefted.initializers.')  # nobody else holds what it made
         else:
             initial = initializer.value if isinstance(initializer, Variable) else initializer
             if not isinstance(initial, jax.Array):
                 initial = np.asarray(initial)
             self.dtype = dtypes.standardize(dtype) if dtype is not None else dtypes.on_device(initial.dtype)
-        self._value: Array = _own(initial, self.dtype)
+        self._value: Array = initial if fresh and initial.dtype == self.dtype else _own(initial, self.dtype)
         self.shape: tuple[int, ...] = tuple(self._value.shape)
         self.ndim = len(self.shape)
         if shape is not None and tuple(shape) != self.shape:

@@ -1,12 +1,13 @@
 """Initializers draw Keras's numbers, on the host."""
 
+import jax
 import keras
 import numpy as np
 import pytest
 
 from hefted import initializers
 from hefted.errors import ArgumentError, ShapeError, UnknownNameError
-from hefted.random import SeedGenerator
+from hefted.random import SeedGenerator, host_uniform
 
 UNIFORM = ['glorot_uniform', 'he_uniform', 'lecun_uniform', 'random_uniform']
 NORMAL = ['glorot_normal', 'he_normal', 'lecun_normal', 'random_normal', 'truncated_normal', 'variance_scaling']
@@ -120,3 +121,10 @@ def test_mistakes_are_named():
         initializers.HeNormal(seed='seven')
     with pytest.raises(ArgumentError, match='initializer'):
         initializers.get(7)
+
+
+def test_draws_of_several_blocks_equal_those_of_jax() -> None:
+    """Weights are drawn by NumPy in blocks of 2**15; JAX draws them at once."""
+    shape = (257, 300)
+    wanted = jax.random.uniform(np.array([7, 0], np.uint32), shape, minval=-0.3, maxval=0.2)
+    np.testing.assert_array_equal(host_uniform(shape, -0.3, 0.2, 7), np.asarray(wanted))

@@ -104,3 +104,22 @@ def test_the_oldest_go_when_the_folder_is_full(tmp_path: Path) -> None:
         os.utime(entry, (1000 - age, 1000 - age))
     compile_cache.trim(tmp_path, 250)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ['0.xla', '1.xla']
+
+
+def test_an_option_that_this_xla_has_not_got_costs_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compile_cache, '_CPU_OPTIONS', {'xla_cpu_no_such_option': 'yes'})
+    assert values(compiled(3.0)) == [4, 4, 4]
+    assert len(list(folder.iterdir())) == 1
+
+
+@pytest.mark.skipif(jax.default_backend() != 'cpu', reason='service: the options are for CPUs')
+def test_programs_for_a_cpu_are_ordered_for_memory(folder: Path) -> None:
+    """Eight branches, each large inside: one after another they need less at once."""
+
+    def branches(x: Any) -> Any:
+        return sum((jax.numpy.sin(x * i)[:, None] @ jax.numpy.cos(x * i)[None, :]).max(1) for i in range(8))
+
+    program = jax.jit(branches).trace(np.ones(512, np.float32)).lower()
+    ours, plain = compile_cache.compile(program), program.compile()
+    assert ours.memory_analysis().temp_size_in_bytes <= plain.memory_analysis().temp_size_in_bytes
+    np.testing.assert_allclose(ours(np.ones(512, np.float32)), plain(np.ones(512, np.float32)), rtol=1e-6)

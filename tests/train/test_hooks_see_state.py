@@ -1,13 +1,18 @@
-"""At a hook the model is what training has made of it so far, and what the hook assigns is trained on from there."""
+"""At a hook the model is what training has made of it so far, and what the hook assigns is trained on from there.
+
+All of it holds for a small state, which is not given away to the device, for a larger one, and for a large one.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
 from hefted import Input, Sequential, callbacks, layers
+from hefted.train import program
 
 rng = np.random.default_rng(3)
 X = rng.random((70, 4)).astype('float32')
@@ -47,6 +52,14 @@ def single_steps(model: Sequential, epochs: int = 3) -> list[list[Any]]:
 def assert_same(found: list[Any], wanted: list[Any], **tolerance: float) -> None:
     for a, b in zip(found, wanted, strict=True):
         np.testing.assert_allclose(a, b, **(tolerance or {'rtol': 1e-5, 'atol': 1e-6}))
+
+
+@pytest.fixture(autouse=True, params=['small', 'larger', 'large'])
+def size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How the state of these models is treated."""
+    monkeypatch.setattr(program, '_KEPT_BYTES', 0 if request.param != 'small' else 1 << 20)
+    monkeypatch.setattr(program, '_COPIED_BYTES', 0 if request.param == 'large' else 1 << 20)
+    return request.param
 
 
 @pytest.fixture(scope='module')
@@ -185,3 +198,83 @@ def test_a_model_evaluated_in_a_hook_gives_its_loss_of_that_moment() -> None:
     np.testing.assert_allclose(inside, history['val_loss'], rtol=1e-5)
     plain = fresh().fit(X, Y, validation_data=(X[:20], Y[:20]), **FIT).history
     assert plain['loss'] == history['loss']
+
+
+def test_an_array_that_a_person_holds_stays_as_it_was() -> None:
+    model = fresh()
+    model.fit(X, Y, **FIT)
+    kernel = model.layers[0].kernel
+    before, copy = kernel.value, kernel.numpy()
+    kept: list[tuple[Any, Any]] = []
+    keep = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: kept.append((kernel.value, kernel.numpy())))
+    model.fit(X, Y, callbacks=[keep], **FIT)
+    for value, then in [(before, copy), *kept]:
+        np.testing.assert_array_equal(np.array(value), then)
+    assert not np.array_equal(kept[0][1], kept[-1][1])
+
+
+def test_a_variable_that_was_assigned_to_another_is_trained_alone() -> None:
+    model = fresh()
+    model.fit(X, Y, **FIT)
+    other = layers.Dense(8)
+    other.build((None, 4))
+    other.kernel.assign(model.layers[0].kernel)
+    then = other.kernel.numpy()
+    first, second = fresh(), fresh()
+    for one in (first, second):
+        one.set_weights(model.get_weights())
+    second.layers[0].kernel.assign(first.layers[0].kernel)
+    first.fit(X, Y, **FIT)
+    second.fit(X, Y, **FIT)
+    assert_same(second.get_weights(), first.get_weights(), rtol=0, atol=0)
+    np.testing.assert_array_equal(other.kernel.numpy(), then)
+
+
+def test_two_trainings_equal_one(size: str) -> None:
+    whole, parts = fresh(), fresh()
+    whole.fit(X, Y, **FIT | {'epochs': 4})
+    parts.fit(X, Y, **FIT | {'epochs': 2})
+    parts.fit(X, Y, initial_epoch=2, **FIT | {'epochs': 4})
+    held = parts.layers[0].kernel.held
+    assert isinstance(held, np.ndarray) == (size == 'larger')  # of a larger one the variables hold a copy
+    assert_same(parts.get_weights(), whole.get_weights(), rtol=0, atol=0)
+
+
+def test_early_stopping_gives_the_best_weights_back() -> None:
+    model = fresh('sgd')
+    kept: list[Any] = []
+    keep = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: kept.append(model.get_weights()))
+    stop = callbacks.EarlyStopping('loss', mode='max', patience=2, restore_best_weights=True)
+    model.fit(X, Y, callbacks=[stop, keep], **FIT | {'epochs': 6})
+    assert len(kept) == 3  # the loss falls, so the first epoch was "best"
+    assert_same(model.get_weights(), kept[0], rtol=0, atol=0)
+
+
+class Fails(layers.Layer):
+    """Raises at its third call in training, on the host."""
+
+    calls = 0
+
+    def call(self, inputs: Any) -> Any:
+        def check(x: Any) -> Any:
+            self.calls += 1
+            if self.calls > 12:
+                raise ValueError('enough of it')
+            return np.asarray(x)
+
+        still = jax.lax.stop_gradient(inputs)
+        return inputs + jax.pure_callback(check, still, still) - still
+
+
+def test_steps_that_fail_leave_what_was_there_before_or_say_that_it_is_lost(size: str) -> None:
+    model = Sequential([Input((4,)), layers.Dense(8), Fails(), layers.Dense(1)])
+    model.compile(optimizer='sgd', loss='mse')
+    kept: list[Any] = []
+    keep = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: kept.append(model.get_weights()))
+    with pytest.raises(Exception, match='enough of it') as caught:
+        model.fit(X[:64], Y[:64], callbacks=[keep], **FIT | {'epochs': 9})
+    assert len(kept) >= 2
+    if size == 'large':
+        assert 'BackupAndRestore' in ''.join(caught.value.__notes__)
+    else:
+        assert_same(model.get_weights(), kept[-1], rtol=0, atol=0)

@@ -132,7 +132,7 @@ def fit(
                 others=trainer,
                 source=source,
                 binding=binding,
-                state=binding.take(own=first.donates),
+                state=binding.take(own=first.donates, large=first.large),
                 callbacks=listeners,
                 progress=ended.progress,
                 run=run,

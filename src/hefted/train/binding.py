@@ -1,11 +1,19 @@
 """Between a training's state and the variables that people see.
 
-At a drain the variables hold exactly that step's state, and it stays so: what a callback assigned is taken up again,
-and a dispatch that fails leaves what was drained last. A large state is given away with each dispatch, so the variables
-hold a copy of it, made at the epoch's end; a small one, or one that is read at every step, is not given away.
+At a drain the variables hold exactly that step's state, and what a callback assigned is taken up again. How, goes by
+the state's size (train/program.py):
+
+- A small one, or one that is read at every step, is not given away: the variables hold each one.
+- One that is larger is given away with each dispatch, and the variables hold a copy of it, made at the epoch's end: a
+  dispatch that fails leaves what was drained last.
+- Of a large one there is no copy but while a hook reads it: the variables hold what the last dispatch will return. If
+  that fails, the state is lost, as in other libraries; backups are for that.
 """
 
 from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
 
 import jax
 import numpy as np
@@ -28,10 +36,24 @@ class Binding:
         self._given: dict[int, Array] = {}
         self._begun: list[Array] = []  # what layers carried when an evaluation began
 
-    def take(self, own: bool = True) -> dict[str, list[Array]]:
-        """The state to begin with: in arrays of its own, which nobody else holds, where it will be given away."""
-        self._given = {id(v): v.held for group in self.groups.values() for v in group}
-        return copy_state(self.held()) if own else self.held()
+    def take(self, own: bool = True, large: bool = False) -> dict[str, list[Array]]:
+        """The state to begin with.
+
+        Args:
+            own: Whether it will be given away: it is then in arrays which nobody else holds.
+            large: Whether those are the variables' own as far as may be, for want of memory.
+        """
+        if large:
+            state = {name: [_let_go(v) for v in group] for name, group in self.groups.items()}
+        else:
+            state = copy_state(self.held()) if own else self.held()
+        self._given = {id(v): v.held for v in self.variables()}
+        return state
+
+    def variables(self) -> Iterator[Variable]:
+        """All of them."""
+        for group in self.groups.values():
+            yield from group
 
     def held(self) -> dict[str, list[Array]]:
         """The state that the variables hold, not to be given away."""
@@ -106,6 +128,34 @@ def hold_changed(variables: list[Variable], before: list[Array], after: list[Arr
 def copy_state(state: dict[str, list[Array]]) -> dict[str, list[Array]]:
     """The same state in arrays of its own, once it is there."""
     return {name: [_copy(array) for array in arrays] for name, arrays in state.items()}
+
+
+def _let_go(variable: Variable) -> Array:
+    """What a variable holds, to be given away; a copy where somebody else holds it too.
+
+    That may be another variable that it was assigned to, or a person who will compare. On accelerators the variable
+    keeps a copy on the host: the first steps may find that memory is short.
+    """
+    on_cpu = jax.default_backend() == 'cpu'
+    if isinstance(variable.held, np.ndarray):
+        array = jax.device_put(variable.held, may_alias=False)
+        if on_cpu:
+            variable.hold(array)
+        return array
+    if _holders(variable) > _holders(_ALONE):
+        return _copy(variable.held)
+    array = variable.held
+    if not on_cpu:
+        variable.hold(np.array(array))
+    return array
+
+
+def _holders(variable: Variable) -> int:
+    """How many hold what the variable does, and some more that are always the same."""
+    return sys.getrefcount(variable.held)
+
+
+_ALONE = Variable(np.zeros(0), name='alone')
 
 
 def _copy(array: Array) -> Array:

@@ -37,15 +37,35 @@ def compile(lowered: Any) -> Any:
     """
     folder = _folder()
     if folder is None:
-        return lowered.compile()
+        return _compile(lowered)
     path = folder / f'{_key(lowered)}.xla'
     found = _load(path, lowered)
     if found is not None:
         return found
-    compiled = lowered.compile()
+    compiled = _compile(lowered)
     # Written beside the training; the interpreter waits for it at exit.
     threading.Thread(target=_store, args=(path, compiled), name='hefted-cache').start()
     return compiled
+
+
+# On a CPU. XLA orders a program so that much can run at once, and then much memory is in use at once: ordered for
+# memory, steps take 2 to 7 % less of it, and no more time on 2 cores. And it hands convolutions to YNNPACK, which takes
+# three times as long for them as its own code; of what it hands over by default, products and sums stay.
+_CPU_OPTIONS = {
+    'xla_cpu_scheduler_type': 'CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED',
+    'xla_cpu_experimental_ynn_fusion_type': 'LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE',
+}
+
+
+def _compile(lowered: Any) -> Any:
+    if jax.default_backend() != 'cpu':
+        return lowered.compile()
+    told = os.environ.get('XLA_FLAGS', '')  # what a person sets there goes before
+    options = {name: value for name, value in _CPU_OPTIONS.items() if name not in told}
+    try:
+        return lowered.compile(options)
+    except jax.errors.JaxRuntimeError:  # of an XLA that has not got one of them, or of a program that it cannot compile
+        return lowered.compile()
 
 
 def _folder() -> Path | None:
@@ -63,6 +83,7 @@ def _key(lowered: Any) -> str:
         jax.__version__,
         jaxlib_version,
         os.environ.get('XLA_FLAGS', ''),
+        str(_CPU_OPTIONS),
         f'{device.platform} {device.device_kind} {jax.device_count()} {os.cpu_count()}',
         host.cpu_features(),
         lowered.as_text(),

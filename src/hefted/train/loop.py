@@ -7,7 +7,6 @@ too unless somebody there may read the model. The one place that waits for the d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -126,7 +125,7 @@ class _Training:
         self.by_batch = job.callbacks.stops_at_batches()
         self.by_epoch = (  # whether somebody may read the model between two epochs
             self.by_batch
-            or job.train.donates
+            or (job.train.donates and not job.train.large)
             or job.validate is not None
             or bool(job.keepers)
             or any(job.callbacks.hook_reads_state(hook) for hook in ('on_epoch_begin', 'on_epoch_end'))
@@ -167,10 +166,17 @@ class _Training:
             job.finalize()
             job.callbacks.begin(self.done)
             job.callbacks.call('on_train_end', self.logs)
-        except BaseException:
+        except BaseException as error:
             # What was dispatched last may still be whole; if not, the variables keep what was drained last.
-            with suppress(Exception):
-                job.binding.drain_copy(self.state)
+            try:
+                jax.block_until_ready(self.state)
+                self.show()
+            except Exception:
+                if self.job.train.large and self.lets_go:
+                    error.add_note(
+                        'The weights were given away to the steps that failed, and are lost: so large a model is not '
+                        'kept twice. Load them from a file, or train with callbacks.BackupAndRestore.'
+                    )
             raise
 
     def chunks(self, epoch: int) -> Iterator[Chunk]:
@@ -189,6 +195,8 @@ class _Training:
                     self.hook('on_train_batch_begin', end)
                 numbers = np.array([stretch.first + first, steps, stretch.rows, end == 0, self.dispatched], np.int32)
                 self.state, logs = train.run(None, self.state, stretch.data, stretch.order, numbers, job.key)
+                if train.large and self.lets_go:
+                    job.binding.drain(self.state)
                 first, end, self.dispatched = first + steps, end + steps, self.dispatched + steps
                 stop = self.dispatched >= job.callbacks.next_stop
                 yield Chunk(epoch, end, steps, False, stop, logs, None if train.donates else self.state)
@@ -202,9 +210,20 @@ class _Training:
             if self.by_epoch:
                 self.settle_all()
         elif self.place.epoch == epoch:  # all of its chunks are settled already
-            if self.job.train.donates:
-                self.job.binding.drain_copy(self.state)
+            self.show()
             self.end(epoch)
+
+    @property
+    def lets_go(self) -> bool:
+        """Whether what the variables held before is given up as soon as steps are dispatched (see `Binding.take`)."""
+        return bool(self.done) or jax.default_backend() == 'cpu'
+
+    def show(self) -> None:
+        """Let the variables hold a state that is given away otherwise."""
+        if self.job.train.large:
+            self.job.binding.drain(self.state)
+        elif self.job.train.donates:
+            self.job.binding.drain_copy(self.state)
 
     def settle_all(self) -> None:
         """Drain the pipeline."""
@@ -227,8 +246,8 @@ class _Training:
         self.place = Place(chunk.epoch, chunk.end, self.done)
         if chunk.state is not None:
             job.binding.drain(chunk.state)
-        elif chunk.last or chunk.stop:
-            job.binding.drain_copy(self.state)
+        elif chunk.last or chunk.stop or job.train.large:
+            self.show()
         if not chunk.last:
             job.progress.tick(chunk.end, self.logs, job.run.tick(self.done, chunk.epoch, self.logs))
         if self.by_batch or chunk.stop:
@@ -265,16 +284,22 @@ class _Training:
 
     def hook(self, name: str, *arguments: Any) -> None:
         """Call a hook, take up what it assigned to the variables, and keep what somebody asked to be kept."""
+        binding, reads = self.job.binding, self.job.callbacks.hook_reads_state(name)
+        lent = reads and self.job.train.large
+        if lent:  # what a hook keeps of it is not given away
+            binding.drain_copy(self.state)
         try:
             with interrupts.at_once():
                 self.job.callbacks.call(name, *arguments)
         except BaseException as error:  # what it assigned stays; nor does its failure cost another's checkpoint
-            self.state = self.job.binding.refresh(self.state)
+            self.state = binding.refresh(self.state)
             if isinstance(error, Exception):
                 self.keep()
             raise
-        if self.job.callbacks.hook_reads_state(name):
-            self.state = self.job.binding.refresh(self.state)
+        if reads:
+            self.state = binding.refresh(self.state)
+        if lent:
+            binding.drain(self.state)
         self.keep()
 
     def keep(self) -> None:

@@ -84,6 +84,7 @@ class Program:
 
 
 _KEPT_BYTES = 1 << 20  # a state of up to so many bytes is not given away: a second one costs nothing
+_COPIED_BYTES = 64 << 20  # one of up to so many is given away, and the variables hold a copy of it
 
 
 class Stretcher(NamedTuple):
@@ -95,12 +96,14 @@ class Stretcher(NamedTuple):
         single: Whether `run` takes one step at a time, straight.
         compiled: The executable, for its cost and memory.
         donates: Whether the carry is given away to `run`; else people may hold each one while the loop goes on.
+        large: Whether it is too large for a copy to be kept beside it.
     """
 
     run: Callable[..., tuple[Any, Logs]]
     single: bool
     compiled: Any
     donates: bool = False
+    large: bool = False
 
 
 def compile_training(program: Program, state: State, layout: Layout, single: bool = False) -> Stretcher:
@@ -119,7 +122,8 @@ def compile_training(program: Program, state: State, layout: Layout, single: boo
     nbytes = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
     garbage.count_model(nbytes)
     around = _Around(program.begin_epoch, program.results)
-    return _compile(step, around, program.spec, None, state, layout, single, donates=nbytes > _KEPT_BYTES)
+    found = _compile(step, around, program.spec, None, state, layout, single, donates=nbytes > _KEPT_BYTES)
+    return found._replace(large=found.donates and nbytes > _COPIED_BYTES)
 
 
 def compile_evaluation(program: Program, state: State, layout: Layout) -> Stretcher:
@@ -155,6 +159,7 @@ def _compile(
     data, order = layout.shapes
     size, tail = layout.batch_size, layout.rows % layout.batch_size
     masked = bool(tail) and spec.rows_independent
+    once = layout.rows <= size  # each stretch is one step
     donates = donates and not single  # as asked: the loops of one training agree, whatever their convolutions
     avals = _avals((constants, carry))
     key = jax.ShapeDtypeStruct((2,), np.uint32)
@@ -187,8 +192,10 @@ def _compile(
         zeros = tree.map_structure(lambda s: jnp.zeros(s.shape, s.dtype), logs)
         start = (carry, zeros)
         whole = masked or not tail
-        if single:
+        if single or once:
             one = partial(body, np.int32(0))
+            if once:  # a loop of one step takes a seventh of the time to compile for nothing
+                return one(start) if whole else last(start)
             return one(start) if whole else lax.cond(full > 0, one, last, start)
         carried = lax.fori_loop(0, full, body, start)
         return carried if whole else lax.cond(full < steps, last, lambda c: c, carried)
