@@ -121,5 +121,5 @@ def test_programs_for_a_cpu_are_ordered_for_memory(folder: Path) -> None:
 
     program = jax.jit(branches).trace(np.ones(512, np.float32)).lower()
     ours, plain = compile_cache.compile(program), program.compile()
-    assert ours.memory_analysis().temp_size_in_bytes <= plain.memory_analysis().temp_size_in_bytes
+    assert ours.memory_analysis().temp_size_in_bytes < plain.memory_analysis().temp_size_in_bytes
     np.testing.assert_allclose(ours(np.ones(512, np.float32)), plain(np.ones(512, np.float32)), rtol=1e-6)

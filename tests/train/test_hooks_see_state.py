@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hefted import Input, Sequential, callbacks, layers
-from hefted.train import program
+from hefted.train import interrupts, loop, program
 
 rng = np.random.default_rng(3)
 X = rng.random((70, 4)).astype('float32')
@@ -251,7 +251,7 @@ def test_early_stopping_gives_the_best_weights_back() -> None:
 
 
 class Fails(layers.Layer):
-    """Raises at its third call in training, on the host."""
+    """Raises at the thirteenth step, on the host: the first of the fourth epoch."""
 
     calls = 0
 
@@ -278,3 +278,25 @@ def test_steps_that_fail_leave_what_was_there_before_or_say_that_it_is_lost(size
         assert 'BackupAndRestore' in ''.join(caught.value.__notes__)
     else:
         assert_same(model.get_weights(), kept[-1], rtol=0, atol=0)
+
+
+def test_an_interrupted_training_leaves_the_last_step_that_was_taken(
+    monkeypatch: pytest.MonkeyPatch, size: str
+) -> None:
+    """Also of the steps that were dispatched and not read yet: the loop may run one epoch ahead of its listeners."""
+    reads: list[Any] = []
+
+    def read_logs(logs: Any) -> Any:
+        reads.append(logs)
+        if len(reads) == 1:
+            interrupts._kept.struck = True  # what Ctrl-C's handler does
+        return read(logs)
+
+    model, plain = fresh(), fresh()
+    read = loop.read_logs
+    monkeypatch.setattr(loop, 'read_logs', read_logs)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, **FIT)
+    steps = int(model.optimizer.iterations)
+    assert steps == (5 if size == 'larger' else 10)
+    assert_same(model.get_weights(), single_steps(plain)[steps - 1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -200,3 +201,16 @@ def test_steps_take_as_many_at_a_time_as_last_a_fifth_of_a_second() -> None:
     assert pace.steps == 20
     pace.learn(20, 1e-9)
     assert pace.steps == 320  # no more than sixteen times longer at once
+
+
+@pytest.mark.parametrize('independent', [True, False], ids=['masked', 'true-sized'])
+def test_a_block_may_name_its_short_batch_alone_and_hold_several(independent: bool) -> None:
+    """A stream's layout says how many rows the last batch has, not how many the block."""
+    mine = program(independent)
+    data = ResidentSource(rows_of(X[:38], Y[:38]), 16)
+    compiled = compile_training(mine, mine.init(), replace(data.layout, rows=6))
+    state, logs = run(compiled, mine.init(), data, 0, 3)
+    assert state['steps'] == 3
+    first, _ = run(compile_training(mine, mine.init(), data.layout), mine.init(), data, 0, 3)
+    np.testing.assert_array_equal(state['weights'], first['weights'])
+    assert float(logs['loss']) > 0

@@ -170,7 +170,7 @@ class _Training:
             # What was dispatched last may still be whole; if not, the variables keep what was drained last.
             try:
                 jax.block_until_ready(self.state)
-                self.show()
+                self.job.binding.drain(self.state)  # as it is: nobody will give it away any more
             except Exception:
                 if self.job.train.large and self.lets_go:
                     error.add_note(

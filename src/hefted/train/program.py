@@ -159,7 +159,7 @@ def _compile(
     data, order = layout.shapes
     size, tail = layout.batch_size, layout.rows % layout.batch_size
     masked = bool(tail) and spec.rows_independent
-    once = layout.rows <= size  # each stretch is one step
+    once = order.shape[0] == size  # each stretch is one step: there is room for one batch
     donates = donates and not single  # as asked: the loops of one training agree, whatever their convolutions
     avals = _avals((constants, carry))
     key = jax.ShapeDtypeStruct((2,), np.uint32)
