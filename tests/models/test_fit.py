@@ -42,7 +42,8 @@ def test_eager_steps_give_the_numbers_of_compiled_ones() -> None:
         curves.append(made.fit(X, Y, epochs=3, validation_split=0.2, shuffle=False, verbose=0).history)
     assert list(curves[0]) == list(curves[1])
     for name, values in curves[0].items():
-        np.testing.assert_allclose(curves[1][name], values, rtol=1e-5, atol=1e-6, err_msg=name)
+        # Steps compiled as one add up in another order, and Adam divides small slopes by their own size.
+        np.testing.assert_allclose(curves[1][name], values, rtol=1e-4, atol=1e-6, err_msg=name)
 
 
 def test_eager_steps_can_be_looked_into() -> None:

@@ -61,8 +61,10 @@ def source(size: int = 16) -> ResidentSource:
 
 def run(compiled: Stretcher, state: Any, data: ResidentSource, first: int, steps: int) -> Any:
     stretch = next(data.epoch(0))
-    numbers = np.array([first, steps, stretch.rows, first == 0, first], np.int32)
-    state, logs = compiled.run(None, state, stretch.data, stretch.order, numbers, KEY)
+    numbers = np.array([first, stretch.rows, first], np.int32)
+    state, logs = compiled.run(
+        None, state, stretch.data, stretch.order, np.int32(steps), np.bool_(first == 0), numbers, KEY
+    )
     return state, logs
 
 
@@ -169,7 +171,7 @@ def _steps_of_a_fit(compiled: Stretcher, data: ResidentSource, state: Any) -> li
     taken: list[int] = []
 
     def counting(*arguments: Any) -> Any:
-        taken.append(int(arguments[4][1]))
+        taken.append(int(arguments[4]))
         return compiled.run(*arguments)
 
     loop.fit(

@@ -150,6 +150,7 @@ def reduce_weighted(
     """
     values = as_array(values, dtype)
     weight = None if sample_weight is None else as_array(sample_weight, values.dtype)
+    real = None if rows is None else as_array(rows, values.dtype)
     if rows is not None:
         rows = as_array(rows, 'bool')
         values = select(_along(rows, values), values, 0.0)
@@ -167,11 +168,10 @@ def reduce_weighted(
         if rows is not None and weight.ndim:
             weight = select(_along(rows, weight), weight, 0.0)
         return divide_no_nan(summed, total(weight))
-    if rows is None or not values.ndim:
+    if real is None or not values.ndim:
         return lax.div(summed, float(max(values.size, 1)))
     # The weights may have broadcast one value a row to many; each row has as many as the others.
-    there = total(lax.convert_element_type(rows, values.dtype))
-    return divide_no_nan(summed, lax.mul(there, float(math.prod(values.shape[1:]))))
+    return divide_no_nan(summed, lax.mul(total(real), float(math.prod(values.shape[1:]))))
 
 
 def _masked(mask: Array, weight: Array | None, reduction: str | None, dtype: Any, rows: Array | None) -> Array:

@@ -14,8 +14,8 @@ from hefted.train.program import Batch, Program, Stretcher
 def training(program: Program, layout: Layout) -> Stretcher:
     """The training loop, uncompiled."""
 
-    def run(_: None, state: Any, data: Any, order: Any, numbers: Any, key: Any) -> Any:
-        first, _steps, rows, fresh, done = (int(n) for n in numbers)
+    def run(_: None, state: Any, data: Any, order: Any, _steps: Any, fresh: Any, numbers: Any, key: Any) -> Any:
+        first, rows, done = (int(n) for n in numbers)
         if fresh:
             state = program.begin_epoch(state)
         batch = _batch(data, order, first, rows, layout.batch_size)
@@ -30,8 +30,8 @@ def evaluation(program: Program, layout: Layout) -> Stretcher:
     step = program.eval_step
     assert step is not None
 
-    def run(state: Any, metrics: Any, data: Any, order: Any, numbers: Any, _key: Any) -> Any:
-        first, _steps, rows, fresh, _done = (int(n) for n in numbers)
+    def run(state: Any, metrics: Any, data: Any, order: Any, _steps: Any, fresh: Any, numbers: Any, _key: Any) -> Any:
+        first, rows, _done = (int(n) for n in numbers)
         if fresh:
             metrics = program.begin_evaluation(metrics)
         metrics, logs = step(state, metrics, _batch(data, order, first, rows, layout.batch_size))

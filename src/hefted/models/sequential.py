@@ -47,6 +47,7 @@ class Sequential(Model):
         super().__init__(name=name, trainable=trainable)
         self._input: InputLayer | None = None
         self._stack: list[Layer] = []
+        self._traced: tuple[Any, Any] | None = None  # a batch, as far as shapes go, and what came of it
         for layer in layers or ():
             self.add(layer, rebuild=False)
         self._maybe_rebuild()
@@ -87,7 +88,7 @@ class Sequential(Model):
 
     def _maybe_rebuild(self) -> None:
         self._objective = None
-        self._graph = None
+        self._graph = self._traced = None
         self.built = False
         if self._input is not None and self._stack:
             self.build_from_shape(self._input.batch_shape)
@@ -105,12 +106,22 @@ class Sequential(Model):
             else:  # one trace is enough
                 with any_rows(probe.shape[0] is None):
                     outputs = eval_shapes(self._trace, stand_in)
+                self._traced = stand_in, outputs
                 self.output_shape = tree.map_structure(lambda o: (None, *o.shape[1:]), outputs)
         except ShapeError:
             self._input = None if self._build_shape is None else self._input
             raise
         self.built = True
         self._build_shape = tuple(input_shape)
+
+    def compute_outputs(self, probe: Any) -> Any:
+        """See `Model`: known since `build` where rows do not touch one another and nothing but their number differs."""
+        if self._traced is not None and isinstance(probe, jax.ShapeDtypeStruct):
+            before, after = self._traced
+            same = (before.shape[1:], before.dtype) == (probe.shape[1:], probe.dtype)
+            if same and hasattr(after, 'shape') and all(layer.rows_independent for layer in self.flatten_layers()):
+                return jax.ShapeDtypeStruct((probe.shape[0], *after.shape[1:]), after.dtype)
+        return super().compute_outputs(probe)
 
     def _trace(self, inputs: Any) -> Any:
         for layer in self._stack:

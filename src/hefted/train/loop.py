@@ -193,8 +193,10 @@ class _Training:
                 steps = int(min(most, stretch.steps - first, job.callbacks.next_stop - self.dispatched))
                 if self.by_batch:
                     self.hook('on_train_batch_begin', end)
-                numbers = np.array([stretch.first + first, steps, stretch.rows, end == 0, self.dispatched], np.int32)
-                self.state, logs = train.run(None, self.state, stretch.data, stretch.order, numbers, job.key)
+                numbers = np.array([stretch.first + first, stretch.rows, self.dispatched], np.int32)
+                self.state, logs = train.run(
+                    None, self.state, stretch.data, stretch.order, np.int32(steps), np.bool_(end == 0), numbers, job.key
+                )
                 if train.large and self.lets_go:
                     job.binding.drain(self.state)
                 first, end, self.dispatched = first + steps, end + steps, self.dispatched + steps
@@ -357,8 +359,10 @@ def evaluate(
             loop, first = _loop_for(stretch, compiled, others), 0
             while first < stretch.steps:
                 size = min(1 if each is not None or loop.single else pace.steps, stretch.steps - first)
-                numbers = np.array([stretch.first + first, size, stretch.rows, end == 0, end], np.int32)
-                metrics, logs = loop.run(state, metrics, stretch.data, stretch.order, numbers, key)
+                numbers = np.array([stretch.first + first, stretch.rows, end], np.int32)
+                metrics, logs = loop.run(
+                    state, metrics, stretch.data, stretch.order, np.int32(size), np.bool_(end == 0), numbers, key
+                )
                 first, end = first + size, end + size
                 if each is not None:
                     told = read_logs(logs)

@@ -88,11 +88,12 @@ _COPIED_BYTES = 64 << 20  # one of up to so many is given away, and the variable
 
 
 class Stretcher(NamedTuple):
-    """A compiled loop: `run(constants, carry, data, order, numbers, key) -> (carry, logs)`.
+    """A compiled loop: `run(constants, carry, data, order, steps, fresh, numbers, key) -> (carry, logs)`.
 
     Attributes:
-        run: `numbers` is int32 (first, steps, rows, fresh, done): the first step in `order`, how many, how many rows
-            of `order` are real, 1 at an epoch's start, and the steps taken before, which count in the key.
+        run: `steps` is how many (int32), `fresh` whether an epoch starts; `numbers` is int32 (first, rows, done): the
+            first step in `order`, how many rows of `order` are real, and the steps taken before, which count in the
+            key. What is read outside of the loop comes by itself: to cut it out XLA would compile two more kernels.
         single: Whether `run` takes one step at a time, straight.
         compiled: The executable, for its cost and memory.
         donates: Whether the carry is given away to `run`; else people may hold each one while the loop goes on.
@@ -174,18 +175,21 @@ def _compile(
         traced = inner.trace(*avals, _batch_avals(data, size, masked), key)
         single = single or has_slow_convolution(traced.jaxpr)
 
-    def stretch(constants: Any, carry: Any, data: Any, order: Array, numbers: Array, key: Array) -> tuple[Any, Logs]:
-        first, steps, rows, fresh, done = numbers
-        carry = lax.cond(fresh > 0, around.begin, lambda c: c, carry)
-        full = steps if masked or not tail else jnp.minimum(steps, rows // size - first)
+    def stretch(
+        constants: Any, carry: Any, data: Any, order: Array, steps: Array, fresh: Array, numbers: Array, key: Array
+    ) -> tuple[Any, Logs]:
+        carry = lax.cond(fresh, around.begin, lambda c: c, carry)
+        full = steps if masked or not tail else jnp.minimum(steps, numbers[1] // size - numbers[0])
 
         def body(i: Array, carried: tuple[Any, Logs]) -> tuple[Any, Logs]:
+            first, rows, done = numbers  # within the loop, where they are no kernels of their own
             start = lax.mul(lax.add(first, i), np.int32(size))
             index = lax.dynamic_slice(order, (start,), (size,))
             real = lax.lt(lax.iota(np.int32, size), lax.full((size,), lax.sub(rows, start))) if masked else None
             return inner(constants, carried[0], _batch(data, index, real), _key(key, lax.add(done, i)))
 
         def last(carried: tuple[Any, Logs]) -> tuple[Any, Logs]:
+            first, _, done = numbers
             index = lax.dynamic_slice(order, ((first + full) * size,), (tail,))
             return inner(constants, carried[0], _batch(data, index, None), _key(key, lax.add(done, full)))
 
@@ -204,9 +208,9 @@ def _compile(
         carry, logs = stretch(*arguments)
         return carry, logs | around.results(carry)
 
-    numbers = jax.ShapeDtypeStruct((5,), np.int32)
+    counts = (jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in (((), np.int32), ((), np.bool_), ((3,), np.int32)))
     with interrupts.deferred():
-        lowered = jax.jit(loop, donate_argnums=1 if donates else ()).trace(*avals, data, order, numbers, key).lower()
+        lowered = jax.jit(loop, donate_argnums=1 if donates else ()).trace(*avals, data, order, *counts, key).lower()
         compiled = compile_cache.compile(lowered)
     return Stretcher(compiled, single, compiled, donates)
 
