@@ -43,6 +43,8 @@ _ALIASES = {'CustomObjectScope': 'custom_object_scope'}
 
 def __getattr__(name: str) -> Any:
     name = _ALIASES.get(name, name)
+    if name == 'bounding_boxes':
+        return importlib.import_module('hefted.utils.bounding_boxes')
     if name not in _HOMES:
         from hefted.errors import no_attribute
 
