@@ -12,7 +12,7 @@ GAPS = {
     'optimizers': {'legacy': "Keras's own only raise"},
     'utils': {
         **dict.fromkeys(
-            ('FeatureSpace', 'audio_dataset_from_directory', 'legacy'),
+            ('FeatureSpace', 'legacy'),
             'not written yet',
         ),
         'model_to_dot': 'plot_model draws without Graphviz',
