@@ -99,6 +99,8 @@ def _forward(x: Array, pool: Sizes, strides: Sizes) -> tuple[Array, tuple[Array,
 
 def _backward(pool: Sizes, strides: Sizes, saved: tuple[Array, Array], grad: Array) -> tuple[Array]:
     x, out = saved
+    if pool == strides:
+        return (_of_windows_apart(x, out, grad, pool),)
     free = jnp.ones(out.shape, bool)
     zero = np.zeros((), grad.dtype)[()]
     total: Array | None = None
@@ -117,6 +119,24 @@ def _backward(pool: Sizes, strides: Sizes, saved: tuple[Array, Array], grad: Arr
 
 
 _largest.defvjp(_forward, _backward)
+
+
+def _of_windows_apart(x: Array, out: Array, grad: Array, pool: Sizes) -> Array:
+    """The gradient where windows do not overlap: each value looks whether it is the one that its window took."""
+    pieces = [piece for _, piece in _pieces(x, pool, pool)]
+    last = len(pieces) - 1
+    taken = jnp.full(out.shape, last, np.int32)
+    for number in range(last - 1, -1, -1):
+        taken = lax.select(pieces[number] == out, jnp.full(out.shape, number, np.int32), taken)
+    # (batch, windows, 1, …, channels) beside (1, 1, places, …, 1), and then in the input's shape
+    apart = (out.shape[0], *(n for size in out.shape[1:-1] for n in (size, 1)), out.shape[-1])
+    numbers = np.arange(last + 1, dtype=np.int32).reshape((1, *(n for size in pool for n in (1, size)), 1))
+    spread = jnp.where(taken.reshape(apart) == numbers, grad.reshape(apart), np.zeros((), grad.dtype))
+    covered = spread.reshape(
+        x.shape[0], *(n * size for n, size in zip(out.shape[1:-1], pool, strict=True)), x.shape[-1]
+    )
+    edges = [(0, whole - part, 0) for whole, part in zip(x.shape, covered.shape, strict=True)]
+    return lax.pad(covered, np.zeros((), grad.dtype)[()], edges)
 
 
 def adaptive_max_pool(x: Array, sizes: Sizes) -> Array:
