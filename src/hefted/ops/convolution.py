@@ -21,11 +21,8 @@ from hefted.variables import Array
 Sizes = tuple[int, ...]
 Pads = tuple[tuple[int, int], ...]
 _LETTERS = 'DHW'
-# Up to so many places of a kernel its gradient is found place by place.
-_MANY_PLACES = 27
-_FEW_CHANNELS = 8
-# Up to so many numbers meet in one of the output for the convolution to be written as their sum.
-_FEW_TERMS = 32
+# Up to so many numbers meet in one of the output, and so many filters at least, for a convolution to be their sum.
+_FEW_TERMS, _MANY_FILTERS = 32, 8
 
 
 class Window(NamedTuple):
@@ -177,12 +174,11 @@ def _extent(x: Array, axis: int, distance: Sizes) -> int:
 # All channels to all filters
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _convolve(x: Array, kernel: Array, window: Window) -> Array:
+def quickest(x: Array, kernel: Array, window: Window) -> Array:
+    """Channels last, in the form that XLA runs fastest on CPUs: a convolution, or a sum of few terms."""
     *places, channels, filters = kernel.shape
-    if math.prod(places) * channels <= _FEW_TERMS and filters >= _FEW_CHANNELS and x.dtype == np.float32:
-        return _summed(x, kernel, window)
-    return _plain(x, kernel, window)
+    few = math.prod(places) * channels <= _FEW_TERMS and filters >= _MANY_FILTERS
+    return (_summed if few and x.dtype == np.float32 else _plain)(x, kernel, window)
 
 
 def _summed(x: Array, kernel: Array, window: Window) -> Array:
@@ -208,36 +204,26 @@ def _counts(x: Array, kernel: Array, window: Window) -> Sizes:
     )
 
 
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _convolve(x: Array, kernel: Array, window: Window) -> Array:
+    return quickest(x, kernel, window)
+
+
 def _convolve_forward(x: Array, kernel: Array, window: Window) -> tuple[Array, tuple[Array, Array]]:
-    # Not `_plain`: where this is differentiated in turn it must have these gradients too.
+    # Not `quickest`: where this is differentiated in turn it must have these gradients too.
     return _convolve(x, kernel, window), (x, kernel)
 
 
 def _convolve_backward(window: Window, saved: tuple[Array, Array], grad: Array) -> tuple[Array, Array]:
     x, kernel = saved
     x_grad = _convolve(grad, _turned(kernel).swapaxes(-1, -2), _back(x, kernel, grad, window))
-    return x_grad, _kernel_gradient(x, kernel, grad, window)
-
-
-def _kernel_gradient(x: Array, kernel: Array, grad: Array, window: Window) -> Array:
-    """For each of the kernel's places, a product of what it met with the gradient: half the time of a convolution."""
-    across = _across(x, kernel, grad, window)
-    places = list(np.ndindex(kernel.shape[:-2]))
-    if len(places) > _MANY_PLACES:
-        # The batch takes the place of the channels: it is what is summed over.
-        last = x.ndim - 1
-        spatial = range(1, last)
-        swapped = x.transpose(last, *spatial, 0), grad.transpose(*spatial, 0, last)
-        found: Array = _convolve(*swapped, across)
-        return found.transpose(*spatial, 0, last)
-    padded, counts = _padded(x, across), grad.shape[1:-1]
-    met = [_met(padded, place, across.strides, across.dilation, counts) for place in places]
-    if x.shape[-1] < _FEW_CHANNELS:  # one product of all places: each alone would be thin
-        met = [jnp.concatenate(met, -1)]
-    flat = grad.reshape(-1, grad.shape[-1])
-    over_rows = (((0,), (0,)), ((), ()))
-    products = [lax.dot_general(each.reshape(flat.shape[0], -1), flat, over_rows) for each in met]
-    return jnp.concatenate(products).reshape(kernel.shape)
+    # The batch takes the place of the channels: it is what is summed over. XLA must not fuse the transposing with
+    # what comes before: it would be done value by value.
+    last = x.ndim - 1
+    spatial = range(1, last)
+    swapped = lax.optimization_barrier((x.transpose(last, *spatial, 0), grad.transpose(*spatial, 0, last)))
+    kernel_grad: Array = _convolve(*swapped, _across(x, kernel, grad, window))
+    return x_grad, kernel_grad.transpose(*spatial, 0, last)
 
 
 _convolve.defvjp(_convolve_forward, _convolve_backward)

@@ -16,8 +16,7 @@ import numpy as np
 from jax import lax
 from jax.extend.core import Literal
 
-from hefted.ops import pooling
-from hefted.train.convolutions import is_slow
+from hefted.ops import convolution, pooling
 from hefted.variables import Array
 
 _CALLS = ('jit', 'pjit', 'closed_call', 'core_call', 'remat', 'checkpoint')
@@ -57,9 +56,10 @@ def _equation(equation: Any, inputs: list[Any]) -> list[Any]:
     inner = params.get('jaxpr') if name in _CALLS else None
     if inner is not None:
         return _run(inner.jaxpr, inner.consts, inputs) if hasattr(inner, 'consts') else _run(inner, [], inputs)
-    if is_slow(equation) and params['feature_group_count'] == params['batch_group_count'] == 1:
+    if name == 'conv_general_dilated' and params['feature_group_count'] == params['batch_group_count'] == 1:
         x, kernel = inputs
-        return [_convolution(x, kernel, params)]
+        if equation.outvars[0].aval.dtype == x.dtype:  # else it adds up in another dtype than it is given
+            return [_convolution(x, kernel, params)]
     if name in ('reduce_window_max', 'select_and_scatter_add') and _small_window(equation):
         return [_max_pool(inputs[0], params) if len(inputs) == 1 else _max_pool_gradient(inputs[0], inputs[1], params)]
     found = equation.primitive.bind(*inputs, **equation.primitive.get_bind_params(params))
@@ -69,21 +69,18 @@ def _equation(equation: Any, inputs: list[Any]) -> list[Any]:
 def _convolution(x: Array, kernel: Array, params: dict[str, Any]) -> Array:
     """The convolution with its operands transposed to channels last, and its result back."""
     numbers = params['dimension_numbers']
-    rank = len(numbers.lhs_spec)
-    letters = 'DHW'[-(rank - 2) :]
     last = lambda spec: (spec[0], *spec[2:], spec[1])  # noqa: E731
-    found = lax.conv_general_dilated(
-        x.transpose(last(numbers.lhs_spec)),
-        kernel.transpose((*numbers.rhs_spec[2:], numbers.rhs_spec[1], numbers.rhs_spec[0])),
-        params['window_strides'],
-        params['padding'],
-        lhs_dilation=params['lhs_dilation'],
-        rhs_dilation=params['rhs_dilation'],
-        dimension_numbers=(f'N{letters}C', f'{letters}IO', f'N{letters}C'),
-        precision=params['precision'],
-        preferred_element_type=params['preferred_element_type'],
+    # As in `hefted.ops.convolution`, the transposing is kept apart.
+    x, kernel = lax.optimization_barrier(
+        (
+            x.transpose(last(numbers.lhs_spec)),
+            kernel.transpose((*numbers.rhs_spec[2:], numbers.rhs_spec[1], numbers.rhs_spec[0])),
+        )
     )
-    return found.transpose(tuple(np.argsort(last(numbers.out_spec))))
+    window = convolution.Window(
+        params['window_strides'], params['padding'], params['lhs_dilation'], params['rhs_dilation']
+    )
+    return convolution.quickest(x, kernel, window).transpose(tuple(np.argsort(last(numbers.out_spec))))
 
 
 def _small_window(equation: Any) -> bool:
