@@ -22,6 +22,7 @@ ORDER = """
 __main__ cli*
 integrations
 __init__
+backend mixed_precision preprocessing
 models
 saving
 train
@@ -34,8 +35,8 @@ data
 datasets*
 footprint*
 metering*
-variables symbolic shape_tracing operation masks dtypes config random tree initializers activations regularizers\
- constraints dtype_policies ops utils
+variables scopes remat symbolic shape_tracing operation masks dtypes config random tree initializers activations\
+ regularizers constraints dtype_policies ops utils
 quantities* errors* settings* host* units* identifiers*
 """
 RANK = {room.rstrip('*'): rank for rank, row in enumerate(ORDER.split('\n')) for room in row.split()}

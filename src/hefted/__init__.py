@@ -18,6 +18,7 @@ __version__ = '0.1.0'
 # Every public name and the room that it comes from; None where the name is the room itself.
 _PUBLIC: dict[str, str | None] = {
     'DTypePolicy': 'hefted.dtype_policies',
+    'Function': 'hefted.models.function',
     'FloatDTypePolicy': 'hefted.dtype_policies',
     'Footprint': 'hefted.footprint',
     'Initializer': 'hefted.initializers',
@@ -32,21 +33,28 @@ _PUBLIC: dict[str, str | None] = {
     'Optimizer': 'hefted.optimizers',
     'Place': 'hefted.footprint',
     'Quantity': 'hefted.quantities',
+    'RematScope': 'hefted.remat',
     'Regularizer': 'hefted.regularizers',
     'Sequential': 'hefted.models',
+    'StatelessScope': 'hefted.scopes',
+    'SymbolicScope': 'hefted.scopes',
     'Variable': 'hefted.variables',
+    'device': 'hefted.scopes',
     'fit': 'hefted.integrations',
     'meter': 'hefted.runs',
+    'name_scope': 'hefted.scopes',
+    'remat': 'hefted.remat',
     **dict.fromkeys(
         (
-            'activations', 'callbacks', 'config', 'constraints', 'datasets', 'dtype_policies', 'errors',
-            'initializers', 'layers', 'ledger', 'losses', 'metrics', 'models', 'ops', 'optimizers', 'random',
+            'activations', 'backend', 'callbacks', 'config', 'constraints', 'datasets', 'dtype_policies', 'errors',
+            'initializers', 'layers', 'ledger', 'losses', 'metrics', 'mixed_precision', 'models', 'ops', 'optimizers',
+            'preprocessing', 'random',
             'regularizers', 'saving', 'tree', 'utils',
         )
     ),
 }  # fmt: skip
 
-__all__ = sorted(_PUBLIC)  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = sorted([*_PUBLIC, 'version'])  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
@@ -60,6 +68,11 @@ def __getattr__(name: str) -> Any:
         found = getattr(module, name) if room else module
     globals()[name] = found
     return found
+
+
+def version() -> str:
+    """Hefted's version."""
+    return __version__
 
 
 def __dir__() -> list[str]:

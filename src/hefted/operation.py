@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from hefted import tree
+from hefted.remat import RematMode, again, remat_mode
 from hefted.shape_tracing import infer
 from hefted.symbolic import History, KerasTensor, any_symbolic
 from hefted.utils.naming import auto_name
@@ -84,17 +85,26 @@ class Operation:
     name: str
     _inbound_nodes: list[Node]
     _outbound_nodes: list[Node]
+    _remat: RematMode | None = None  # the scope that it was made in
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         operation = super().__new__(cls)
         operation.__dict__.update(_init_arguments=(args, kwargs), _inbound_nodes=[], _outbound_nodes=[])
+        if (mode := remat_mode()) is not None:
+            operation._remat = mode
         return operation
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name or auto_name(type(self).__name__)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.symbolic_call(*args, **kwargs) if any_symbolic(args, kwargs) else self.call(*args, **kwargs)
+        if any_symbolic(args, kwargs):
+            return self.symbolic_call(*args, **kwargs)
+        return self.forward(*args, **kwargs)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """`call`, computed again in the backward pass where it was made in a `RematScope` that says so."""
+        return self.call(*args, **kwargs) if self._remat is None else again(self, self._remat)(*args, **kwargs)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """What it computes."""

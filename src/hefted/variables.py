@@ -16,7 +16,7 @@ import math
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import jax
 import numpy as np
@@ -44,9 +44,9 @@ class Scope:
     def __init__(self, variables: Iterable[Variable], values: Iterable[Array]) -> None:
         self._values: dict[int, Array] = {id(v): x for v, x in zip(variables, values, strict=True)}
         self._outer: Scope | None = None
-        self.losses: list[tuple[Any, Array]] = []  # whose, and what
+        self.added: list[tuple[Any, Array]] = []  # whose, and what
 
-    def __enter__(self) -> Scope:
+    def __enter__(self) -> Self:
         self._outer, _local.scope = _local.scope, self
         return self
 
@@ -59,14 +59,13 @@ class Scope:
 
     def find(self, variable: Variable) -> Scope | None:
         """The innermost scope, from this one outwards, that lends the variable a value."""
-        scope: Scope | None = self
-        while scope is not None and id(variable) not in scope._values:
-            scope = scope._outer
-        return scope
+        if id(variable) in self._values:
+            return self
+        return self._outer.find(variable) if self._outer else None  # which may lend any variable
 
     def all_losses(self) -> list[tuple[Any, Array]]:
         """Losses added in this scope and in those around it."""
-        return (self._outer.all_losses() if self._outer else []) + self.losses
+        return (self._outer.all_losses() if self._outer else []) + self.added
 
     def get(self, variable: Variable) -> Array:
         return self._values[id(variable)]
@@ -86,6 +85,19 @@ class Discarded(Scope):
             outer = self._outer and self._outer.find(variable)
             self._values[id(variable)] = outer.get(variable) if outer else variable.held_array()
         return self
+
+
+class Assigned(Discarded):
+    """As `Discarded`, and knows what was assigned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.assigned: list[Variable] = []
+
+    def set(self, variable: Variable, value: Array) -> None:
+        if all(variable is not other for other in self.assigned):
+            self.assigned.append(variable)
+        super().set(variable, value)
 
 
 class outside:

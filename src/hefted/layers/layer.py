@@ -159,7 +159,7 @@ class Layer(Tracked, Configured, MaskPassing, Operation):
             casts = self.compute_dtype != self.variable_dtype and (self.autocast or not autocasting())
             cast = autocast(self.compute_dtype if casts else None)
             with name_scope(self.name, self), cast:
-                outputs = (self.compute_output_spec if symbolic else self.call)(*args, **kwargs)
+                outputs = (self.compute_output_spec if symbolic else self.forward)(*args, **kwargs)
             self.built = True
             if not symbolic:
                 self._regularize(outputs)
@@ -291,7 +291,7 @@ class Layer(Tracked, Configured, MaskPassing, Operation):
                 )
         with bind(groups[0] + groups[1], [*trainable_variables, *non_trainable_variables]) as scope:
             outputs = self(*args, **kwargs)
-            losses = [*(loss for _, loss in scope.losses), *regularization_losses(groups[0])] if return_losses else []
+            losses = [*(loss for _, loss in scope.added), *regularization_losses(groups[0])] if return_losses else []
         rest = scope.values(groups[1])
         return (outputs, rest, losses) if return_losses else (outputs, rest)
 
@@ -302,7 +302,7 @@ class Layer(Tracked, Configured, MaskPassing, Operation):
         scope = current_scope()
         for one in tree.flatten(loss):
             if scope is not None:
-                scope.losses.append((self, one))
+                scope.added.append((self, one))
             elif not _is_traced(one):  # while only shapes are traced there is no loss
                 self._eager_losses.append(one)
 

@@ -11,7 +11,7 @@ from hefted import tree
 from hefted.errors import ArgumentError
 from hefted.layers.layer import Layer, map_shapes
 from hefted.metrics.metric import Metric
-from hefted.models import fitting, prediction, single_steps, stateless
+from hefted.models import fitting, prediction, single_steps, state_tree, stateless
 from hefted.models.compiled import Compiled
 from hefted.models.graph import Graph
 from hefted.operation import signature_of
@@ -149,6 +149,9 @@ class Model(Compiled):
     predict_step = stateless.predict_step
     compute_loss_and_updates = stateless.compute_loss_and_updates
     stateless_compute_loss = stateless.stateless_compute_loss
+
+    get_state_tree = state_tree.get_state_tree
+    set_state_tree = state_tree.set_state_tree
 
     # Weights and files
 

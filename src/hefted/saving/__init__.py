@@ -14,7 +14,10 @@ from hefted.utils.serialization import (
     serialize_keras_object,
 )
 
+CustomObjectScope = custom_object_scope
+
 __all__ = [
+    'CustomObjectScope',
     'custom_object_scope',
     'deserialize_keras_object',
     'export_model',

@@ -36,6 +36,17 @@ def auto_name(class_name: str) -> str:
     return base if count == 0 else f'{base}_{count}'
 
 
+def next_uid(prefix: str = '') -> int:
+    """How often a prefix was asked for, this time included.
+
+    Example:
+        >>> next_uid('a_prefix'), next_uid('a_prefix')
+        (1, 2)
+    """
+    _counts[prefix] += 1
+    return _counts[prefix]
+
+
 def reset_names() -> None:
     """Start counting names again (`clear_session`)."""
     _counts.clear()

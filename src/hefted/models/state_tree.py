@@ -1,0 +1,84 @@
+"""A model's variables as nested dicts by their paths, for those who keep checkpoints of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from hefted.errors import ArgumentError, unknown_name
+from hefted.variables import Variable
+
+if TYPE_CHECKING:
+    from hefted.models.model import Model
+
+_FORMATS = ('backend_tensor', 'numpy_array')
+
+
+def _groups(model: Model) -> dict[str, list[Variable]]:
+    return {
+        'trainable_variables': model.trainable_variables,
+        'non_trainable_variables': model.non_trainable_variables,
+        'optimizer_variables': list(model.optimizer.variables) if model.optimizer is not None else [],
+        'metrics_variables': model.metrics_variables,
+    }
+
+
+def get_state_tree(self: Model, value_format: str = 'backend_tensor') -> dict[str, Any]:
+    """The values of all variables, nested by the parts of their paths.
+
+    Args:
+        value_format: 'backend_tensor' for arrays of the device, 'numpy_array' for copies on the host.
+
+    Returns:
+        Under 'trainable_variables', 'non_trainable_variables', 'optimizer_variables' and 'metrics_variables'.
+
+    Raises:
+        UnknownNameError: Another format.
+        ArgumentError: Two variables have one path.
+    """
+    if value_format not in _FORMATS:
+        raise unknown_name('value_format', value_format, _FORMATS)
+    return {name: _nested(variables, value_format) for name, variables in _groups(self).items()}
+
+
+def set_state_tree(self: Model, state_tree: Mapping[str, Any]) -> None:
+    """Set variables from what `get_state_tree` returned; what is not in it stays.
+
+    Raises:
+        UnknownNameError: A group, or a path in it, that the model does not have; nothing is set then.
+    """
+    groups = _groups(self)
+    found: list[tuple[Variable, Any]] = []
+    for name, nested in state_tree.items():
+        if name not in groups:
+            raise unknown_name('group of variables', name, groups)
+        known = {v.path: v for v in groups[name]}
+        for path, value in _flat(nested):
+            if path not in known:
+                raise unknown_name(f'path in {name}', path, known)
+            found.append((known[path], value))
+    for variable, value in found:
+        variable.assign(value)
+
+
+def _nested(variables: Iterable[Variable], value_format: str) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for variable in variables:
+        *folders, last = variable.path.split('/')
+        inner = nested
+        for folder in folders:
+            inner = inner.setdefault(folder, {})
+        if last in inner:
+            raise ArgumentError(
+                f'Expected paths that differ, received {variable.path!r} twice. Give each layer a name of its own.'
+            )
+        inner[last] = variable.numpy() if value_format == 'numpy_array' else variable.value
+    return nested
+
+
+def _flat(nested: Mapping[str, Any], before: str = '') -> Iterator[tuple[str, Any]]:
+    for name, value in nested.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f'{before}{name}/')  # pyright: ignore[reportUnknownArgumentType]
+        else:
+            yield f'{before}{name}', value
