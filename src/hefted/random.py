@@ -249,8 +249,8 @@ def host_uniform(shape: Sequence[int], minval: float, maxval: float, seed: int) 
     """
     draws = np.empty(math.prod(shape), np.float32)
     span, floor = np.float32(np.float32(maxval) - np.float32(minval)), np.float32(minval)
-    for start in range(0, draws.size, _BLOCK):
-        block = draws[start : start + _BLOCK]
+    for start in range(0, draws.size, HOST_BLOCK):
+        block = draws[start : start + HOST_BLOCK]
         index = np.arange(start, start + block.size, dtype=np.uint64)
         high, low = (index >> np.uint64(32)).astype(np.uint32), index.astype(np.uint32)
         x, y = _threefry2x32(np.uint32(seed & 0xFFFFFFFF), np.uint32(0), high, low)
@@ -261,7 +261,7 @@ def host_uniform(shape: Sequence[int], minval: float, maxval: float, seed: int) 
     return draws.reshape(tuple(shape))
 
 
-_BLOCK = 1 << 15  # drawn at once: what is between fits in a core's cache
+HOST_BLOCK = 1 << 15  # drawn at once: what is between fits in a core's cache
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
 

@@ -222,13 +222,10 @@ def _host_normal(shape: Shape, low: float, high: float, seed: int) -> np.ndarray
     """`sqrt(2) * erfinv(u)`, u uniform in [low, high): JAX's normal draws, to the last bits."""
     draws = random.host_uniform(shape, low, high, seed)
     flat = draws.reshape(-1)
-    for start in range(0, flat.size, _BLOCK):
-        block = flat[start : start + _BLOCK]
+    for start in range(0, flat.size, random.HOST_BLOCK):
+        block = flat[start : start + random.HOST_BLOCK]
         block[:] = np.float32(math.sqrt(2)) * _erfinv(block)
     return draws
-
-
-_BLOCK = 1 << 15  # elements at once, for the core's cache
 
 
 _CENTRE = (

@@ -71,7 +71,8 @@ def fit(
         class_weight: Weight by class, for targets that are classes.
         sample_weight: (rows,) weights of the loss.
         initial_epoch: The number of the first epoch.
-        steps_per_epoch: Steps an epoch; all rows once, or as many batches as come, if None.
+        steps_per_epoch: Steps an epoch; all rows once, or as many batches as come, if None. Validation every so many
+            batches: the next epoch goes on with the rows that this one left.
         validation_steps: Batches of each evaluation; all if None.
         validation_batch_size: Rows a step of evaluation; `batch_size` if None.
         validation_freq: Evaluate every so many epochs, or in the epochs listed (from 1).
