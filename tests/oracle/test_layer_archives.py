@@ -18,7 +18,7 @@ BACKENDS = [keras, hefted]
 WAYS = pytest.mark.parametrize(('one', 'other'), [BACKENDS, BACKENDS[::-1]], ids=['keras to ours', 'ours to keras'])
 rng = np.random.default_rng(12)
 
-# What a layer is made with, by class; shapes of inputs are a row's.
+# What a layer is made with, by class, where ('LSTM', 3) is a layer too; shapes of inputs are a row's.
 FLAT, STEPS, IMAGE, VOLUME = (6,), (5, 6), (8, 8, 4), (4, 4, 4, 2)
 LAYERS: dict[str, list[tuple[dict[str, Any], tuple[int, ...]]]] = {
     'Dense': [({'units': 3, 'use_bias': False, 'activation': 'gelu'}, STEPS)],
@@ -47,6 +47,16 @@ LAYERS: dict[str, list[tuple[dict[str, Any], tuple[int, ...]]]] = {
     'Softmax': [({'axis': 1}, STEPS)],
     'GaussianNoise': [({'stddev': 0.5, 'seed': 4}, FLAT)],
     'Rescaling': [({'scale': 2.0, 'offset': [1.0] * 6}, FLAT)],
+    'SimpleRNN': [({'units': 3, 'return_sequences': True, 'go_backwards': True}, STEPS)],
+    'LSTM': [({'units': 3, 'recurrent_dropout': 0.1, 'seed': 2}, STEPS), ({'units': 2, 'return_state': True}, STEPS)],
+    'GRU': [({'units': 3, 'reset_after': False, 'use_bias': False}, STEPS)],
+    'RNN': [
+        ({'cell': ('GRUCell', 3), 'unroll': True}, STEPS),
+        ({'cell': [('LSTMCell', 3), ('SimpleRNNCell', 2)]}, STEPS),
+        ({'cell': ('StackedRNNCells', [('GRUCell', 3), ('LSTMCell', 2)]), 'return_sequences': True}, STEPS),
+    ],
+    'Bidirectional': [({'layer': ('LSTM', 3), 'merge_mode': 'ave'}, STEPS)],
+    'TimeDistributed': [({'layer': ('Dense', 3)}, STEPS)],
 }
 CASES = [pytest.param(name, *case, id=f'{name}-{i}') for name, cases in LAYERS.items() for i, case in enumerate(cases)]
 
@@ -70,6 +80,17 @@ def tree_of(path: Path) -> dict[str, tuple[Any, ...]]:
 
 def drawn(shape: tuple[int, ...]) -> Any:
     return rng.standard_normal((3, *shape)).astype('float32')
+
+
+def made(kind: Any, value: Any) -> Any:
+    """With that library's layers for the pairs that stand for them."""
+    if isinstance(value, list):
+        return [made(kind, each) for each in value]
+    match value:
+        case (str() as name, argument):
+            return getattr(kind.layers, name)(made(kind, argument))
+        case _:
+            return value
 
 
 def filled(model: Any) -> Any:
@@ -100,7 +121,7 @@ def test_a_layer_goes_both_ways(
     name: str, arguments: dict[str, Any], shape: tuple[int, ...], one: Any, other: Any, tmp_path: Path
 ) -> None:
     inputs = one.Input(shape)
-    layer = getattr(one.layers, name)(**arguments, name='it')
+    layer = getattr(one.layers, name)(**{key: made(one, value) for key, value in arguments.items()}, name='it')
     if name == 'Normalization' and not arguments:
         layer.adapt(drawn(shape))
         model = one.Model(inputs, layer(inputs))
