@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -17,6 +18,9 @@ from hefted.symbolic import History, KerasTensor, any_symbolic
 from hefted.utils.naming import auto_name
 
 F = TypeVar('F', bound=Callable[..., Any])
+
+# What makes an operation's first call when that is asked for: a Sequential's graph is made late.
+MADE_LATER: weakref.WeakKeyDictionary[Operation, weakref.ref[Any]] = weakref.WeakKeyDictionary()
 
 
 class Node:
@@ -122,23 +126,29 @@ class Operation:
 
     @property
     def input(self) -> Any:
-        """The symbolic input of its only call."""
-        return _single(self._only_node('input').input_tensors)
+        """The symbolic input of its first call."""
+        return _single(self._first_node('input').input_tensors)
 
     @property
     def output(self) -> Any:
-        """The symbolic output of its only call."""
-        return _single(self._only_node('output').outputs)
+        """The symbolic output of its first call."""
+        return _single(self._first_node('output').outputs)
 
-    def _only_node(self, what: str) -> Node:
-        nodes = self._inbound_nodes
-        if len(nodes) != 1:
-            times = 'never' if not nodes else f'{len(nodes)} times'
+    def make_first_call(self) -> None:
+        """Make the graph of the Sequential that holds it, if that is still to come: its calls are the first."""
+        holder = MADE_LATER.get(self)
+        model = None if holder is None else holder()
+        if model is not None and model.built:
+            model.graph  # noqa: B018 - made when it is asked for
+
+    def _first_node(self, what: str) -> Node:
+        self.make_first_call()
+        if not self._inbound_nodes:
             raise AttributeError(
-                f'{type(self).__name__} {self.name!r} has no {what} of its own: it was called on symbolic tensors '
-                f'{times}. Use get_{what}_at(node_index) or the tensors of the model.'
+                f'{type(self).__name__} {self.name!r} has no {what} yet: it was never called on symbolic tensors. '
+                f'Call it on an Input first.'
             )
-        return nodes[0]
+        return self._inbound_nodes[0]
 
 
 def _single(tensors: list[Any]) -> Any:

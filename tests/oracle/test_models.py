@@ -193,6 +193,32 @@ def test_a_model_of_what_lies_in_the_middle_shares_its_weights() -> None:
         assert tail.get_layer('shared') is whole.get_layer('shared')
 
 
+def test_input_and_output_are_those_of_the_first_call() -> None:
+    """A Sequential's layers were called when it was built, whoever asks for them first."""
+    for kind in BACKENDS:
+        layers = kind.layers
+
+        class Own(kind.Model):
+            def call(self, x: Any) -> Any:
+                return x * 2
+
+        model = kind.Sequential([kind.Input((4,)), layers.Dense(3), layers.Dense(2)])
+        early = [layer.output for layer in model.layers]
+        assert [tensor.shape for tensor in kind.Model(model.inputs, early).outputs] == [(None, 3), (None, 2)]
+        model = kind.Sequential([kind.Input((4,)), layers.Dense(3)])
+        x, other = kind.Input((4,)), kind.Input((4,))
+        again = model.layers[0](x)
+        assert model.layers[0].output is not again
+        for called in (kind.Sequential([layers.Dense(3)]), model, layers.Dense(3), Own()):
+            first = called(x)
+            called(other)
+            assert called.output is first
+            assert called.input is x
+            assert kind.Model(x, called.output).output_shape == first.shape
+        with pytest.raises(AttributeError, match='never'):
+            _ = layers.Dense(3).output
+
+
 def test_freezing_after_compile_is_said() -> None:
     model = two(hefted, loss=LOSSES)
     model.get_layer('shared').trainable = False

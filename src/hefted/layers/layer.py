@@ -146,6 +146,8 @@ class Layer(Tracked, Configured, MaskPassing, Operation):
         arguments = Arguments(type(self).call, self, args, kwargs)
         check_inputs(self.input_spec, arguments.first, self.name)
         symbolic = any_symbolic(args, kwargs)
+        if symbolic:
+            self.make_first_call()
         self._build_once(arguments)
         outermost, context.inside = not context.inside, True
         training = context.training
@@ -243,6 +245,7 @@ class Layer(Tracked, Configured, MaskPassing, Operation):
 
     def symbolic_outputs(self, *args: Any, **kwargs: Any) -> Any:
         """The symbolic outputs of a call that is not remembered."""
+        self.make_first_call()
         nodes = len(self._inbound_nodes)
         outputs = self(*args, **kwargs)
         del self._inbound_nodes[nodes:]

@@ -80,11 +80,11 @@ class Model(Compiled):
 
     @property
     def input(self) -> Any:
-        return self.graph.inputs
+        return super().input if self._graph is None else self.graph.inputs
 
     @property
     def output(self) -> Any:
-        return self.graph.outputs
+        return super().output if self._graph is None else self.graph.outputs
 
     @property
     def input_shape(self) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from hefted.masks import get_mask, set_mask
 from hefted.models.functional import of_rank
 from hefted.models.graph import Graph
 from hefted.models.model import Model
+from hefted.operation import MADE_LATER
 from hefted.shape_tracing import any_rows, eval_shapes
 from hefted.symbolic import KerasTensor
 
@@ -74,6 +76,9 @@ class Sequential(Model):
         if not self._stack and self._input is None and layer.batch_shape is not None:
             self._input = InputLayer(batch_shape=layer.batch_shape)
         self._stack.append(layer)
+        holder = MADE_LATER.get(layer)
+        if holder is None or holder() is None:
+            MADE_LATER[layer] = weakref.ref(self)
         self._compiled = {}
         if rebuild:
             self._maybe_rebuild()
@@ -154,9 +159,23 @@ class Sequential(Model):
         if self._graph is None:
             outputs: Any = self._input.tensor
             for layer in self._stack:
+                MADE_LATER.pop(layer, None)
+            for layer in self._stack:
                 outputs = layer(outputs)
             self._graph = Graph(self._input.tensor, outputs)
         return self._graph
+
+    @property
+    def input(self) -> Any:
+        """That of the first call as a layer of another model, as Keras has it; else its own."""
+        self.make_first_call()
+        return Layer.input.__get__(self) if self._inbound_nodes else self.graph.inputs
+
+    @property
+    def output(self) -> Any:
+        """See `input`."""
+        self.make_first_call()
+        return Layer.output.__get__(self) if self._inbound_nodes else self.graph.outputs
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         return super().__call__(self._one_tensor(inputs), *args, **kwargs)
