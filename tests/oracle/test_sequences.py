@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from hefted import Input, losses, utils
+from hefted import Input, Sequential, layers, losses, utils
 
 RNG = np.random.default_rng(0)
 RAGGED = [[1], [2, 3], [4, 5, 6], []]
@@ -47,6 +47,9 @@ def test_ctc_is_kerass():
     assert losses.serialize(ours) == keras.losses.serialize(theirs)
     with pytest.raises(ValueError, match='batch, labels'):
         losses.ctc(y_true[0], y_pred)
+    model = Sequential([Input((7, 4)), layers.Rescaling(1.0)])
+    model.compile(loss='ctc')
+    assert model.evaluate(y_pred, y_true, verbose=0) == pytest.approx(float(theirs(y_true, y_pred)), rel=1e-5)
 
 
 def test_a_session_is_forgotten():

@@ -22,6 +22,7 @@ _PROBABILITIES = {
     'binary_crossentropy', 'binary_focal_crossentropy', 'categorical_crossentropy', 'categorical_focal_crossentropy',
 }  # fmt: skip
 _CLASSES = {'SparseCategoricalCrossentropy', 'sparse_categorical_crossentropy'}
+_OF_ANOTHER_SHAPE = {'CTC', 'ctc'}  # labels by their number, not by the outputs' times; the loss looks at them itself
 
 
 def epochs(last: Any, first: Any) -> None:
@@ -113,7 +114,7 @@ def _target(loss: losses.Loss, y: Any, output: tuple[int, ...], argument: str) -
     name = _name(loss)
     if name in _CLASSES:
         _classes(loss, y, output, argument)
-    elif name in _PROBABILITIES or getattr(loss, 'rows_independent', False):
+    elif name not in _OF_ANOTHER_SHAPE and (name in _PROBABILITIES or getattr(loss, 'rows_independent', False)):
         _same_shape(name, y, output, argument)
         if name in _PROBABILITIES:
             _within(name, y, argument)
