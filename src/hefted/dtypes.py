@@ -10,6 +10,7 @@ NAMES = (
     'bool', 'uint8', 'uint16', 'uint32', 'uint64', 'int8', 'int16', 'int32', 'int64',
     'bfloat16', 'float16', 'float32', 'float64', 'complex64', 'complex128',
 )  # fmt: skip
+_TEXT = 'string'  # of symbolic inputs that are looked up on the host; no array of the device's has it
 _FLOATS = ('bfloat16', 'float16', 'float32', 'float64')
 _PYTHON = {bool: 'bool', int: 'int32', float: 'float32', complex: 'complex64'}
 _NARROW = {'float64': 'float32', 'int64': 'int32', 'uint64': 'uint32', 'complex128': 'complex64'}
@@ -41,7 +42,7 @@ def standardize(dtype: Any) -> str:
     if isinstance(dtype, type) and dtype in _PYTHON:
         return _floatx if dtype is float else _PYTHON[dtype]
     name = dtype if isinstance(dtype, str) else getattr(dtype, 'name', None) or getattr(dtype, '__name__', str(dtype))
-    if name not in NAMES:
+    if name not in NAMES and name != _TEXT:
         raise unknown_name('dtype', name, NAMES)
     return name
 

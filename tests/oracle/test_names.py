@@ -11,10 +11,7 @@ GAPS = {
     'utils.bounding_boxes': {},
     'optimizers': {'legacy': "Keras's own only raise"},
     'utils': {
-        **dict.fromkeys(
-            ('FeatureSpace', 'legacy'),
-            'not written yet',
-        ),
+        'legacy': 'the older formats are not written',
         'model_to_dot': 'plot_model draws without Graphviz',
     },
 }  # fmt: skip

@@ -27,6 +27,7 @@ class StreamSource:
     Args:
         feed: What gives batches.
         class_weight: Weight by class, for batches without weights of their own.
+        enter: What the model makes of a batch's inputs on the host.
         block_bytes: About how much goes to the device at a time.
 
     Attributes:
@@ -35,9 +36,14 @@ class StreamSource:
     """
 
     def __init__(
-        self, feed: Feed, class_weight: Mapping[int, float] | None = None, block_bytes: int = _BLOCK_BYTES
+        self,
+        feed: Feed,
+        class_weight: Mapping[int, float] | None = None,
+        enter: Callable[[Any], Any] | None = None,
+        block_bytes: int = _BLOCK_BYTES,
     ) -> None:
         self.feed = feed
+        self._enter = enter
         self.check: Callable[[Rows], None] = lambda _: None
         self._class_weight = class_weight
         self._ahead = Ahead(self._rows, block_bytes)
@@ -167,6 +173,7 @@ class StreamSource:
 
     def _rows(self, batch: Any) -> Rows:
         x, y, weight = unpacked(batch, self.feed.kind)
+        x = x if self._enter is None else self._enter(x)
         return rows_of(x, y, weight, None if y is None else self._class_weight, f' of a batch of the {self.feed.kind}')
 
     def _stretch(self, block: Block) -> Stretch:

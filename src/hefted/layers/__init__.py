@@ -35,12 +35,14 @@ _room = Room(
         'global_pooling': 'GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D '
         'GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D',
         'group_normalization': 'GroupNormalization',
+        'hashed': 'HashedCrossing Hashing',
         'input': 'Input InputLayer',
         'input_spec': 'InputSpec',
         'joining': 'Concatenate Dot concatenate dot',
         'lambdas': 'Lambda',
         'layer': 'Layer',
         'layer_normalization': 'LayerNormalization RMSNormalization UnitNormalization',
+        'lookups': 'IntegerLookup StringLookup',
         'masking': 'Identity Masking',
         'merging': 'Add Average Maximum Minimum Multiply Subtract add average maximum minimum multiply subtract',
         'multi_head_attention': 'GroupQueryAttention MultiHeadAttention',
@@ -74,11 +76,11 @@ __all__ = sorted({*_room.names(), 'deserialize', 'serialize'})  # noqa: PLE0605 
 # What is taken from Keras itself, where the `keras` extra is installed: the long tail.
 _KERAS_S = (
     'AugMix AutoContrast CenterCrop ContrastLimitedAdaptiveHistogramEqualization ConvLSTM1D ConvLSTM2D ConvLSTM3D '
-    'CutMix Equalization HashedCrossing Hashing IntegerLookup MaxNumBoundingBoxes MelSpectrogram MixUp Pipeline '
+    'CutMix Equalization MaxNumBoundingBoxes MelSpectrogram MixUp Pipeline '
     'RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop '
     'RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert '
     'RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear '
-    'RandomTranslation RandomZoom Resizing ReversibleEmbedding STFTSpectrogram Solarization StringLookup '
+    'RandomTranslation RandomZoom Resizing ReversibleEmbedding STFTSpectrogram Solarization '
     'TextVectorization'
 )
 

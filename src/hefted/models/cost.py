@@ -60,7 +60,6 @@ def flops_of(node: Node) -> int | None:
         return jax.ShapeDtypeStruct((1, *x.shape[1:]), np.dtype(x.dtype)) if isinstance(x, KerasTensor) else x
 
     leaves, structure = jax.tree.flatten((node.args, node.kwargs), is_leaf=lambda x: isinstance(x, KerasTensor))
-    symbolic = [probe(leaf) for leaf in leaves if isinstance(leaf, KerasTensor)]
 
     def call(*arrays: Any) -> Any:
         given = iter(arrays)
@@ -69,8 +68,9 @@ def flops_of(node: Node) -> int | None:
             return tree.flatten(node.operation(*args, **kwargs))
 
     try:
+        symbolic = [probe(leaf) for leaf in leaves if isinstance(leaf, KerasTensor)]
         return count(jax.make_jaxpr(call)(*symbolic).jaxpr)
-    except (ValueError, TypeError):  # a layer that works on whole batches only
+    except (ValueError, TypeError):  # a layer that works on whole batches only, or on words
         return None
 
 

@@ -12,8 +12,10 @@ from hefted import tree
 from hefted.errors import ArgumentError, ShapeError
 from hefted.masks import get_mask, set_mask
 from hefted.models.graph import Graph
+from hefted.models.host_segment import value_for
 from hefted.models.model import Model
-from hefted.symbolic import KerasTensor
+from hefted.symbolic import KerasTensor, any_symbolic
+from hefted.utils.columns import columns_of
 from hefted.utils.serialization import register_builtin
 
 
@@ -40,6 +42,9 @@ class Functional(Model):
 
 def call(graph: Graph, inputs: Any, mask: Any = None) -> Any:
     """Run a graph on a call's inputs."""
+    if graph.host is not None and not any_symbolic((inputs,), {}):
+        outputs = graph.run_rest(enter(graph, inputs))
+        return outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
     flat = _in_order(graph, inputs)
     values = [_fitted(x, tensor) for x, tensor in zip(flat, graph.flat_inputs, strict=True)]
     _tell_unused(graph, inputs)
@@ -48,6 +53,20 @@ def call(graph: Graph, inputs: Any, mask: Any = None) -> Any:
             set_mask(value, each)
     outputs = graph.run(values)
     return outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
+
+
+def enter(graph: Graph, inputs: Any) -> Any:
+    """What the graph's program takes: the inputs, or what the host's part makes of them, unless that is done."""
+    host = graph.host
+    if host is None or host.has_entered(inputs):
+        return inputs
+    table = columns_of(inputs)
+    flat = _in_order(graph, inputs if table is None else table)
+    known = {
+        id(tensor): of_rank(value_for(tensor, x), tensor.shape)
+        for x, tensor in zip(flat, graph.flat_inputs, strict=True)
+    }
+    return host.run(known)
 
 
 def _in_order(graph: Graph, inputs: Any) -> list[Any]:

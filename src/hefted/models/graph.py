@@ -9,6 +9,7 @@ from hefted import tree
 from hefted.errors import ArgumentError
 from hefted.layers.input import Input
 from hefted.layers.layer import Layer, context
+from hefted.models.host_segment import segment_of
 from hefted.operation import Node
 from hefted.symbolic import KerasTensor
 
@@ -25,6 +26,7 @@ class Graph:
         outputs: As given, made from those inputs.
         nodes: The calls, each after those that it depends on.
         operations: What is called, each once, in Keras's order: that of weights and archives.
+        host: Its part that runs before the program, or None.
 
     Raises:
         ArgumentError: Something that is not symbolic, or an output that the inputs do not lead to.
@@ -47,12 +49,20 @@ class Graph:
         self.flat_outputs: list[KerasTensor] = tree.flatten(outputs)
         self.nodes, self.operations = _ordered(self.flat_inputs, self.flat_outputs)
         self._check()
+        self.host = segment_of(self.nodes, self.flat_outputs)
 
     def run(self, values: list[Any]) -> Any:
         """The outputs for values of the inputs, flattened in their order."""
-        known: dict[int, Any] = {id(t): value for t, value in zip(self.flat_inputs, values, strict=True)}
+        return self._run({id(t): value for t, value in zip(self.flat_inputs, values, strict=True)}, self.nodes)
+
+    def run_rest(self, entered: dict[str, Any]) -> Any:
+        """The outputs for what the host's part returned."""
+        assert self.host is not None
+        return self._run({id(t): entered[name] for name, t in self.host.entries.items()}, self.host.rest)
+
+    def _run(self, known: dict[int, Any], nodes: list[Node]) -> Any:
         training = context.training
-        for node in self.nodes:
+        for node in nodes:
             if node.is_input or all(id(output) in known for output in node.outputs):
                 continue
             args, kwargs = node.fill(known)

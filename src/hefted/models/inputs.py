@@ -76,7 +76,7 @@ def for_fit(
     if validation is None and share:
         if (feed := feed_of(train.x)) is not None:
             raise ArgumentError(f'Expected arrays with validation_split, received a {feed.kind}. Pass validation_data.')
-        rows, held_out = split(_rows(train._replace(class_weight=None)), share)
+        rows, held_out = split(_rows(model, train._replace(class_weight=None)), share)
         if train.class_weight is not None:  # which is for what is trained on alone
             rows = weighted(rows, train.class_weight)
         validation = Arguments(None, batch_size=validation_size, where=' of validation_data')
@@ -94,13 +94,13 @@ def given(model: Model, arguments: Arguments, method: str, warns: bool = False) 
     """The source of what was passed; the model and its objective are made for it."""
     feed = feed_of(arguments.x)
     if feed is None:
-        return _of_rows(model, _rows(arguments), arguments, warns, method)
+        return _of_rows(model, _rows(model, arguments), arguments, warns, method)
     refuse_beside(feed, y=arguments.y, sample_weight=arguments.sample_weight)
     if warns and arguments.batch_size is not None:
         warn(f'batch_size={arguments.batch_size} is not used: a {feed.kind} makes batches of its own.')
     if arguments.shuffle:
         feed.shuffle(make_run_seed())
-    source = StreamSource(feed, arguments.class_weight)
+    source = StreamSource(feed, arguments.class_weight, model.entered)
     try:
         sample = source.sample
         model.prepare(sample.x, sample.y, sample.count, method)
@@ -112,8 +112,8 @@ def given(model: Model, arguments: Arguments, method: str, warns: bool = False) 
     return Given(source, sample.count)
 
 
-def _rows(a: Arguments) -> Rows:
-    return rows_of(a.x, a.y, a.sample_weight, a.class_weight, a.where)
+def _rows(model: Model, a: Arguments) -> Rows:
+    return rows_of(model.entered(a.x), a.y, a.sample_weight, a.class_weight, a.where)
 
 
 def _of_rows(model: Model, rows: Rows, a: Arguments, warns: bool = False, method: str = 'fit') -> Given:
@@ -146,14 +146,14 @@ class Batches:
     close: Callable[[], None]
 
 
-def batches_of(x: Any, batch_size: int | None, steps: int | None) -> Batches:
+def batches_of(model: Model, x: Any, batch_size: int | None, steps: int | None) -> Batches:
     """The batches of what was passed to `predict`."""
     feed = feed_of(x)
     if feed is not None:
-        source = StreamSource(feed)
+        source = StreamSource(feed, enter=model.entered)
         steps = checks.limited_steps(steps, source.steps)
         return Batches(source.batches(steps), steps or source.steps, source.sample, source.batch_size, source.close)
-    rows = rows_of(x)
+    rows = rows_of(model.entered(x))
     size = batch_size_for(rows.count, batch_size, steps=steps)
     whole = -(-rows.count // size)
     *_, count = part_of_pass(0, checks.limited_steps(steps, whole), whole)

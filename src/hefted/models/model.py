@@ -133,6 +133,15 @@ class Model(Compiled):
 
         return functional.call(self._graph, inputs, mask)
 
+    def entered(self, inputs: Any) -> Any:
+        """Data as the program takes it: words are looked up on the host before."""
+        graph = self.__dict__.get('_graph')
+        if graph is None or graph.host is None:
+            return inputs
+        from hefted.models import functional
+
+        return functional.enter(graph, inputs)
+
     # fit, evaluate, predict: in files of their own
 
     fit = fitting.fit

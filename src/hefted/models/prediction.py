@@ -47,7 +47,7 @@ def predict(
     """
     checks.steps('steps', steps)
     with runs.joined('predict', self.name), ExitStack() as opened:
-        batches = batches_of(x, batch_size, steps)
+        batches = batches_of(self, x, batch_size, steps)
         opened.callback(batches.close)
         listeners = CallbackList(callbacks, model=self, steps=batches.count, verbose=verbose)
         progress = progress_for(0 if listeners.shows_progress else verbose, None, batches.count)

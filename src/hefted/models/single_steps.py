@@ -54,7 +54,7 @@ def test_on_batch(self: Model, x: Any, y: Any = None, sample_weight: Any = None,
 def predict_on_batch(self: Model, x: Any) -> Any:
     """The outputs for one batch, as NumPy arrays."""
     with runs.joined('predict_on_batch', self.name):
-        rows = rows_of(x)
+        rows = rows_of(self.entered(x))
         if not self.built:
             self.build_for(rows, rows.count)
         forward = Forward(self)
@@ -65,7 +65,7 @@ def predict_on_batch(self: Model, x: Any) -> Any:
 
 def _rows(model: Model, method: str, x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> Rows:
     model.require_compiled(method)
-    rows = rows_of(x, y, sample_weight, class_weight)
+    rows = rows_of(model.entered(x), y, sample_weight, class_weight)
     model.prepare(rows.x, rows.y, rows.count, method)
     checks.targets(model, rows)
     return rows

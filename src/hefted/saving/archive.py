@@ -1,7 +1,7 @@
 """`.keras` archives, both ways: Keras 3 opens what we save, and we open what Keras 3 saves.
 
-An archive is a zip with `config.json`, `metadata.json` and `model.weights.h5`. Reading takes these three members by
-name and nothing else, each within a size that is checked before it is unpacked.
+An archive is a zip with `config.json`, `metadata.json` and `model.weights.h5`, and Keras's may have vocabularies.
+Reading takes these by name and nothing else, each within a size that is checked before it is unpacked.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from hefted.errors import ArchiveError, ArgumentError
-from hefted.saving.weights import read_weights, weights_bytes, write_aside
+from hefted.saving.weights import layers_by_path, read_weights, weights_bytes, write_aside
 from hefted.utils.serialization import deserialize_keras_object, serialize_keras_object
 from hefted.variables import limited_bytes
 
 _KERAS_FORMAT = '3.15.1'  # the version whose format we write
 _MEMBERS = {'config.json': 64 << 20, 'metadata.json': 1 << 20, 'model.weights.h5': 1 << 40}
 _MOST_GROWN, _ALWAYS = 16, 64 << 20  # bytes of variables to a byte of weights (others' are squeezed), and besides
+_VOCABULARY, _MOST_WORDS = '/vocabulary.txt', 1 << 28  # bytes; words may compress as well as they like below that
 _MOST_SQUEEZED = 200  # weights hardly compress: more than so many times is a bomb
 
 
@@ -79,10 +80,31 @@ def load_model(
         config.pop('compile_config', None)
     with limited_bytes(_MOST_GROWN * len(members['model.weights.h5']) + _ALWAYS):
         model = _made(config, custom_objects, str(filepath))
-    if not hasattr(model, 'predict'):
+    if not hasattr(model, 'predict') and not hasattr(model, 'get_encoded_features'):
         raise ArchiveError(f'Expected a model in {str(filepath)!r}, received {type(model).__name__}.')
     read_weights(model, members['model.weights.h5'])
+    _read_vocabularies(model, Path(filepath))
     return model
+
+
+def _read_vocabularies(model: Any, path: Path) -> None:
+    """Give lookups what they learned, which Keras keeps beside the config: `assets/<path of the layer>`."""
+    layers = {
+        f'assets/{place}{_VOCABULARY}': layer
+        for place, layer in layers_by_path(model).items()
+        if hasattr(type(layer), 'load_vocabulary')
+    }
+    if not layers:
+        return
+    with zipfile.ZipFile(path) as archive:
+        for name in layers.keys() & set(archive.namelist()):
+            info = archive.getinfo(name)
+            if info.file_size > _MOST_WORDS:
+                raise ArchiveError(f'{name} would unpack to {info.file_size} bytes: refused, that is no vocabulary.')
+            try:
+                layers[name].load_vocabulary(archive.read(info).decode('utf-8').splitlines())
+            except ValueError as error:  # not UTF-8, not numbers, a word twice
+                raise ArchiveError(f'{name} is no vocabulary of layer {layers[name].name!r}: {error}') from error
 
 
 def _made(config: Any, custom_objects: Mapping[str, Any] | None, filepath: str) -> Any:

@@ -119,17 +119,23 @@ def _places(model: Any) -> Iterator[Place]:
 
 def weights_places(model: Any) -> Iterator[Place]:
     """Where Keras keeps the variables of a model's layers."""
-    return _walk(model, '', set())
+    for path, layer in _walk(model, '', set()):
+        own = layer._variables_here() if isinstance(layer, Layer) else borrowed_weights(layer)
+        yield path, layer.name, sorted(own, key=lambda v: not v.trainable)
 
 
-def _walk(layer: Layer, path: str, seen: set[int]) -> Iterator[Place]:
-    """A layer's own variables, then those of the layers it holds, by attribute; each once, where first met."""
+def layers_by_path(model: Any) -> dict[str, Any]:
+    """A model's layers by the path that Keras gives them in archives."""
+    return dict(_walk(model, '', set()))
+
+
+def _walk(layer: Layer, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    """A layer, then those that it holds, by attribute; each once, where first met."""
     layer = _inner(layer)
     if id(layer) in seen:
         return
     seen.add(id(layer))
-    own = layer._variables_here() if isinstance(layer, Layer) else borrowed_weights(layer)
-    yield path, layer.name, sorted(own, key=lambda v: not v.trainable)
+    yield path, layer
     prefix = f'{path}/' if path else ''
     for name, held in _attributes(layer):
         yield from _walk_held(held, prefix + name, seen)
@@ -169,7 +175,7 @@ def _by_name(attributes: dict[str, Any]) -> list[tuple[str, Any]]:
     return sorted(attributes.items(), key=lambda item: (item[0].startswith('_'), item[0]))
 
 
-def _walk_held(held: Any, path: str, seen: set[int]) -> Iterator[Place]:
+def _walk_held(held: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
     if isinstance(held, Layer) or is_a(held, 'keras', 'Layer'):
         yield from _walk(held, path, seen)
     elif isinstance(held, (list, tuple, dict)):

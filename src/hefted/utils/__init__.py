@@ -21,6 +21,7 @@ _HOMES = {
         ('image_dataset_from_directory', 'text_dataset_from_directory'), 'hefted.utils.directory_datasets'
     ),
     'audio_dataset_from_directory': 'hefted.utils.audio',
+    'FeatureSpace': 'hefted.models.feature_space',
     'get_file': 'hefted.utils.downloads',
     'get_source_inputs': 'hefted.utils.sources',
     'plot_model': 'hefted.models.drawing',

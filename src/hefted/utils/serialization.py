@@ -43,6 +43,8 @@ _PACKAGES = {keras: hefted for hefted, keras in _ROOMS.items()} | {
     'keras.models': 'hefted.models',
     'keras.src.models.sequential': 'hefted.models',
     'keras.src.models.functional': 'hefted.models',
+    'keras.utils': 'hefted.models.feature_space',
+    'keras.src.layers.preprocessing.feature_space': 'hefted.models.feature_space',
 }
 _FUNCTION_ROOMS = ('keras.activations', 'keras.losses', 'keras.metrics')
 _NOT_MEMBERS = frozenset({'get', 'serialize', 'deserialize'})
