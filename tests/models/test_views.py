@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -42,6 +44,17 @@ def test_a_summary_counts_parameters_bytes_and_operations() -> None:
     for told in (f'{convolution:,}', f'{dense:,}', f'Forward FLOPs a row: {convolution + dense:,}', '1,526'):
         assert told in text
     assert f'{(3 * 3 * 2 * 4 + 4) * 4:.2f} B' in text
+
+
+def test_a_summary_draws_no_random_numbers() -> None:
+    code = (
+        'import random, hefted\n'
+        'model = hefted.Sequential([hefted.Input((2,)), hefted.layers.Dense(1)])\n'
+        'state = random.getstate()\n'
+        'model.summary()\n'
+        'assert random.getstate() == state, "the layers made afterwards have other weights"\n'
+    )
+    subprocess.run([sys.executable, '-c', code], check=True)
 
 
 def test_a_summary_lists_branches_nested_layers_and_ranges() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from hefted.layers.layer import Layer
 from hefted.models import cost
 from hefted.operation import Node
+from hefted.utils.painting import import_rich
 from hefted.variables import Variable
 
 _FIGURES = ('Parameters', 'Bytes', 'FLOPs a row')
@@ -55,6 +56,7 @@ def print_summary(
         expand_nested: Whether to list the layers of models inside it too.
         layer_range: Names, or patterns of names, of the first and the last layer to list.
     """
+    import_rich()
     from rich.console import Console
 
     rows = list(_between(list(rows_of(model, expand_nested)), layer_range))

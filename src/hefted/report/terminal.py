@@ -12,6 +12,7 @@ from typing import TextIO
 
 from hefted.report.receipt import Line, Receipt, blocks
 from hefted.report.stream import Stream
+from hefted.utils.painting import import_rich
 
 _WIDEST = 100
 _NARROWEST = 40
@@ -41,6 +42,7 @@ def plain(receipt: Receipt, width: int = 88) -> str:
 
 def painted(receipt: Receipt, width: int) -> str:
     """The receipt in a frame, with a terminal's colours."""
+    import_rich()
     from rich.console import Console
     from rich.panel import Panel
     from rich.text import Text

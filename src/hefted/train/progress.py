@@ -15,6 +15,7 @@ from hefted.errors import unknown_name
 from hefted.report.live import live
 from hefted.report.stream import Stream
 from hefted.runs import Tick
+from hefted.utils.painting import import_rich
 
 Logs = dict[str, Any]
 _REDRAW_SECONDS = 0.25
@@ -69,6 +70,7 @@ class LiveProgress(Progress):
 
     def __init__(self, epochs: int | None = 1, steps: int | None = None, stream: TextIO | None = None) -> None:
         super().__init__(epochs, steps, stream)
+        import_rich()
         from rich.console import Console
 
         self._console = Console(file=cast(TextIO, self.stream))
