@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from hefted import dtypes
+from hefted.errors import ArgumentError
 from hefted.symbolic import KerasTensor, Shape
 from hefted.variables import Discarded
 
@@ -117,6 +118,11 @@ def _is_array(leaf: Any) -> bool:
 
 def _stand_in(tensor: KerasTensor, size: int) -> jax.ShapeDtypeStruct:
     shape = tuple(size if d is None else d for d in tensor.shape)
+    if tensor.dtype == 'string':
+        raise ArgumentError(
+            f'Expected numbers, received {tensor}: only layers that look words up, such as StringLookup and Hashing, '
+            'take strings. Call one of them first; a model that begins with one is called on data alone.'
+        )
     return jax.ShapeDtypeStruct(shape, np.dtype(dtypes.on_device(tensor.dtype)))
 
 

@@ -159,6 +159,16 @@ def test_where_no_words_can_be_looked_up_that_is_told():
     model = hefted.Sequential([IntegerLookup(vocabulary=[1, 2]), layers.Embedding(3, 2)])
     with pytest.raises(ValueError, match='runs on the host'):
         model.predict(np.array([[1, 2]]), verbose=0)
+    words = Input((1,), dtype='string')
+    lookup = StringLookup(vocabulary=['a'])
+    model = Model(words, layers.Embedding(2, 1)(lookup(words)))
+    np.testing.assert_array_equal(model.predict(['a', 'b'], verbose=0), model(np.array([['a'], ['b']])))
+    with pytest.raises(ValueError, match='no such file holds it'):
+        model.export('never.bin')
+    with pytest.raises(ValueError, match='only layers that look words up'):
+        model(Input((1,), dtype='string'))
+    with pytest.raises(ValueError, match='outputs to be numbers'):
+        Model(inputs := Input((1,), dtype='int32'), StringLookup(vocabulary=['a'], invert=True)(inputs))
     inputs = Input((1,))
     with pytest.raises(ValueError, match='never be trained'):
         Model(inputs, IntegerLookup(vocabulary=[1])(layers.Dense(1)(inputs)))

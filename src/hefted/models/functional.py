@@ -61,6 +61,8 @@ def enter(graph: Graph, inputs: Any) -> Any:
     if host is None or host.has_entered(inputs):
         return inputs
     table = columns_of(inputs)
+    if isinstance(inputs, list) and len(graph.flat_inputs) == 1 and not hasattr(tree.flatten(inputs)[0], 'shape'):
+        inputs = np.asarray(inputs)  # of words, not of inputs
     flat = _in_order(graph, inputs if table is None else table)
     known = {
         id(tensor): of_rank(value_for(tensor, x), tensor.shape)

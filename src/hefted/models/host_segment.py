@@ -32,6 +32,11 @@ class HostSegment:
 
     def __init__(self, nodes: list[Node], rest: list[Node], outputs: list[KerasTensor]) -> None:
         self._nodes, self.rest = nodes, rest
+        if texts := [t for t in outputs if t.dtype == 'string']:
+            raise ArgumentError(
+                f"Expected a model's outputs to be numbers, received {texts[0]}. Call the layer that makes words on "
+                'what the model predicts.'
+            )
         for node in nodes:
             if getattr(node.operation, 'trainable_variables', None):
                 raise ArgumentError(

@@ -39,7 +39,7 @@ def export_model(
         platforms: Where the file will run: of 'cpu', 'cuda', 'rocm', 'tpu'.
 
     Raises:
-        ArgumentError: Another format, a model whose inputs are not known, or weights of more than a GiB.
+        ArgumentError: Another format, a model whose inputs are not known, or looked up, or weights of more than a GiB.
         NotBuiltError: The model has no weights yet.
         ImportError: The package `flatbuffers` is missing.
     """
@@ -48,6 +48,11 @@ def export_model(
         raise ArgumentError(f"Expected format='stablehlo', received {format!r}.{keras}")
     if not model.built:
         raise NotBuiltError('The model has no weights to export yet. Build it, or call it on data, first.')
+    if getattr(getattr(model, '_graph', None), 'host', None) is not None:
+        raise ArgumentError(
+            'Expected a model of numbers alone: what looks words up runs on the host, and no such file holds it. '
+            'Export the part of the model that comes after it.'
+        )
     size = sum(v.value.nbytes for v in model.weights)
     if size > _MOST_BYTES:
         raise ArgumentError(
