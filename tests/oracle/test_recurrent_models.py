@@ -42,6 +42,36 @@ def test_a_fit_has_keras_s_curve(dropout: float) -> None:
     np.testing.assert_allclose(curves[1], curves[0], rtol=1e-4)
 
 
+def masked(kind: Any) -> Any:
+    layers = kind.layers
+
+    class Own(layers.Layer):
+        """Says its mask, and no more."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.words = layers.Embedding(3, 4)
+
+        def call(self, inputs: Any) -> Any:
+            return self.words(inputs)
+
+        def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+            return inputs != 0
+
+    x = kind.Input((5,), dtype='int32')
+    h = layers.Dense(3)(Own()(x))
+    return kind.Model(x, layers.GlobalAveragePooling1D()(layers.Attention()([h, h])))
+
+
+def test_masks_go_through_own_layers_dense_and_attention() -> None:
+    words = rng.integers(0, 3, (6, 5))
+    words[:, 0] = 2
+    made = [masked(kind) for kind in (keras, hefted)]
+    made[1].set_weights(made[0].get_weights())
+    wanted, found = (model.predict(words, verbose=0) for model in made)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+
 def test_archives_go_both_ways(tmp_path: Path) -> None:
     made = [stack(kind) for kind in (keras, hefted)]
     for model in made:

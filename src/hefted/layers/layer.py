@@ -82,7 +82,7 @@ class Layer(Tracked, Configured, MaskPassing, Operation):
         self.autocast = autocast
         self.built = False
         self.output_shape: Any = None
-        self.supports_masking = False
+        self.supports_masking = type(self).compute_mask is not MaskPassing.compute_mask
         self.input_spec: Any = None
         self._trainable = trainable
         self._own_weights: list[Variable] = []
