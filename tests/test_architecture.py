@@ -22,7 +22,7 @@ ORDER = """
 __main__ cli*
 integrations
 __init__
-backend mixed_precision preprocessing
+applications backend distillation export legacy mixed_precision preprocessing quantizers visualization wrappers
 models
 saving
 train

@@ -33,6 +33,7 @@ _PUBLIC: dict[str, str | None] = {
     'Optimizer': 'hefted.optimizers',
     'Place': 'hefted.footprint',
     'Quantity': 'hefted.quantities',
+    'Quantizer': 'hefted.quantizers',
     'RematScope': 'hefted.remat',
     'Regularizer': 'hefted.regularizers',
     'Sequential': 'hefted.models',
@@ -46,10 +47,10 @@ _PUBLIC: dict[str, str | None] = {
     'remat': 'hefted.remat',
     **dict.fromkeys(
         (
-            'activations', 'backend', 'callbacks', 'config', 'constraints', 'datasets', 'dtype_policies', 'errors',
-            'initializers', 'layers', 'ledger', 'losses', 'metrics', 'mixed_precision', 'models', 'ops', 'optimizers',
-            'preprocessing', 'random',
-            'regularizers', 'saving', 'tree', 'utils',
+            'activations', 'applications', 'backend', 'callbacks', 'config', 'constraints', 'datasets',
+            'distillation', 'dtype_policies', 'errors', 'export', 'initializers', 'layers', 'ledger', 'legacy',
+            'losses', 'metrics', 'mixed_precision', 'models', 'ops', 'optimizers', 'preprocessing',
+            'quantizers', 'random', 'regularizers', 'saving', 'tree', 'utils', 'visualization', 'wrappers',
         )
     ),
 }  # fmt: skip

@@ -85,8 +85,20 @@ _KERAS_S = (
 )
 
 
+_REMEDIES = {
+    'FlaxLayer': 'Put the Flax NNX module itself into the model, or use hefted.integrations.FlaxLayer.',
+    'JaxLayer': 'Write the function as the call of a Layer, its parameters made by add_weight in build.',
+    'TFSMLayer': 'It needs TensorFlow; hefted.saving.load_exported reads what model.export() writes.',
+    'TorchModuleWrapper': 'It needs PyTorch as the back end. Write the module anew with layers.',
+}
+
+
 def __getattr__(name: str) -> Any:
-    if name in _KERAS_S.split():
+    if name in _REMEDIES:
+        from hefted.utils.passages import refused
+
+        found = refused(f'layers.{name}', _REMEDIES[name])
+    elif name in _KERAS_S.split():
         from hefted.layers.foreign import from_keras
 
         found = from_keras(name)

@@ -1,5 +1,7 @@
 """Saving and loading: `.keras` archives that Keras opens, weights in HDF5 and safetensors, exported functions."""
 
+from typing import Any
+
 from hefted.saving.archive import load_model, save_model
 from hefted.saving.export import export_model, load_exported
 from hefted.saving.safetensors import load_safetensors, save_safetensors
@@ -15,6 +17,13 @@ from hefted.utils.serialization import (
 )
 
 CustomObjectScope = custom_object_scope
+
+
+def __getattr__(name: str) -> Any:
+    from hefted.utils.passages import passage
+
+    return passage('saving', 'KerasFileEditor')(name)
+
 
 __all__ = [
     'CustomObjectScope',

@@ -44,6 +44,12 @@ _ALIASES = {'CustomObjectScope': 'custom_object_scope'}
 
 
 def __getattr__(name: str) -> Any:
+    if name in ('legacy', 'model_to_dot'):
+        from hefted.utils.passages import passage, refused
+
+        if name == 'model_to_dot':
+            return refused('utils.model_to_dot', 'plot_model draws without Graphviz.')
+        return passage('utils', name)(name)
     name = _ALIASES.get(name, name)
     if name == 'bounding_boxes':
         return importlib.import_module('hefted.utils.bounding_boxes')
