@@ -137,6 +137,15 @@ def test_a_keras_layer_in_a_functional_model_is_wrapped_by_hand() -> None:
         layer(inputs)
 
 
+def test_a_keras_layer_s_seed_is_carried_and_is_no_weight() -> None:
+    flip = hefted.layers.RandomFlip(seed=3)
+    model = hefted.Sequential([hefted.Input((4, 4, 1)), flip])
+    assert model.weights == []
+    before = flip.variables[0].numpy()
+    model(jnp.ones((2, 4, 4, 1)), training=True)
+    assert (flip.variables[0].numpy() != before).any()
+
+
 def test_what_is_no_model_is_refused() -> None:
     with pytest.raises(ArgumentError, match='Hefted, Keras 3 or Flax'):
         hefted.fit(object(), X, Y)

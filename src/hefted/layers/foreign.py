@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -98,6 +98,7 @@ class KerasLayer(Layer):
         require_jax()
         super().__init__(name=layer.name, autocast=False, trainable=layer.trainable)
         self.theirs = layer
+        self._rest: list[BorrowedVariable] = []
         self.supports_masking = bool(layer.supports_masking)
         self.built = bool(layer.built)
         if self.built:
@@ -132,7 +133,12 @@ class KerasLayer(Layer):
         trained, rest = self.theirs.trainable_variables, self.theirs.non_trainable_variables
         self._trained = [BorrowedVariable(v) for v in trained]
         self._rest = [BorrowedVariable(v) for v in rest]
-        self._own_weights = [*self._trained, *self._rest]
+        counted = {id(v) for v in self.theirs.weights}
+        self._own_weights = [v for v in (*self._trained, *self._rest) if id(v.theirs) in counted]
+
+    def _carried(self) -> Iterator[Variable]:
+        counted = {id(v) for v in self._own_weights}
+        yield from (v for v in self._rest if id(v) not in counted)
 
     def call(self, inputs: Any, *others: Any, training: bool | None = None, mask: Any = None) -> Any:
         import inspect
