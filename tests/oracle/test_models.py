@@ -349,3 +349,9 @@ def test_what_was_trained_while_another_thread_predicts_stays() -> None:
 
     model.predict(x, verbose=0, callbacks=[Trains()])
     np.testing.assert_array_equal(mean.numpy(), trained)
+
+
+def test_stateless_call_takes_variables_for_values():
+    model = hefted.Sequential([hefted.Input((3,)), hefted.layers.Dense(2)])
+    x = np.ones((1, 3), 'float32')
+    np.testing.assert_array_equal(model.stateless_call(model.trainable_variables, [], x)[0], model(x))

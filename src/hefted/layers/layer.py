@@ -292,7 +292,8 @@ class Layer(Tracked, Configured, MaskPassing, Operation):
                     f'Expected {kind} with {len(own)} values for {self.name!r}, received {len(values)}. '
                     f'Pass one for each of layer.{kind}.'
                 )
-        with bind(groups[0] + groups[1], [*trainable_variables, *non_trainable_variables]) as scope:
+        given = (v.value if isinstance(v, Variable) else v for v in (*trainable_variables, *non_trainable_variables))
+        with bind(groups[0] + groups[1], list(given)) as scope:
             outputs = self(*args, **kwargs)
             losses = [*(loss for _, loss in scope.added), *regularization_losses(groups[0])] if return_losses else []
         rest = scope.values(groups[1])
