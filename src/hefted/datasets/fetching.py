@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,10 @@ KERAS_S = 'https://storage.googleapis.com/tensorflow/tf-keras-datasets/'
 
 
 def fetch(name: str, origin: str, **told: Any) -> Path:
-    """`utils.get_file`, imported when it is called: its progress bar comes with JAX, which reading does without."""
-    return Path(importlib.import_module('hefted.utils.downloads').get_file(name, origin, **told))
+    """`utils.get_file`, imported when something is downloaded: its bar comes with JAX, which reading does without."""
+    from hefted.utils.downloads import get_file
+
+    return Path(get_file(name, origin, **told))
 
 
 def file_of(path: str | os.PathLike[str], origin: str, digest: str | None) -> Path:
