@@ -14,9 +14,10 @@ from typing import Any
 import jax.numpy as jnp
 
 from hefted.errors import NotCompiledError
-from hefted.layers.foreign import BorrowedVariable, require_jax
+from hefted.layers.foreign import BorrowedVariable
 from hefted.models.model import Model
 from hefted.models.objective import Objective
+from hefted.utils.passages import require_jax
 from hefted.variables import Variable, current_scope
 
 _known: weakref.WeakKeyDictionary[Any, BorrowedModel] = weakref.WeakKeyDictionary()

@@ -13,11 +13,12 @@ from typing import Any
 import jax
 
 from hefted import dtypes, tree
-from hefted.errors import ArchiveError, ArgumentError
+from hefted.errors import ArchiveError
 from hefted.layers.calling import Arguments
 from hefted.layers.layer import Layer
 from hefted.shape_tracing import rows_unknown
 from hefted.utils.naming import name_scope
+from hefted.utils.passages import keras_room, require_jax
 from hefted.utils.serialization import set_fallback
 from hefted.variables import Array, Variable, outside
 
@@ -64,18 +65,7 @@ def from_keras(name: str) -> Callable[..., KerasLayer]:
     """
 
     def make(*args: Any, **kwargs: Any) -> KerasLayer:
-        import importlib
-        import os
-
-        os.environ.setdefault('KERAS_BACKEND', 'jax')
-        try:
-            keras = importlib.import_module('keras')
-        except ImportError as error:
-            raise ArgumentError(
-                f'{name} is taken from Keras itself, which is not installed. Run: pip install "hefted[keras]".'
-            ) from error
-        require_jax()
-        return KerasLayer(getattr(keras.layers, name)(*args, **kwargs))
+        return KerasLayer(getattr(keras_room('layers'), name)(*args, **kwargs))
 
     make.__name__ = make.__qualname__ = name
     make.__doc__ = f'keras.layers.{name}, in a layer of ours.'
@@ -205,16 +195,6 @@ def borrowed_parts(layer: Any) -> list[tuple[str, Any]]:
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, (str, bytes)) or getattr(getattr(value, 'dtype', None), 'kind', '') in ('U', 'S', 'O', 'T')
-
-
-def require_jax() -> None:
-    """Raise unless Keras runs on JAX."""
-    backend = sys.modules['keras'].config.backend()
-    if backend != 'jax':
-        raise ArgumentError(
-            f"Expected Keras on its JAX back end, received {backend!r}. Set KERAS_BACKEND='jax' before keras is "
-            'imported.'
-        )
 
 
 class FlaxLayer(Layer):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from hefted.errors import ArgumentError, no_attribute
+from hefted.utils.painting import import_rich
 
 
 def keras_room(path: str = '') -> Any:
@@ -17,6 +19,7 @@ def keras_room(path: str = '') -> Any:
         ArgumentError: keras is not installed, or runs on another back end.
     """
     os.environ.setdefault('KERAS_BACKEND', 'jax')
+    import_rich()  # Keras imports it too
     whole = f'keras.{path}' if path else 'keras'
     try:
         room = importlib.import_module(whole)
@@ -24,13 +27,18 @@ def keras_room(path: str = '') -> Any:
         raise ArgumentError(
             f'{whole} is taken from Keras itself, which is not installed. Run: pip install "hefted[keras]".'
         ) from error
-    backend = importlib.import_module('keras').config.backend()
+    require_jax()
+    return room
+
+
+def require_jax() -> None:
+    """Raise unless Keras, which is imported, runs on JAX."""
+    backend = sys.modules['keras'].config.backend()
     if backend != 'jax':
         raise ArgumentError(
             f"Expected Keras on its JAX back end, received {backend!r}. Set KERAS_BACKEND='jax' before keras is "
             'imported.'
         )
-    return room
 
 
 def passage(path: str, names: str) -> Callable[[str], Any]:
