@@ -188,3 +188,8 @@ def test_build_makes_weights_once_however_it_is_called() -> None:
     assert outer.built
     assert outer.inner.built
     assert [v.path for v in outer.weights] == ['outer/inner/kernel', 'outer/inner/bias']
+
+
+def test_a_layer_that_is_given_words_says_so() -> None:
+    with pytest.raises(ValueError, match="numbers for layer 'words', received an array of dtype <U1"):
+        hefted.layers.Dense(1, name='words')(np.array([['a'], ['b']]))

@@ -190,6 +190,11 @@ class Layer(Tracked, Configured, MaskPassing, Operation):
             value = value.value
         elif hasattr(value, '__array__') and not isinstance(value, jax.Array):
             value = np.asarray(value)
+            if value.dtype.kind in 'USOT':
+                raise ArgumentError(
+                    f'Expected numbers for layer {self.name!r}, received an array of dtype {value.dtype}. '
+                    'Encode words first, as StringLookup, Hashing or TextVectorization do.'
+                )
             value = jax.device_put(value.astype(dtypes.on_device(value.dtype), copy=False))
         if self.autocast and hasattr(value, 'dtype') and dtypes.is_float(value.dtype):
             if value.dtype == self.compute_dtype or not dtypes.is_float(self.compute_dtype):
