@@ -77,6 +77,25 @@ def test_a_model_made_again_from_its_config_has_the_same_shape_and_its_own_weigh
     assert again.get_layer('shared') is not model.get_layer('shared')
 
 
+def test_what_was_frozen_comes_back_frozen_and_the_optimizer_s_state_with_it(tmp_path: Path) -> None:
+    model = model_of(hefted)
+    for layer in (model.get_layer('shared'), model.get_layer('stack').get_layer('s1')):
+        layer.trainable = False
+    model.compile('adam', ['mse', 'mae'])
+    model.optimizer.build(model.trainable_variables)
+    model.optimizer.iterations.assign(3)
+    model.save(tmp_path / 'some.keras')
+    for kind in BACKENDS:
+        again = kind.saving.load_model(tmp_path / 'some.keras')
+        assert len(again.trainable_variables) == len(model.trainable_variables) == 8
+        assert int(again.optimizer.iterations) == 3
+    model.get_layer('shared').trainable = True  # after `compile`: the state that is saved is of fewer weights
+    model.save(tmp_path / 'more.keras')
+    for kind in BACKENDS:
+        with pytest.warns(UserWarning, match='optimizer'):
+            assert int(kind.saving.load_model(tmp_path / 'more.keras').optimizer.iterations) == 0
+
+
 def broken(change: Any) -> dict[str, Any]:
     config = json.loads(json.dumps(model_of(hefted).get_config()))
     change(config)

@@ -26,7 +26,7 @@ class Functional(Model):
         inputs: KerasTensors from `Input`, or made by layers; nested.
         outputs: KerasTensors made from them; nested.
         name: Made up if None.
-        trainable: Whether the weights are.
+        trainable: Whether the weights are; what each layer says of its own stays as it is, as in Keras.
 
     Example:
         >>> from hefted import Input, Model

@@ -44,15 +44,12 @@ class Model(Compiled):
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any) -> None:
         if (inputs is None) != (outputs is None):
             raise ArgumentError('Expected inputs and outputs, both or neither. Pass the symbolic tensors of both.')
-        trainable = kwargs.pop('trainable', None)
         super().__init__(name=name, **kwargs)
         self._graph: Graph | None = None
         if outputs is not None:
             self._graph = Graph(inputs, outputs)
             self.output_shape = _shapes(self._graph.flat_outputs)
             self.built = True
-        if trainable is not None:
-            self.trainable = bool(trainable)
         self.history: Any = None
 
     # A model of symbolic inputs and outputs

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from hefted.errors import ArchiveError, ArgumentError, NotBuiltError
+from hefted.errors import ArchiveError, ArgumentError, NotBuiltError, warn
 from hefted.layers.foreign import KerasLayer, borrowed_parts, borrowed_weights, is_a
 from hefted.layers.layer import Layer
 from hefted.utils.naming import snake_case
@@ -93,7 +93,7 @@ def read_weights(model: Any, blob: bytes) -> None:
     try:
         with h5py.File(io.BytesIO(blob), 'r') as file:
             for path, name, variables in _places(model):
-                if path == 'optimizer' and not _fits(file, path, variables):
+                if path == 'optimizer' and not _fits(file, path, name, variables):
                     continue
                 for index, variable in enumerate(variables):
                     found.append((variable, _read(file, f'{path}/vars/{index}'.lstrip('/'), name, variable)))
@@ -103,10 +103,17 @@ def read_weights(model: Any, blob: bytes) -> None:
         variable.assign(value)
 
 
-def _fits(file: Any, path: str, variables: list[Variable]) -> bool:
-    """Whether a file holds the state of such an optimizer: another's is left where it is, as Keras does."""
+def _fits(file: Any, path: str, name: str, variables: list[Variable]) -> bool:
+    """Whether a file holds the state of such an optimizer: another's is left where it is, and said, as Keras does."""
     stored = file.get(f'{path}/vars')
-    return hasattr(stored, 'keys') and len(stored) == len(variables)
+    count = len(stored) if hasattr(stored, 'keys') else 0
+    if count not in (0, len(variables)):
+        warn(
+            f'Expected {len(variables)} variables for optimizer {name!r}, found {count} in the file; its state is not '
+            'loaded. The file is of another kind of optimizer, of one that has not trained yet, or other layers were '
+            'frozen: compile the model as it was.'
+        )
+    return count == len(variables)
 
 
 def _places(model: Any) -> Iterator[Place]:
