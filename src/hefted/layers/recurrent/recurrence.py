@@ -10,8 +10,8 @@ backwards finds the slopes of `u` alone, and the kernel's gradient is one produc
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -106,8 +106,12 @@ def _forward(
         new = _kept(mask, new, states)
         return new, (states[0], back, new[0] if shape.sequences else None)
 
-    last, (before, backs, outputs) = lax.scan(step, states, (x, mask), unroll=shape.unroll)
-    return (outputs, last), (before, backs, weights, mask)
+    kept: list[Any] = []
+    for part in _parts(x.shape[0]):
+        states, found = lax.scan(step, states, (_cut(x, part), _cut(mask, part)), unroll=shape.unroll)
+        kept.append(found)
+    before, backs, outputs = zip(*kept, strict=True)
+    return (_joined(outputs) if shape.sequences else None, states), (before, backs, weights, mask)
 
 
 def _backward(shape: _Shape, saved: Any, slopes: tuple[Array | None, States]) -> Any:
@@ -126,11 +130,39 @@ def _backward(shape: _Shape, saved: Any, slopes: tuple[Array | None, States]) ->
             of_old = tuple(a + b for a, b in zip(of_old, _kept(mask, zeros, of_states), strict=True))
         return of_old, tuple(of_terms)
 
-    of_first, of_terms = lax.scan(step, of_last, (backs, mask, of_outputs), reverse=True, unroll=shape.unroll)
-    of_product = of_terms[-1]
-    of_kernel = _flat(before).T @ _flat(of_product)
-    of_bias = None if bias is None else of_product.sum((0, 1))
-    return of_terms[0], of_first, (of_kernel, of_bias), None
+    terms: list[Array] = []
+    products: list[Array] = []
+    biases: list[Array] = []
+    of_states = of_last
+    for part, old, back in reversed(list(zip(_parts(sum(map(len, before))), before, backs, strict=True))):
+        given = (back, _cut(mask, part), _cut(of_outputs, part))
+        of_states, of_terms = lax.scan(step, of_states, given, reverse=True, unroll=shape.unroll)
+        terms.insert(0, of_terms[0])
+        products.append(_flat(old).T @ _flat(of_terms[-1]))
+        biases.append(of_terms[-1].sum((0, 1)))
+    of_kernel = reduce(lax.add, products)
+    of_bias = None if bias is None else reduce(lax.add, biases)
+    return _joined(terms), of_states, (of_kernel, of_bias), None
+
+
+# A product of all steps at once takes every core, the loop over them takes one: so on a CPU there are two loops, and
+# the products of what the first one found are taken while the second one runs.
+_WORTH_PARTS = 32
+
+
+def _parts(steps: int) -> list[tuple[int, int]]:
+    """Where the loops begin and end."""
+    if jax.default_backend() != 'cpu' or steps < _WORTH_PARTS:
+        return [(0, steps)]
+    return [(0, steps // 2), (steps // 2, steps)]
+
+
+def _cut(x: Array | None, part: tuple[int, int]) -> Array | None:
+    return None if x is None else lax.slice_in_dim(x, *part)
+
+
+def _joined(parts: Sequence[Array]) -> Array:
+    return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
 
 
 def _flat(x: Array) -> Array:
