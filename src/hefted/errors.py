@@ -5,6 +5,7 @@
     │   ├── ShapeError                  shapes or lengths do not agree
     │   └── UnknownNameError            a string is not one of those known ("did you mean …?")
     ├── NotBuiltError (ValueError)      weights were asked for before the model had a shape
+    │   └── NoInputsError (AttributeError too)   symbolic inputs or outputs were asked for before that
     ├── NotCompiledError (ValueError)   fit, evaluate or *_on_batch before compile
     ├── DataError (ValueError)          the data cannot be trained on (labels out of range, empty)
     ├── ArchiveError (ValueError)       a saved file is damaged, hostile or of another kind
@@ -38,6 +39,10 @@ class UnknownNameError(ArgumentError):
 
 class NotBuiltError(HeftedError, ValueError):
     """Weights were asked for before the model had seen a shape."""
+
+
+class NoInputsError(NotBuiltError, AttributeError):
+    """A model's symbolic inputs or outputs were asked for before it had seen a shape: `hasattr` says no."""
 
 
 class NotCompiledError(HeftedError, ValueError):

@@ -217,6 +217,8 @@ def test_input_and_output_are_those_of_the_first_call() -> None:
             assert kind.Model(x, called.output).output_shape == first.shape
         with pytest.raises(AttributeError, match='never'):
             _ = layers.Dense(3).output
+        for name in ('input', 'output', 'inputs', 'outputs'):
+            assert not hasattr(kind.Sequential([layers.Dense(3)]), name)
 
 
 def test_freezing_after_compile_is_said() -> None:

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from hefted import tree
-from hefted.errors import ArgumentError, NotBuiltError, ShapeError
+from hefted.errors import ArgumentError, NoInputsError, ShapeError
 from hefted.layers.foreign import adopt
 from hefted.layers.input import InputLayer
 from hefted.layers.layer import Layer
@@ -151,9 +151,13 @@ class Sequential(Model):
 
     @property
     def graph(self) -> Graph:
-        """The layers called one after another on a symbolic input; made when first asked for."""
+        """The layers called one after another on a symbolic input; made when first asked for.
+
+        Raises:
+            NoInputsError: There is no shape for them yet.
+        """
         if self._input is None or not self.built:
-            raise NotBuiltError(
+            raise NoInputsError(
                 f'Sequential {self.name!r} has no inputs yet: give it an Input, or build it with a shape.'
             )
         if self._graph is None:
