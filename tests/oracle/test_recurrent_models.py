@@ -72,6 +72,33 @@ def test_masks_go_through_own_layers_dense_and_attention() -> None:
     np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
 
 
+def test_a_mask_that_reaches_the_outputs_counts_in_loss_and_evaluation() -> None:
+    """In training Keras's metrics see no mask, its loss does; nine rows leave a short batch."""
+    words = rng.integers(1, 9, (9, 5))
+    words[np.arange(5) >= rng.integers(1, 5, (9, 1))] = 0
+    targets, weights = words[..., None] / 9, rng.random((9, 1))
+    made: list[Any] = []
+    for kind in (keras, hefted):
+        layers = kind.layers
+        parts = [kind.Input((5,)), layers.Embedding(9, 3, mask_zero=True), layers.LSTM(2, return_sequences=True)]
+        model = kind.Sequential([*parts, layers.Dense(1)])
+        model.compile('sgd', 'mse', metrics=['mae'], weighted_metrics=['mse'])
+        made.append(model)
+    made[1].set_weights(made[0].get_weights())
+    wanted, found = (
+        [
+            *model.evaluate(words, targets, batch_size=4, verbose=0),
+            *model.evaluate(words, targets, batch_size=4, sample_weight=weights, verbose=0),
+            *model.fit(words, targets, batch_size=4, epochs=2, shuffle=False, verbose=0).history.values(),
+        ]
+        for model in made
+    )
+    for ours, theirs in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4)
+    with pytest.raises(ValueError, match=r'pass sample_weight\[:, None\]'):
+        made[1].fit(words, targets, sample_weight=weights[:, 0], verbose=0)
+
+
 def test_archives_go_both_ways(tmp_path: Path) -> None:
     made = [stack(kind) for kind in (keras, hefted)]
     for model in made:

@@ -10,7 +10,8 @@ import jax
 from jax import lax
 
 from hefted import dtypes
-from hefted.errors import unknown_name
+from hefted.errors import ShapeError, unknown_name
+from hefted.masks import get_mask
 from hefted.utils.arrays import as_array, divide_no_nan, select, squeeze_or_expand
 from hefted.utils.naming import auto_name
 from hefted.utils.quick import total
@@ -60,9 +61,10 @@ class Loss:
             y_true: Targets.
             y_pred: Predictions.
             sample_weight: One weight a row, or of any shape that the values broadcast with.
-            mask: Which values count (a layer's mask).
+            mask: Which values count; if None, the mask that travels with the predictions, if there is one.
             rows: (batch,) booleans: a row that is False is exactly as if it were not there.
         """
+        mask = get_mask(y_pred) if mask is None else mask
         y_true, y_pred = self._arrays(y_true), self._arrays(y_pred)
         values = self.call(y_true, y_pred)
         own = self.mask(y_true, y_pred, values)
@@ -158,6 +160,8 @@ def reduce_weighted(
         weight = _masked(as_array(mask, 'bool'), weight, reduction, values.dtype, rows)
     if weight is not None:
         values, weight = squeeze_or_expand(values, weight)
+        if weight.shape not in ((), values.shape):
+            _check_broadcasts(weight, values.shape, 'the loss has values')
         values = lax.mul(values, weight) if weight.shape in ((), values.shape) else values * weight
     if reduction in (None, 'none') or values.shape in ((), (0,)):
         return values
@@ -185,7 +189,21 @@ def _masked(mask: Array, weight: Array | None, reduction: str | None, dtype: Any
     if weight is None:
         return factor
     factor, weight = squeeze_or_expand(factor, weight)
+    _check_broadcasts(weight, factor.shape, 'the outputs have a mask')
     return weight * factor
+
+
+def _check_broadcasts(weight: Array, shape: tuple[int, ...], what: str) -> None:
+    """Say what to pass where weights, or a mask, do not fit what they weight."""
+    if all(a == b or 1 in (a, b) for a, b in zip(weight.shape[::-1], shape[::-1], strict=False)):
+        return
+    remedy = ''
+    if weight.ndim == 1 < len(shape):
+        remedy = f' To weight whole rows, pass sample_weight[{", ".join([":"] + ["None"] * (len(shape) - 1))}].'
+    raise ShapeError(
+        f'Expected sample_weight, or the mask of the outputs, to broadcast to shape {shape} of which {what}, '
+        f'received shape {weight.shape}.{remedy}'
+    )
 
 
 def _along(rows: Array, values: Array) -> Array:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from hefted.errors import ShapeError
+from hefted.masks import get_mask
 from hefted.metrics.metric import Metric
 from hefted.utils import quick
 from hefted.utils.arrays import as_array, divide_no_nan, squeeze_or_expand
@@ -51,6 +52,18 @@ def _broadcast(weight: Array, shape: tuple[int, ...]) -> Array:
         raise ShapeError(
             f'Expected sample_weight that broadcasts to the values, of shape {shape}, received shape {weight.shape}.'
         ) from error
+
+
+def _masked(mask: Any, weight: Any, dtype: str) -> Array:
+    """Sample weights that leave out what a mask does; one weight a row counts for all its steps."""
+    factor = as_array(mask, dtype)
+    if weight is None:
+        return factor
+    weight = as_array(weight, dtype)
+    if weight.ndim < factor.ndim:
+        weight = weight.reshape(weight.shape + (1,) * (factor.ndim - weight.ndim))
+    factor, weight = squeeze_or_expand(factor, weight)
+    return weight * factor
 
 
 def _add(variable: Variable, value: Any) -> None:
@@ -112,7 +125,9 @@ class MeanMetricWrapper(Mean):
         self.weights_rows = bool(getattr(fn, 'rows_independent', False))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        super().update_state(self._fn(y_true, y_pred, **self._fn_kwargs), sample_weight)
+        mask = get_mask(y_pred)
+        weight = sample_weight if mask is None else _masked(mask, sample_weight, self.dtype)
+        super().update_state(self._fn(y_true, y_pred, **self._fn_kwargs), weight)
 
     def __getattr__(self, name: str) -> Any:
         # The function's arguments, by name: metric.threshold, metric.k.
