@@ -95,6 +95,16 @@ def test_nested_layers_are_tracked_once_in_keras_order_with_keras_paths() -> Non
     assert block.count_params() == reference.count_params()
 
 
+def test_seeds_are_listed_among_the_variables_where_keras_lists_them() -> None:
+    seen = []
+    for kind in BACKENDS:
+        layers = kind.layers
+        inner = kind.Sequential([layers.Dropout(0.2), layers.BatchNormalization()])
+        model = kind.Sequential([kind.Input((3,)), layers.Dropout(0.1), layers.Dense(2), inner])
+        seen.append([(v.name, tuple(v.shape)) for v in model.variables + model.non_trainable_variables])
+    assert seen[1] == seen[0]
+
+
 def test_trainable_switches_act_as_keras_s() -> None:
     reference, block = blocks()
 

@@ -113,10 +113,11 @@ class Tracked:
 
     @property
     def variables(self) -> list[Variable]:
-        """Every variable, what is carried from step to step included."""
-        found: dict[int, Variable] = {id(v): v for v in self.weights}
+        """Every variable: of each layer its weights, then what is carried from step to step, in Keras's order."""
+        found: dict[int, Variable] = {}
         for layer in self.flatten_layers():
-            found.update((id(v), v) for v in layer._carried())
+            own = sorted(layer._variables_here(), key=lambda v: not v.trainable)
+            found.update((id(v), v) for v in (*own, *layer._carried()) if id(v) not in found)
         return list(found.values())
 
     def _carried(self) -> Iterator[Variable]:
