@@ -24,7 +24,7 @@ def test_the_only_tensor_of_a_list_is_the_input_of_a_sequential() -> None:
     model = stack()
     wanted = model.predict(X, verbose=0)
     np.testing.assert_array_equal(model.predict([X], verbose=0), wanted)
-    np.testing.assert_allclose(model([X]), wanted, rtol=1e-6)
+    np.testing.assert_allclose(model([X]), wanted, rtol=1e-6, atol=1e-6)
     assert model.evaluate([X], X[:, :1], verbose=0) == model.evaluate(X, X[:, :1], verbose=0)
     assert np.isfinite(model.fit([X], X[:, :1], verbose=0).history['loss']).all()
     unbuilt = Sequential([Dense(1)])
