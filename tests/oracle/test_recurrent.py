@@ -236,3 +236,15 @@ def test_rows_are_cut_into_parts_without_a_difference() -> None:
         reference, layer = pair(name, {'units': 128, 'return_sequences': True, 'return_state': True}, x)
         states = [draws(70, 128) for _ in range(2 if name == 'LSTM' else 1)]
         close(slopes_of(layer, x, states, mask), slopes_of(reference, x, states, mask), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize('name', ['SimpleRNN', 'GRU', 'LSTM'])
+def test_a_seeded_program_has_keras_s_weights(name: str) -> None:
+    made: list[Any] = []
+    for kind in (keras, hefted):
+        kind.utils.set_random_seed(4)
+        layer = getattr(kind.layers, name)(3)
+        layer.build((2, 4, 2))
+        made.append([np.asarray(each) for each in layer.get_weights()])
+    for ours, theirs in zip(made[1], made[0], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)

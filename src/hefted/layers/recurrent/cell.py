@@ -42,6 +42,8 @@ class RecurrentCell(Layer):
     number_of_states: ClassVar[int] = 1
     #: Whether the dropout masks come one for each gate.
     masks_by_gate: bool = False
+    #: Whether the dropout's seed is drawn before the initializers': the order decides the weights of a seeded program.
+    draws_seed_first: bool = False
 
     def __init__(
         self,
@@ -68,6 +70,7 @@ class RecurrentCell(Layer):
             raise ArgumentError(f'Expected units of {type(self).__name__} to be a positive integer, received {units}.')
         super().__init__(**kwargs)
         self.units = units
+        first = random.SeedGenerator(seed) if self.draws_seed_first else None
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -84,7 +87,7 @@ class RecurrentCell(Layer):
         self.implementation = 1 if self.recurrent_dropout else implementation
         self.masks_by_gate = self.gates > 1 and self.implementation == 1
         self.seed = seed
-        self.seed_generator = random.SeedGenerator(seed)
+        self.seed_generator = first or random.SeedGenerator(seed)
         self._dropout_mask: Any = None
         self._recurrent_dropout_mask: Any = None
         self.state_size: Any = units if self.number_of_states == 1 else [units] * self.number_of_states

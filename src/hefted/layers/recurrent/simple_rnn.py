@@ -13,6 +13,8 @@ from hefted.variables import Array
 class SimpleRNNCell(RecurrentCell):
     """One step of `SimpleRNN`: `h = activation(x K + h R + b)`. The arguments are `RecurrentCell`'s."""
 
+    draws_seed_first = True
+
     def __init__(
         self,
         units: int,
