@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from hefted.errors import DataError
 
+_MOST_BYTES = 1 << 28  # of one array, unpacked: several times Keras's largest
+
 
 class _Lists:
     """What stands in for NumPy's array of objects: keeps the list that it is filled with, and runs nothing."""
@@ -45,12 +47,14 @@ def read_lists(path: Path, name: str) -> list[list[int]]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            if (size := archive.getinfo(f'{name}.npy').file_size) > _MOST_BYTES:
+                raise DataError(f'{path.name}: {name!r} would unpack to {size} bytes: refused.')
             content = io.BytesIO(archive.read(f'{name}.npy'))
         npy.read_magic(content)
         npy.read_array_header_1_0(content)
         lists = _Reader(content).load()
-    except (OSError, KeyError, ValueError, EOFError, TypeError, AttributeError, pickle.UnpicklingError,
-            zipfile.BadZipFile) as error:  # fmt: skip
+    except (OSError, LookupError, ValueError, EOFError, TypeError, AttributeError, OverflowError,
+            pickle.UnpicklingError, zipfile.BadZipFile) as error:  # fmt: skip
         raise DataError(f'{path.name}: expected an .npz file with lists as {name!r}, received {error!r}.') from error
     found: Any = lists.content if isinstance(lists, _Lists) else None
     if type(found) is not list or {type(one) for one in cast('list[Any]', found)} - {list}:

@@ -139,10 +139,10 @@ def _backward(shape: _Shape, saved: Any, slopes: tuple[Array | None, States]) ->
         of_states, of_terms = lax.scan(step, of_states, given, reverse=True, unroll=shape.unroll)
         terms.insert(0, of_terms[0])
         products.append(_flat(old).T @ _flat(of_terms[-1]))
-        biases.append(of_terms[-1].sum((0, 1)))
-    of_kernel = reduce(lax.add, products)
-    of_bias = None if bias is None else reduce(lax.add, biases)
-    return _joined(terms), of_states, (of_kernel, of_bias), None
+        if bias is not None:
+            biases.append(of_terms[-1].sum((0, 1)))
+    of_bias = reduce(lax.add, biases) if biases else None
+    return _joined(terms), of_states, (reduce(lax.add, products), of_bias), None
 
 
 # A product of all steps at once takes every core, the loop over them takes one: so on a CPU there are two loops, and
