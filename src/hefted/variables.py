@@ -12,6 +12,7 @@ This is the library's one mutable thing; all else is pure functions over pytrees
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -27,6 +28,9 @@ from hefted.errors import ArgumentError, ShapeError
 from hefted.utils.naming import auto_name, scoped_path
 
 Array = Any  # a jax.Array, a tracer or a numpy.ndarray: JAX gives them no common type that pyright can hold
+
+
+_numbers = itertools.count()
 
 
 class _Local(threading.local):
@@ -45,6 +49,7 @@ class Scope:
         self._values: dict[int, Array] = {id(v): x for v, x in zip(variables, values, strict=True)}
         self._outer: Scope | None = None
         self.added: list[tuple[Any, Array]] = []  # whose, and what
+        self.lent: list[Variable] = []  # beside those given, while the scope lasts
 
     def __enter__(self) -> Self:
         self._outer, _local.scope = _local.scope, self
@@ -195,6 +200,7 @@ class Variable:
     ) -> None:
         if name is not None and '/' in name:
             raise ArgumentError(f'Expected name without a slash, received {name!r}. Use an underscore instead.')
+        self.number = next(_numbers)  # in the order that variables were made
         self.name = name or auto_name('variable')
         self.path = scoped_path(self.name)
         self.trainable = trainable
@@ -271,6 +277,9 @@ class Variable:
                 f'Expected a value of shape {self.shape} for variable {self.path!r}, received shape {shape}.'
             )
         scope = _local.scope and _local.scope.find(self)
+        if not scope and _local.scope and isinstance(value, Tracer):  # not of this step's state: forgotten at its end
+            scope = _local.scope
+            scope.lent.append(self)
         if scope:
             same = isinstance(value, jax.Array) and value.dtype == self.dtype
             scope.set(self, value if same else jax.numpy.asarray(value, self.dtype))

@@ -126,6 +126,9 @@ class KerasLayer(Layer):
         counted = {id(v) for v in self.theirs.weights}
         self._own_weights = [v for v in (*self._trained, *self._rest) if id(v.theirs) in counted]
 
+    def _variables_here(self) -> Iterator[Variable]:
+        yield from self._own_weights
+
     def _carried(self) -> Iterator[Variable]:
         counted = {id(v) for v in self._own_weights}
         yield from (v for v in self._rest if id(v) not in counted)
@@ -233,6 +236,9 @@ class FlaxLayer(Layer):
         variable = Variable(leaf, trainable=trainable, name=f'{"param" if trainable else "state"}_{number}')
         self._own_weights.append(variable)
         return variable
+
+    def _variables_here(self) -> Iterator[Variable]:
+        yield from self._own_weights
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         nnx = sys.modules['flax.nnx']

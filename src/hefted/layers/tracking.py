@@ -6,19 +6,18 @@ import math
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from hefted.errors import NotBuiltError, ShapeError
 from hefted.metrics.metric import Metric
 from hefted.random import SeedGenerator
+from hefted.utils.holding import held
 from hefted.variables import Variable
 
 if TYPE_CHECKING:
     from hefted.layers.layer import Layer
-
-Kind = TypeVar('Kind')
 
 # Attributes that hold no part of a layer: what `compile` was given, compiled programs, calls.
 _BOOKKEEPING = frozenset({
@@ -57,8 +56,8 @@ class Tracked:
     def _sublayers(self) -> Iterator[Layer]:
         """Layers held in attributes, lists, tuples and dicts, in the order of their assignment."""
         seen = {id(self)}
-        held = [v for name, v in self.__dict__.items() if name not in _BOOKKEEPING]
-        for layer in _held(Tracked, held):
+        parts = [v for name, v in self.__dict__.items() if name not in _BOOKKEEPING]
+        for layer in held(Tracked, parts):
             if id(layer) not in seen:
                 seen.add(id(layer))
                 yield cast('Layer', layer)
@@ -78,12 +77,13 @@ class Tracked:
                 pending[:0] = list(layer._sublayers())
 
     def _variables_here(self) -> Iterator[Variable]:
-        seen: set[int] = set()
-        held = (v for v in list(self.__dict__.values()) if isinstance(v, Variable))
-        for variable in (*self._own_weights, *held):
-            if id(variable) not in seen:
-                seen.add(id(variable))
-                yield variable
+        found = {id(v): v for v in self._own_weights}
+        added = len(found)
+        for name, value in list(self.__dict__.items()):
+            if name not in _BOOKKEEPING:
+                found.update((id(v), v) for v in held(Variable, value))
+        # Without variables that were only assigned the order is that of `add_weight`; else of all as they were made.
+        yield from found.values() if len(found) == added else sorted(found.values(), key=lambda v: v.number)
 
     @property
     def trainable(self) -> bool:
@@ -122,9 +122,10 @@ class Tracked:
 
     def _carried(self) -> Iterator[Variable]:
         """What goes from step to step beside the weights, and into no archive: the states of seed generators."""
-        for value in list(self.__dict__.values()):
-            if isinstance(value, SeedGenerator):
-                yield value.state
+        for name, value in list(self.__dict__.items()):
+            if name not in _BOOKKEEPING:
+                for generator in held(SeedGenerator, value):
+                    yield generator.state
 
     @property
     def weights(self) -> list[Variable]:
@@ -187,8 +188,8 @@ class Tracked:
     def _look_for_metrics(self) -> Iterator[Metric]:
         seen: set[int] = set()
         for layer in self.flatten_layers():
-            held = [value for name, value in layer.__dict__.items() if name not in _BOOKKEEPING]
-            for metric in _held(Metric, held):
+            parts = [value for name, value in layer.__dict__.items() if name not in _BOOKKEEPING]
+            for metric in held(Metric, parts):
                 if id(metric) not in seen:
                     seen.add(id(metric))
                     yield metric
@@ -207,15 +208,3 @@ def _found(what: str, where: Any, look: Callable[[], Iterator[Any]]) -> Iterator
     if key not in known:
         known[key] = list(look())
     return iter(known[key])
-
-
-def _held(kind: type[Kind], value: Any) -> Iterator[Kind]:
-    """What is of a kind in a value, and in the lists, tuples and dicts that it is made of."""
-    if isinstance(value, kind):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _held(kind, item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _held(kind, item)

@@ -9,6 +9,7 @@ import numpy as np
 
 from hefted import dtypes, initializers
 from hefted.errors import ShapeError
+from hefted.utils.holding import held
 from hefted.utils.naming import auto_name, name_scope
 from hefted.variables import Array, Variable, bind
 
@@ -38,14 +39,8 @@ class Metric:
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self._variables: list[Variable] = []
-        self._metrics: list[Metric] = []
         self.name = name or auto_name(type(self).__name__)
         self.dtype: str = dtypes.standardize(getattr(dtype, 'compute_dtype', dtype))
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, Metric):
-            self._metrics.append(value)
-        super().__setattr__(name, value)
 
     # What subclasses give
 
@@ -89,8 +84,11 @@ class Metric:
 
     @property
     def variables(self) -> list[Variable]:
-        """The state: its own variables, then those of metrics inside it."""
-        return [*self._variables, *(v for metric in self._metrics for v in metric.variables)]
+        """The state: its own variables, then those of metrics inside it; in attributes, lists, tuples and dicts."""
+        parts = list(self.__dict__.values())
+        found = {id(v): v for v in (*self._variables, *held(Variable, parts))}
+        found.update((id(v), v) for metric in held(Metric, parts) for v in metric.variables)
+        return list(found.values())
 
     def reset_state(self) -> None:
         """Start counting again."""
