@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import jax
 import numpy as np
 from jax import lax
 
@@ -90,17 +93,29 @@ class Dense(Layer):
 
     def call(self, inputs: Array) -> Array:
         inputs = as_float(inputs, self.compute_dtype)
-        outputs = product(inputs, self.kernel.value)
-        if self.bias is not None:
-            bias = self.bias.value  # lax: an operator of jax.numpy would be traced as a program of its own
-            outputs = lax.add(outputs, lax.broadcast_in_dim(bias, outputs.shape, (outputs.ndim - 1,)))
-        return self.activation(outputs)
+        bias = None if self.bias is None else self.bias.value
+        if activations.is_builtin(self.activation):
+            return _dense(inputs, self.kernel.value, bias, self.activation)
+        return self.activation(_affine(inputs, self.kernel.value, bias))
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         if config['activity_regularizer'] is None:  # Keras leaves it out
             del config['activity_regularizer']
         return config
+
+
+def _affine(inputs: Array, kernel: Array, bias: Array | None) -> Array:
+    outputs = product(inputs, kernel)
+    if bias is None:
+        return outputs  # lax: an operator of jax.numpy would be traced as a program of its own
+    return lax.add(outputs, lax.broadcast_in_dim(bias, outputs.shape, (outputs.ndim - 1,)))
+
+
+@partial(jax.jit, static_argnums=3)
+def _dense(inputs: Array, kernel: Array, bias: Array | None, activation: Callable[[Array], Array]) -> Array:
+    """Layers that are alike are traced once, slopes too."""
+    return activation(_affine(inputs, kernel, bias))
 
 
 def product(inputs: Array, kernel: Array) -> Array:

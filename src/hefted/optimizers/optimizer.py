@@ -17,11 +17,15 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
+import jax
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 
 from hefted import dtypes
 from hefted.errors import ArgumentError, NotBuiltError, ShapeError, unknown_arguments
@@ -241,31 +245,43 @@ class Optimizer(State):
                 self.update_step(gradient, variable, learning_rate)
             return
         rates: dict[str, Any] = {}
+        alike = Counter((v.shape, v.dtype) for v in variables)
+        shared = self._shared_rule()
         for gradient, variable in zip(grads, variables, strict=True):
             if variable.dtype not in rates:
                 rates[variable.dtype] = self._rate(learning_rate, variable.dtype)
-            self._step(gradient, variable, rates[variable.dtype])
+            many = alike[variable.shape, variable.dtype] >= _WORTH_SHARING and isinstance(variable.raw, Tracer)
+            self._step(gradient, variable, rates[variable.dtype], shared if many else self._ruled)
 
     def update_step(self, gradient: Array, variable: Variable, learning_rate: Any) -> None:
         """Update one weight."""
-        self._step(gradient, variable, self._rate(learning_rate, variable.dtype))
+        self._step(gradient, variable, self._rate(learning_rate, variable.dtype), self._ruled)
 
-    def _rate(self, learning_rate: Any, dtype: str) -> Any:
+    def _rate(self, learning_rate: Any, dtype: str) -> tuple[Array, ...]:
         wrap = Quick if self.quick else plain
         step = lax.add(as_array(self.iterations, dtype), 1.0)
-        return self.rate(wrap(as_array(learning_rate, dtype)), wrap(step))
+        rate = self.rate(wrap(as_array(learning_rate, dtype)), wrap(step))
+        return tuple(plain(r) for r in rate) if isinstance(rate, tuple) else plain(rate)
 
-    def _step(self, gradient: Array, variable: Variable, rate: Any) -> None:
+    def _ruled(self, rate: Any, weight: Array, gradient: Array, *slots: Array) -> tuple[Array, ...]:
+        """The rule, from arrays to arrays."""
+        wrap = Quick if self.quick else plain
+        rate = tuple(wrap(r) for r in rate) if isinstance(rate, tuple) else wrap(rate)
+        return tuple(plain(new) for new in self.rule(wrap(weight), wrap(gradient), rate, *map(wrap, slots)))
+
+    def _shared_rule(self) -> Callable[..., tuple[Array, ...]]:
+        """The rule, traced once for all weights of one shape, within one step; a user's own may do what it likes."""
+        ours = (type(self).rule.__module__ or '').startswith('hefted.')
+        # A partial is no other one's equal: nothing that JAX keeps outlives a change of the optimizer's numbers.
+        return jax.jit(partial(self._ruled)) if ours else self._ruled
+
+    def _step(self, gradient: Array, variable: Variable, rate: Any, ruled: Callable[..., tuple[Array, ...]]) -> None:
         index = self._index[id(variable)]
         slots = [self._slots[slot][index] for group in self.slot_groups() for slot in group]
         gradient = as_array(gradient, variable.dtype)
-        wrap = Quick if self.quick else plain
-        for held, value in zip(
-            (variable, *slots),
-            self.rule(wrap(variable.raw), wrap(gradient), rate, *(wrap(slot.raw) for slot in slots)),
-            strict=True,
-        ):
-            held.assign(plain(value))
+        new = ruled(rate, variable.raw, gradient, *(slot.raw for slot in slots))
+        for held, value in zip((variable, *slots), new, strict=True):
+            held.assign(value)
 
     def _accumulate(self, grads: Sequence[Array], variables: Sequence[Variable], steps: int) -> None:
         """Add gradients up, and update with their mean at every `steps`-th step."""
@@ -355,6 +371,9 @@ class Optimizer(State):
         if isinstance(rate, dict):
             config = config | {'learning_rate': deserialize_keras_object(rate, custom_objects)}
         return cls(**config)
+
+
+_WORTH_SHARING = 4  # weights of one shape: a rule of their own takes longer to trace than it saves for fewer
 
 
 def choose(condition: Array, yes: Array, no: Array) -> Array:

@@ -26,23 +26,24 @@ _MAGIC = b'hefted-xla-1\n'
 _CAP_BYTES = 1 << 30
 
 
-def compile(lowered: Any) -> Any:
+def compile(lowered: Any, brief: bool = False) -> Any:
     """Compile a lowered program, or load it if this machine compiled the same before.
 
     Args:
         lowered: A `jax.stages.Lowered`.
+        brief: Whether it runs so short a time that its compilation is what counts.
 
     Returns:
         A callable `jax.stages.Compiled`.
     """
-    folder = _folder()
+    folder, options = _folder(), _options(brief)
     if folder is None:
-        return _compile(lowered)
-    path = folder / f'{_key(lowered)}.xla'
+        return _compile(lowered, options)
+    path = folder / f'{_key(lowered, options)}.xla'
     found = _load(path, lowered)
     if found is not None:
         return found
-    compiled = _compile(lowered)
+    compiled = _compile(lowered, options)
     # Written beside the training; the interpreter waits for it at exit.
     threading.Thread(target=_store, args=(path, compiled), name='hefted-cache').start()
     return compiled
@@ -56,12 +57,21 @@ _CPU_OPTIONS = {
     'xla_cpu_experimental_ynn_fusion_type': 'LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE',
 }
 
+# A product that is handed over is code to be made for each of its shapes; XLA's own form is a call.
+_BRIEF_OPTIONS = _CPU_OPTIONS | {'xla_cpu_experimental_ynn_fusion_type': 'LIBRARY_FUSION_TYPE_REDUCE'}
 
-def _compile(lowered: Any) -> Any:
+
+def _options(brief: bool) -> dict[str, str]:
     if jax.default_backend() != 'cpu':
-        return lowered.compile()
+        return {}
     told = os.environ.get('XLA_FLAGS', '')  # what a person sets there goes before
-    options = {name: value for name, value in _CPU_OPTIONS.items() if name not in told}
+    options = _BRIEF_OPTIONS if brief else _CPU_OPTIONS
+    return {name: value for name, value in options.items() if name not in told}
+
+
+def _compile(lowered: Any, options: dict[str, str]) -> Any:
+    if not options:
+        return lowered.compile()
     try:
         return lowered.compile(options)
     except jax.errors.JaxRuntimeError:  # of an XLA that has not got one of them, or of a program that it cannot compile
@@ -77,13 +87,13 @@ def _folder() -> Path | None:
     return folder if host.is_private_folder(folder) else None
 
 
-def _key(lowered: Any) -> str:
+def _key(lowered: Any, options: dict[str, str]) -> str:
     device = jax.local_devices()[0]
     parts: Iterable[str] = (
         jax.__version__,
         jaxlib_version,
         os.environ.get('XLA_FLAGS', ''),
-        str(_CPU_OPTIONS),
+        str(options),
         f'{device.platform} {device.device_kind} {jax.device_count()} {os.cpu_count()}',
         host.cpu_features(),
         lowered.as_text(),

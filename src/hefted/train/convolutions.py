@@ -6,6 +6,7 @@ JAX's own gradients; the engine then exchanges them (`train.rewriting`), and tak
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -15,17 +16,18 @@ def has_slow_convolution(jaxpr: Any) -> bool:
     Args:
         jaxpr: A ClosedJaxpr, or a Jaxpr.
     """
-    return any(is_slow(equation) for equation in _equations(getattr(jaxpr, 'jaxpr', jaxpr)))
+    return any(is_slow(equation) for equation in equations(jaxpr))
 
 
-def _equations(jaxpr: Any) -> Any:
-    for equation in jaxpr.eqns:
+def equations(jaxpr: Any) -> Iterator[Any]:
+    """The equations of a ClosedJaxpr, or a Jaxpr, at any depth."""
+    for equation in getattr(jaxpr, 'jaxpr', jaxpr).eqns:
         yield equation
         for value in equation.params.values():
             for held in value if isinstance(value, (tuple, list)) else (value,):
                 inner = getattr(held, 'jaxpr', held)
                 if hasattr(inner, 'eqns'):
-                    yield from _equations(inner)
+                    yield from equations(inner)
 
 
 def is_slow(equation: Any) -> bool:

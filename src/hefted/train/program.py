@@ -19,7 +19,7 @@ from jax import lax
 
 from hefted import tree
 from hefted.data.source import Layout
-from hefted.train import compile_cache, interrupts
+from hefted.train import compile_cache, interrupts, products
 from hefted.train.convolutions import has_slow_convolution
 from hefted.utils import garbage
 from hefted.variables import Array
@@ -211,7 +211,7 @@ def _compile(
     counts = (jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in (((), np.int32), ((), np.bool_), ((3,), np.int32)))
     with interrupts.deferred():
         lowered = jax.jit(loop, donate_argnums=1 if donates else ()).trace(*avals, data, order, *counts, key).lower()
-        compiled = compile_cache.compile(lowered)
+        compiled = compile_cache.compile(lowered, brief=once and products.are_small(traced.jaxpr))
     return Stretcher(compiled, single, compiled, donates)
 
 

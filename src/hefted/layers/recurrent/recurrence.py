@@ -117,6 +117,7 @@ def _forward(
 def _backward(shape: _Shape, saved: Any, slopes: tuple[Array | None, States]) -> Any:
     before, backs, (kernel, bias), mask = saved
     of_outputs, of_last = slopes
+    turned = lax.optimization_barrier(kernel.T)  # once, not in every step
 
     def step(of_states: States, now: Any) -> tuple[States, tuple[Array, ...]]:
         back, mask, of_output = now
@@ -124,7 +125,7 @@ def _backward(shape: _Shape, saved: Any, slopes: tuple[Array | None, States]) ->
             of_states = (of_states[0] + of_output, *of_states[1:])
         zeros = tree.map_structure(jnp.zeros_like, of_states)
         *of_terms, of_old = back(_kept(mask, of_states, zeros))
-        first = of_old[0] + lax.dot_general(of_terms[-1], kernel, (((1,), (1,)), ((), ())))
+        first = of_old[0] + of_terms[-1] @ turned
         of_old = (first, *of_old[1:])
         if mask is not None:
             of_old = tuple(a + b for a, b in zip(of_old, _kept(mask, zeros, of_states), strict=True))
