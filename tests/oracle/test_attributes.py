@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import hefted
+from hefted.errors import ArgumentError
 
 X = np.random.default_rng(0).normal(size=(32, 3)).astype('float32')
 Y = X.sum(1, keepdims=True)
@@ -131,3 +132,51 @@ def test_a_metric_s_variables_are_found_in_lists() -> None:
         history = model.fit(X, Y, batch_size=8, epochs=2, shuffle=False, verbose=0)
         results.append(history.history['spread'])
     np.testing.assert_allclose(results[0], results[1], rtol=1e-5)
+
+
+def derived(library):
+    """An optimizer that goes its own way with what Adam keeps, and counts in a variable."""
+
+    class Signed(library.optimizers.Adam):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.steps_seen = library.Variable(0.0, trainable=False, name='steps_seen')
+
+        def update_step(self, gradient, variable, learning_rate):
+            index = self._get_variable_index(variable)
+            m, v = self._momentums[index], self._velocities[index]
+            self.assign_add(self.steps_seen, 1.0)
+            self.assign(m, 0.9 * m + 0.1 * gradient)
+            self.assign(v, library.ops.maximum(v, library.ops.abs(gradient)))
+            self.assign_sub(variable, learning_rate * m / (v + 1e-3))
+
+    return Signed(learning_rate=0.01)
+
+
+def test_an_optimizer_s_variables_are_found_and_have_keras_s_names() -> None:
+    results = []
+    for library in (hefted, keras):
+        optimizer = derived(library)
+        model = library.Sequential([library.Input((3,)), library.layers.Dense(1, kernel_initializer='ones')])
+        model.compile(optimizer, 'mse')
+        losses = model.fit(X, Y + 1, batch_size=8, epochs=2, shuffle=False, verbose=0).history['loss']
+        results.append((losses, float(optimizer.steps_seen), [v.name for v in optimizer.variables]))
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-5)
+    assert results[0][1:] == results[1][1:]
+    assert results[0][1] == 2 * 4 * 2
+
+
+def test_momentums_of_sgd() -> None:
+    for library in (hefted, keras):
+        weights = [library.Variable(np.ones(2, 'float32')), library.Variable(np.ones(3, 'float32'))]
+        for momentum, shapes in ((0.0, []), (0.9, [(2,), (3,)])):
+            optimizer = library.optimizers.SGD(momentum=momentum)
+            optimizer.build(weights)
+            assert [tuple(v.shape) for v in optimizer.momentums] == shapes
+
+
+def test_metrics_in_the_place_of_loss_weights_are_told() -> None:
+    model = hefted.Sequential([hefted.Input((3,)), hefted.layers.Dense(1)])
+    with pytest.raises(ArgumentError, match=r"Expected loss_weights to be one number .*'mae'.*metrics="):
+        model.compile('sgd', 'mse', ['mae'])
+        model.fit(X, Y, verbose=0)

@@ -236,6 +236,11 @@ def _loss_weights(weights: Any, keys: list[Any], names: list[str]) -> list[float
     listed = list(weights) if isinstance(weights, (list, tuple)) else [weights] * len(keys)
     if len(listed) != len(keys):
         raise ArgumentError(f'`loss_weights` must match the number of losses, {len(keys)}, received {len(listed)}.')
+    if wrong := [weight for weight in listed if not (weight is None or hasattr(weight, '__float__'))]:
+        raise ArgumentError(
+            f'Expected loss_weights to be one number for each output, received {wrong[0]!r}. '
+            'Metrics are named: compile(optimizer, loss, metrics=…).'
+        )
     return [None if weight is None else float(weight) for weight in listed]
 
 

@@ -141,6 +141,8 @@ class Optimizer(State):
             self._slots['gradient_accumulator'] = self._add_slots(('gradient_accumulator',))[0]
         for group in self.slot_groups():
             self._slots.update(zip(group, self._add_slots(group), strict=True))
+        for slot, kept in self._slots.items():  # under Keras's names, which optimizers derived from ours read
+            setattr(self, f'_{slot[:-1]}ies' if slot.endswith('y') else f'_{slot}s', kept)
 
     def _get_variable_index(self, variable: Variable) -> int:
         return self._index[id(variable)]

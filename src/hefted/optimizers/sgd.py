@@ -7,6 +7,7 @@ from typing import Any, Unpack
 from hefted.errors import ArgumentError
 from hefted.optimizers.declared import Declared, Shared
 from hefted.utils.quick import Quick
+from hefted.variables import Variable
 
 
 class SGD(Declared):
@@ -37,6 +38,11 @@ class SGD(Declared):
 
     def slot_groups(self) -> tuple[tuple[str, ...], ...]:
         return (('momentum',),) if self.momentum else ()
+
+    @property
+    def momentums(self) -> list[Variable]:
+        """The momentum of each weight; none if `momentum` is 0."""
+        return self._slots.get('momentum', [])
 
     def rule(self, weight: Quick, gradient: Quick, rate: Any, *slots: Quick) -> tuple[Quick, ...]:
         if not slots:

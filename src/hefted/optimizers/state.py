@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 
 from hefted import initializers
+from hefted.utils.holding import held
 from hefted.utils.naming import name_scope
 from hefted.variables import Variable
 
+# Attributes whose variables are listed already, or are not the optimizer's.
+_BOOKKEEPING = frozenset({'_variables', '_trainable', '_slots'})
+
 
 class State:
-    """The variables of an optimizer, in the order in which they are saved.
+    """The variables of an optimizer, in the order in which they are saved; an attribute that holds some adds them.
 
     Args:
         name: The optimizer's, which begins the paths of the variables.
@@ -23,6 +27,12 @@ class State:
     def __init__(self, name: str) -> None:
         self.name = name
         self._variables: list[Variable] = []
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _BOOKKEEPING and isinstance(value, (Variable, list, tuple, dict)):
+            known = {id(v) for v in (*self._variables, *self.__dict__.get('_trainable', ()))}
+            self._variables += [v for v in held(Variable, value) if id(v) not in known]
+        super().__setattr__(name, value)
 
     def _own(self, value: Any, name: str, dtype: Any = None) -> Variable:
         with name_scope(self.name):
