@@ -122,6 +122,10 @@ class RNN(Layer):
                 self.get_initial_state(rows),
             )
 
+    def _variables_here(self) -> Iterator[Variable]:
+        carried = {id(state) for state in self._carried()}
+        yield from (v for v in super()._variables_here() if id(v) not in carried)
+
     def _carried(self) -> Iterator[Variable]:
         yield from super()._carried()
         yield from tree.flatten(self.states) if self.states is not None else ()
