@@ -25,7 +25,8 @@ import numpy as np
 
 from hefted import tree
 from hefted.data.arrays import HostArray, Rows
-from hefted.errors import ArgumentError, warn
+from hefted.data.passes import Passes
+from hefted.errors import warn
 from hefted.variables import Array
 
 _RESIDENT_SHARE = 0.25  # of the device's memory: the rest is for weights, activations and other programs
@@ -109,8 +110,8 @@ class Source(Protocol):
         """Take up the order that another source of the same rows had; ArgumentError if it is of other rows."""
         ...
 
-    def prepare(self, epoch: int) -> None:
-        """Work ahead for an epoch, while the device is busy with another."""
+    def prepare(self, epoch: int, steps: int | None = None) -> None:
+        """Work ahead for an epoch of so many steps, while the device is busy with another."""
         ...
 
     def close(self) -> None:
@@ -119,35 +120,19 @@ class Source(Protocol):
 
 
 class _Ordered:
-    """The order of rows, pass by pass, from one seed: any pass can be had again."""
+    """Rows in an order of their own for each pass."""
 
-    def __init__(self, rows: Rows, batch_size: int, shuffle: bool, seed: int) -> None:
+    def __init__(self, rows: Rows, batch_size: int, shuffle: bool | str) -> None:
         self.rows = rows.count
         self.batch_size = batch_size
         self.steps = math.ceil(self.rows / batch_size)
-        self._shuffle, self._seed = shuffle, seed
-        self._ahead: dict[int, Any] = {}
-
-    def _host_order(self, number: int) -> HostArray:
-        order = np.zeros(self.steps * self.batch_size, np.int32)
-        if self._shuffle:
-            order[: self.rows] = np.random.default_rng([self._seed, number]).permutation(self.rows)
-        else:
-            order[: self.rows] = np.arange(self.rows)
-        return order
+        self._passes = Passes(self.rows, batch_size, self.steps, shuffle)
 
     def get_state(self) -> dict[str, Any]:
-        return {'rows': self.rows, 'batch_size': self.batch_size, 'shuffle': self._shuffle, 'seed': self._seed}
+        return self._passes.get_state()
 
     def set_state(self, state: dict[str, Any]) -> None:
-        for name, mine in self.get_state().items():
-            if name != 'seed' and state.get(name) != mine:
-                raise ArgumentError(
-                    f'Expected {name}={state.get(name)} as in the training that is resumed, received {mine}. '
-                    'Pass the same data and batch size, or delete the backup to begin anew.'
-                )
-        self._seed = int(state['seed'])
-        self._ahead = {}
+        self._passes.set_state(state)
 
     @property
     def layout(self) -> Layout:
@@ -158,8 +143,11 @@ class _Ordered:
         """ShapeDtypeStructs of a stretch's data and order."""
         raise NotImplementedError
 
+    def prepare(self, epoch: int, steps: int | None = None) -> None:
+        self._passes.draw(part_of_pass(epoch, steps, self.steps)[0])
+
     def close(self) -> None:
-        """Nothing is left behind."""
+        self._passes.close()
 
     def _part(self, epoch: int, steps: int | None, start: int) -> tuple[int, int, int]:
         """(pass, first step, steps) of an epoch, from its step `start` on."""
@@ -175,12 +163,11 @@ class ResidentSource(_Ordered):
     Args:
         rows: What to train on.
         batch_size: Rows a step.
-        shuffle: Whether each pass has an order of its own.
-        seed: Of the orders.
+        shuffle: Whether each pass has an order of its own, or 'batch'.
     """
 
-    def __init__(self, rows: Rows, batch_size: int, shuffle: bool = False, seed: int = 0) -> None:
-        super().__init__(rows, batch_size, shuffle, seed)
+    def __init__(self, rows: Rows, batch_size: int, shuffle: bool | str = False) -> None:
+        super().__init__(rows, batch_size, shuffle)
         self._data = jax.device_put((rows.x, rows.y, rows.weight))
 
     @property
@@ -189,19 +176,7 @@ class ResidentSource(_Ordered):
 
     def epoch(self, epoch: int, steps: int | None = None, start: int = 0) -> Iterator[Stretch]:
         number, first, count = self._part(epoch, steps, start)
-        order = self._order(number)
-        self._ahead = {n: o for n, o in self._ahead.items() if n >= number}
-        yield Stretch(self._data, order, first, count, self.rows)
-
-    def prepare(self, epoch: int) -> None:
-        self._order(epoch)
-
-    def _order(self, number: int) -> Array:
-        if not self._shuffle:
-            number = 0
-        if number not in self._ahead:
-            self._ahead[number] = self._host_order(number)
-        return self._ahead[number]
+        yield Stretch(self._data, self._passes.order(number), first, count, self.rows)
 
 
 class StreamedSource(_Ordered):
@@ -210,8 +185,7 @@ class StreamedSource(_Ordered):
     Args:
         rows: What to train on.
         batch_size: Rows a step.
-        shuffle: Whether each pass has an order of its own.
-        seed: Of the orders.
+        shuffle: Whether each pass has an order of its own, or 'batch'.
         block_bytes: About how much to send at a time.
     """
 
@@ -219,11 +193,10 @@ class StreamedSource(_Ordered):
         self,
         rows: Rows,
         batch_size: int,
-        shuffle: bool = False,
-        seed: int = 0,
+        shuffle: bool | str = False,
         block_bytes: int = _BLOCK_BYTES,
     ) -> None:
-        super().__init__(rows, batch_size, shuffle, seed)
+        super().__init__(rows, batch_size, shuffle)
         self._host = rows
         row_bytes = max(1, rows.nbytes // rows.count)
         self._block_steps = min(self.steps, max(1, block_bytes // (row_bytes * batch_size)))
@@ -238,7 +211,7 @@ class StreamedSource(_Ordered):
 
     def epoch(self, epoch: int, steps: int | None = None, start: int = 0) -> Iterator[Stretch]:
         number, first, count = self._part(epoch, steps, start)
-        order = self._host_order(number)
+        order = self._passes.order(number)
         starts: list[int | None] = [*range(first, first + count, self._block_steps), None]
         ahead = self._send(order, first)
         for at, following in pairwise(starts):
@@ -249,10 +222,8 @@ class StreamedSource(_Ordered):
             real = min(self.rows - at * self.batch_size, self._block_steps * self.batch_size)
             yield Stretch(data, self._arange, 0, min(self._block_steps, first + count - at), real)
 
-    def prepare(self, epoch: int) -> None:
-        """Blocks are sent ahead within the epoch."""
-
     def close(self) -> None:
+        super().close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _parts(self) -> Any:
@@ -265,10 +236,10 @@ class StreamedSource(_Ordered):
         return self._pool.submit(lambda: jax.device_put(_map(lambda a: a[rows], self._parts())))
 
 
-def source_for(rows: Rows, batch_size: int, shuffle: bool = False, seed: int = 0) -> ResidentSource | StreamedSource:
+def source_for(rows: Rows, batch_size: int, shuffle: bool | str = False) -> ResidentSource | StreamedSource:
     """Rows on the device if they fit in a quarter of its memory, else streamed."""
     kind = ResidentSource if rows.nbytes <= _RESIDENT_SHARE * _device_memory() else StreamedSource
-    return kind(rows, batch_size, shuffle, seed)
+    return kind(rows, batch_size, shuffle)
 
 
 def part_of_pass(epoch: int, steps: int | None, whole: int) -> tuple[int, int, int]:

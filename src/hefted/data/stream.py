@@ -151,7 +151,7 @@ class StreamSource:
             self._iterator = self.feed.a_pass(*self._at)
         return self._iterator
 
-    def prepare(self, epoch: int) -> None:
+    def prepare(self, epoch: int, steps: int | None = None) -> None:
         """An epoch's batches are not drawn before it begins: callbacks may change what is drawn."""
 
     def close(self) -> None:

@@ -94,6 +94,12 @@ class BorrowedModel(Model):
     def warn_of_switches(self) -> None:
         """Keras says so itself."""
 
+    def builds_from_data(self) -> bool:
+        """Whether Keras would look at a batch to build what is not built."""
+        parts = self.theirs._compile_metrics, self.theirs._compile_loss
+        waits = any(part is not None and not part.built for part in parts)
+        return waits or not all(layer.built for layer in self.theirs._flatten_layers())
+
     def prepare(self, x: Any, y: Any, batch_size: int, method: str) -> None:
         """Let Keras build what is not built yet, for a batch of this shape."""
         del method

@@ -158,6 +158,12 @@ class Compiled(Layer):
             raise NotCompiledError(f'You must call `compile()` before calling `{method}()`.')
         return self._compile_arguments
 
+    def builds_from_data(self) -> bool:
+        """Whether something waits for data to be built: layers, or the losses and metrics that were asked for."""
+        asked = self._compile_arguments or {}
+        waits = self._objective is None and any(asked[name] for name in ('loss', 'metrics', 'weighted_metrics'))
+        return waits or not all(layer.built for layer in self.flatten_layers())
+
     def prepare(self, x: Any, y: Any, batch_size: int, method: str) -> None:
         """Build the weights, the losses and metrics and the optimizer's slots for data of these shapes."""
         arguments = self.require_compiled(method)

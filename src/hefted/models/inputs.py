@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+import numpy as np
+
 from hefted.data.arrays import Rows, batch_size_for, rows_of, split, weighted
 from hefted.data.feeds import feed_of, refuse_beside
 from hefted.data.source import Source, part_of_pass, source_for
@@ -43,7 +45,7 @@ class Arguments(NamedTuple):
     class_weight: Mapping[int, float] | None = None
     batch_size: int | None = None
     steps: int | None = None
-    shuffle: bool = False
+    shuffle: bool | str = False
     where: str = ''
 
 
@@ -118,9 +120,12 @@ def _rows(model: Model, a: Arguments) -> Rows:
 
 def _of_rows(model: Model, rows: Rows, a: Arguments, warns: bool = False, method: str = 'fit') -> Given:
     size = batch_size_for(rows.count, a.batch_size, warns, a.steps)
+    builds = model.builds_from_data()
     model.prepare(rows.x, rows.y, size, method)
     _check(model, a, rows, size)
-    return Given(source_for(rows, size, a.shuffle, make_run_seed() if a.shuffle else 0), size)
+    if builds and a.shuffle:  # Keras looks at a first batch then, and draws an order for it
+        np.random.permutation(rows.count)
+    return Given(source_for(rows, size, a.shuffle), size)
 
 
 def _check(model: Model, arguments: Arguments, rows: Rows, size: int | None = None) -> None:

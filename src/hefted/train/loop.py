@@ -202,8 +202,8 @@ class _Training:
                 first, end, self.dispatched = first + steps, end + steps, self.dispatched + steps
                 stop = self.dispatched >= job.callbacks.next_stop
                 yield Chunk(epoch, end, steps, False, stop, logs, None if train.donates else self.state)
-        if epoch + 1 < job.epochs:
-            job.source.prepare(epoch + 1)
+        if epoch + 1 < job.epochs and not self.by_epoch:  # a callback may draw of the same numbers before
+            job.source.prepare(epoch + 1, job.steps_per_epoch)
 
     def close(self, epoch: int) -> None:
         """All of an epoch is dispatched."""
