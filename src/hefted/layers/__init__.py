@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hefted.layers import long_tail
 from hefted.utils.garbage import uncollected
 
 with uncollected(stays=True):  # JAX comes with them
@@ -73,18 +74,6 @@ _room = Room(
 __all__ = sorted({*_room.names(), 'deserialize', 'serialize'})  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
 
 
-# What is taken from Keras itself, where the `keras` extra is installed: the long tail.
-_KERAS_S = (
-    'AugMix AutoContrast CenterCrop ContrastLimitedAdaptiveHistogramEqualization ConvLSTM1D ConvLSTM2D ConvLSTM3D '
-    'CutMix Equalization MaxNumBoundingBoxes MelSpectrogram MixUp Pipeline '
-    'RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop '
-    'RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert '
-    'RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear '
-    'RandomTranslation RandomZoom Resizing ReversibleEmbedding STFTSpectrogram Solarization '
-    'TextVectorization'
-)
-
-
 _REMEDIES = {
     'FlaxLayer': 'Put the Flax NNX module itself into the model, or use hefted.integrations.FlaxLayer.',
     'JaxLayer': 'Write the function as the call of a Layer, its parameters made by add_weight in build.',
@@ -98,7 +87,7 @@ def __getattr__(name: str) -> Any:
         from hefted.utils.passages import refused
 
         found = refused(f'layers.{name}', _REMEDIES[name])
-    elif name in _KERAS_S.split():
+    elif name in long_tail.NAMES:
         from hefted.layers.foreign import from_keras
 
         found = from_keras(name)
@@ -109,7 +98,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted({*__all__, *long_tail.NAMES})
 
 
 def serialize(layer: Any) -> Any:

@@ -26,11 +26,13 @@ class CallContext(threading.local):
         training: Given to each layer whose `call` takes `training`; None leaves the layer's own default.
         rows: float32 of shape (batch,), 1 for a real row and 0 for padding of a short batch; None if all are real.
         inside: Whether a layer is being called now, so that another's call is a part of it.
+        apart: A layer whose own `call` alone is told its `training`, and what it calls is not.
     """
 
     training: bool | None = None
     rows: Array | None = None
     inside: bool = False
+    apart: Any = None
 
 
 context = CallContext()
@@ -48,6 +50,31 @@ class calling:
 
     def __exit__(self, *_: object) -> None:
         context.training, context.rows = self.outer
+
+
+def call_in_step(layer: Any, *args: Any, training: bool | None, rows: Array | None = None, **kwargs: Any) -> Any:
+    """Call a layer or a model as a step does.
+
+    As in Keras, whose steps run a model's `call` and nothing around it: a `call` of the user's own is told `training`
+    if it takes it, and hands it on to the layers that it calls, or does not. Ours hand it on.
+    """
+    takes = signature_of(type(layer).call).parameters if has_own_call(layer) else None
+    if takes is None:
+        with calling(training, rows):
+            return layer(*args, **kwargs)
+    if 'training' in takes and training is not None:
+        kwargs['training'] = training
+    with calling(None, rows):
+        outer, context.apart = context.apart, layer
+        try:
+            return layer(*args, **kwargs)
+        finally:
+            context.apart = outer
+
+
+def has_own_call(layer: Any) -> bool:
+    """Whether its `call` is written by a user."""
+    return hasattr(type(layer), 'call') and not type(layer).call.__module__.startswith('hefted.')
 
 
 class Arguments:

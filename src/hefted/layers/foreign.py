@@ -6,15 +6,17 @@ Nothing is imported for it: who has an instance has imported its library already
 from __future__ import annotations
 
 import contextlib
+import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import jax
 
 from hefted import dtypes, tree
-from hefted.errors import ArchiveError
-from hefted.layers.calling import Arguments
+from hefted.errors import ArchiveError, ArgumentError
+from hefted.layers import long_tail
+from hefted.layers.calling import Arguments, context
 from hefted.layers.layer import Layer
 from hefted.shape_tracing import rows_unknown
 from hefted.utils.naming import name_scope
@@ -26,7 +28,7 @@ from hefted.variables import Array, Variable, outside
 def adopt(thing: Any) -> Any:
     """A layer of ours around one of Keras's or Flax's; anything else as it is."""
     if is_a(thing, 'keras', 'Layer'):
-        return KerasLayer(thing)
+        return _around(thing)
     return FlaxLayer(thing) if is_a(thing, 'flax.nnx', 'Module') else thing
 
 
@@ -55,21 +57,6 @@ class BorrowedVariable(Variable):
     @_value.setter
     def _value(self, value: Array) -> None:
         self.theirs._value = value
-
-
-def from_keras(name: str) -> Callable[..., KerasLayer]:
-    """A maker of Keras's layers of a name, each in a layer of ours; keras is imported when one is made.
-
-    Raises:
-        ArgumentError: When one is made and keras is not installed, or runs on another back end.
-    """
-
-    def make(*args: Any, **kwargs: Any) -> KerasLayer:
-        return KerasLayer(getattr(keras_room('layers'), name)(*args, **kwargs))
-
-    make.__name__ = make.__qualname__ = name
-    make.__doc__ = f'keras.layers.{name}, in a layer of ours.'
-    return make
 
 
 class KerasLayer(Layer):
@@ -105,6 +92,15 @@ class KerasLayer(Layer):
             raise AttributeError(f'{type(self).__name__!r} object has no attribute {name!r}')
         return getattr(self.theirs, name)
 
+    def _choose_training(self, said: bool | None, arguments: Arguments, kwargs: dict[str, Any]) -> None:
+        if said is None and context.training is None:  # Keras's augmentations work unless they are told not to
+            said = self._training_by_default()
+        super()._choose_training(said, arguments, kwargs)
+
+    def _training_by_default(self) -> bool | None:
+        found = inspect.signature(self.theirs.call).parameters.get('training')
+        return found.default if found is not None and isinstance(found.default, bool) else None
+
     def _build_once(self, arguments: Arguments) -> None:
         if self.built:
             return
@@ -134,10 +130,9 @@ class KerasLayer(Layer):
         yield from (v for v in self._rest if id(v) not in counted)
 
     def call(self, inputs: Any, *others: Any, training: bool | None = None, mask: Any = None) -> Any:
-        import inspect
-
         takes = inspect.signature(self.theirs.call).parameters
-        said = {name: value for name, value in (('training', training), ('mask', mask)) if name in takes}
+        said = {'training': training, 'mask': mask}
+        said = {name: value for name, value in said.items() if name in takes and value is not None}
         outputs, rest, losses = self.theirs.stateless_call(
             [v.value for v in self._trained], [v.value for v in self._rest], inputs, *others, return_losses=True, **said
         )
@@ -157,6 +152,66 @@ class KerasLayer(Layer):
         return sys.modules['keras'].saving.serialize_keras_object(self.theirs)
 
 
+class _Named(KerasLayer):
+    """The base of the layers that are Keras's by name too: `layers.RandomFlip('horizontal')`."""
+
+    _keras_name: str
+
+    def __init_subclass__(cls, named: bool = False, **kwargs: Any) -> None:
+        if not named:
+            name = cls.__mro__[1].__name__
+            raise ArgumentError(
+                f'{cls.__name__} cannot be derived from layers.{name}, which is taken from Keras itself. '
+                f'Derive it from keras.layers.{name}: its instances go into a model as they are.'
+            )
+        super().__init_subclass__(**kwargs)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(self._keras_class()(*args, **kwargs))
+
+    @classmethod
+    def _keras_class(cls) -> Any:
+        return getattr(keras_room('layers'), cls._keras_name)
+
+    @classmethod
+    def around(cls, layer: Any) -> KerasLayer:
+        """One around a layer that is there."""
+        self = cls.__new__(cls)
+        KerasLayer.__init__(self, layer)
+        return self
+
+    def get_config(self) -> dict[str, Any]:
+        return self.theirs.get_config()
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> KerasLayer:
+        del custom_objects
+        return cls.around(cls._keras_class().from_config(config))
+
+
+_named: dict[str, type[_Named]] = {}
+
+
+def from_keras(name: str) -> type[_Named]:
+    """The class of Keras's layers of a name, as layers of ours; keras is imported when one is made.
+
+    Making one raises ArgumentError when keras is not installed, or runs on another back end.
+    """
+    if name not in _named:
+        # Not of the room `layers`: what a file names is made by Keras, in its safe mode (`_read`).
+        told = {'_keras_name': name, '__doc__': f'keras.layers.{name} in a layer of ours.', '__module__': 'hefted'}
+        _named[name] = type(name, (_Named,), told, named=True)
+    return _named[name]
+
+
+def _around(layer: Any) -> KerasLayer:
+    """A layer of Keras's in one of ours, of its own class where that has a name here."""
+    name = type(layer).__name__
+    if name in long_tail.NAMES and type(layer) is getattr(sys.modules['keras'].layers, name, None):
+        return from_keras(name).around(layer)
+    return KerasLayer(layer)
+
+
 _KERAS_S_ROOMS = ('keras.layers', 'keras.src.layers')
 
 
@@ -170,7 +225,7 @@ def _read(config: dict[str, Any]) -> Any:
     if not isinstance(cls, type) or not issubclass(cls, keras.Layer):
         return None
     try:
-        return KerasLayer(keras.saving.deserialize_keras_object(config, safe_mode=True))
+        return _around(keras.saving.deserialize_keras_object(config, safe_mode=True))
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise ArchiveError(f'Keras cannot make its layer {name!r} from the file: {error}') from error
 

@@ -12,7 +12,7 @@ from jax.core import Tracer
 
 from hefted import constraints, dtype_policies, dtypes, initializers, regularizers, tree
 from hefted.errors import ArgumentError, NotBuiltError, ShapeError, unknown_arguments
-from hefted.layers.calling import Arguments, calling, context, is_tensor
+from hefted.layers.calling import Arguments, call_in_step, calling, context, is_tensor
 from hefted.layers.configuring import Configured
 from hefted.layers.input_spec import check_inputs
 from hefted.layers.mask_passing import MaskPassing
@@ -221,6 +221,9 @@ class Layer(Tracked, Configured, MaskPassing, Operation):
 
     def _choose_training(self, said: bool | None, arguments: Arguments, kwargs: dict[str, Any]) -> None:
         """Tell `call` whether it trains: as said here, else by the call around, else by its own default."""
+        if context.apart is self:
+            context.apart = None
+            return
         training = context.training if said is None else said
         if training is None:
             training = arguments.given.get('training')
@@ -299,7 +302,8 @@ class Layer(Tracked, Configured, MaskPassing, Operation):
                 )
         given = (v.value if isinstance(v, Variable) else v for v in (*trainable_variables, *non_trainable_variables))
         with bind(groups[0] + groups[1], list(given)) as scope:
-            outputs = self(*args, **kwargs)
+            training = kwargs.pop('training', context.training)
+            outputs = call_in_step(self, *args, training=training, rows=context.rows, **kwargs)
             losses = [*(loss for _, loss in scope.added), *regularization_losses(groups[0])] if return_losses else []
         rest = scope.values(groups[1])
         return (outputs, rest, losses) if return_losses else (outputs, rest)

@@ -12,7 +12,7 @@ import numpy as np
 from hefted import runs, tree
 from hefted.callbacks.callback import CallbackList
 from hefted.data.arrays import Rows
-from hefted.layers.layer import calling
+from hefted.layers.calling import call_in_step
 from hefted.models import checks
 from hefted.models.inputs import batches_of, kept
 from hefted.models.steps import rows_independent
@@ -104,8 +104,8 @@ class Forward:
 
     def _compiled(self, x: Any) -> Callable[..., Any]:
         def outputs(values: list[Any], states: list[Any], x: Any) -> Any:
-            with bind([*self._rest, *self._carried], [*values, *states]) as scope, calling(training=False):
-                y = self._model(x)
+            with bind([*self._rest, *self._carried], [*values, *states]) as scope:
+                y = call_in_step(self._model, x, training=False)
             return y, scope.values(self._carried)
 
         return compile_cache.compile(jax.jit(outputs).trace(self._values, self._states, x).lower())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 
 from hefted import tree
-from hefted.layers.layer import calling
+from hefted.layers.calling import call_in_step, calling
 from hefted.utils.packing import unpack_x_y_sample_weight
 from hefted.variables import Array, bind
 
@@ -59,8 +59,8 @@ def compute_loss_and_updates(
     """
     groups = self.trainable_variables, self.non_trainable_variables, self.metrics_variables
     values = [*trainable_variables, *non_trainable_variables, *metrics_variables]
-    with bind([v for group in groups for v in group], values) as scope, calling(training):
-        y_pred = self(x)
+    with bind([v for group in groups for v in group], values) as scope, calling():
+        y_pred = call_in_step(self, x, training=training)
         loss = self.compute_loss_of(x, y, y_pred, sample_weight, training)
     scaled = loss
     if training and self.optimizer is not None and optimizer_variables is not None:
@@ -116,8 +116,7 @@ def predict_step(self: Model, state: Any, data: Any) -> tuple[Any, Any]:
         (outputs, non-trainable variables after it).
     """
     x, _, _ = unpack_x_y_sample_weight(data)
-    with calling(training=False):
-        return self.stateless_call(*state, x)
+    return self.stateless_call(*state, x, training=False)
 
 
 def _measure(model: Model, values: Values, loss: Any, x: Any, y: Any, y_pred: Any, weight: Any) -> Any:

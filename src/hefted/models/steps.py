@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from hefted import tree
-from hefted.layers.layer import Layer, calling
+from hefted.layers.calling import call_in_step, calling
+from hefted.layers.layer import Layer
 from hefted.models.objective import Objective
 from hefted.train.binding import Binding, Evaluation
 from hefted.train.program import Batch, Logs, Program, Spec, State
@@ -71,8 +72,8 @@ def program_of(model: Any, binding: Binding) -> Program:
     def apply(trainable: list[Array], frozen: list[Array], metrics: list[Array], batch: Batch, training: bool) -> Any:
         """(loss, (outputs, new values of what is not trained, of metrics, loss unscaled))."""
         scope = bind(groups['trainable'] + groups['frozen'] + measured, trainable + frozen + metrics[: len(measured)])
-        with scope, calling(training, batch.rows):
-            y_pred = model(batch.x)
+        with scope, calling(None, batch.rows):
+            y_pred = call_in_step(model, batch.x, training=training, rows=batch.rows)
             loss = model.compute_loss_of(batch.x, batch.y, y_pred, batch.weight, training)
             scaled = model.optimizer.scale_loss(loss) if training else loss
         return scaled, (y_pred, scope.values(groups['frozen']), scope.values(measured) or metrics, loss)

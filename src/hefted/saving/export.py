@@ -9,7 +9,7 @@ from typing import Any
 
 from hefted import dtypes, tree
 from hefted.errors import ArchiveError, ArgumentError, NotBuiltError
-from hefted.layers.layer import calling
+from hefted.layers.calling import call_in_step
 from hefted.saving.weights import write_aside
 from hefted.symbolic import KerasTensor
 
@@ -64,8 +64,7 @@ def export_model(
     specs = _specs(_signature(model) if input_signature is None else input_signature)
 
     def forward(inputs: Any) -> Any:
-        with calling(False):
-            return model(inputs)
+        return call_in_step(model, inputs, training=False)
 
     exported = jax.export.export(jax.jit(forward), platforms=list(platforms))(specs)
     write_aside(Path(filepath), bytes(exported.serialize()), overwrite=True)
