@@ -246,6 +246,11 @@ def is_builtin(activation: Callable[..., Any]) -> bool:
     return inspect.isfunction(activation) and activation.__module__ == __name__
 
 
+def apply(activation: Callable[..., Any] | None, x: Any) -> Any:
+    """The activation of an array; programs that look into a model set a layer's to None, which is none."""
+    return x if activation is None else activation(x)
+
+
 def serialize(activation: Callable[..., Any]) -> str | dict[str, Any]:
     """The name of one of ours, or the config of a user's own."""
     return serialize_keras_object(activation)

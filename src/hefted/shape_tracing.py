@@ -5,6 +5,7 @@ A size that is not known yet is None: it is traced with two stand-ins, and what 
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import jax
 import numpy as np
 
 from hefted import dtypes
-from hefted.errors import ArgumentError
+from hefted.errors import ArgumentError, ShapeError
 from hefted.symbolic import KerasTensor, Shape
 from hefted.variables import Discarded
 
@@ -99,7 +100,7 @@ def trace_shapes(
         skeleton[:] = [shape, *(_HERE if _is_array(leaf) else leaf for leaf in flat)]
         return [leaf for leaf in flat if _is_array(leaf)]
 
-    with any_rows(any(t.shape[:1] == (None,) for t in symbolic)):
+    with any_rows(any(t.shape[:1] == (None,) for t in symbolic)), _told_without_stand_ins(unknown):
         found = [
             jax.eval_shape(trace, *(_stand_in(tensor, size) for tensor in symbolic))
             for size in (_STAND_INS[:1] if once else _STAND_INS)
@@ -107,6 +108,19 @@ def trace_shapes(
     made = iter(_merged(found, rows_unknown=once and unknown))
     shape, *flat = skeleton
     return jax.tree.unflatten(shape, [next(made) if leaf is _HERE else leaf for leaf in flat])
+
+
+@contextmanager
+def _told_without_stand_ins(unknown: bool) -> Generator[None]:
+    """JAX's errors on shapes speak of stand-ins, which nobody passed: they are told with None there."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        told = str(error)
+        hidden = re.sub(rf'(?<![\w.]){_STAND_INS[0]}(?![\w.])', 'None', told)
+        if not unknown or hidden == told or type(error) not in (TypeError, ValueError):
+            raise
+        raise ShapeError(hidden.partition('\n---')[0]) from error
 
 
 _HERE = object()  # where an array was in the outputs

@@ -63,7 +63,7 @@ BAD_FITS: dict[str, tuple[dict[str, Any], type[Exception], tuple[str, ...]]] = {
     'a callback that is a class': (
         {'callbacks': [callbacks.TerminateOnNaN]}, ArgumentError, ('callbacks', r'TerminateOnNaN\(\)'),
     ),
-    'validation data that is one array': ({'validation_data': X}, ArgumentError, ('validation_data', r'\(x, y\)')),
+    'validation data that is one array': ({'validation_data': X}, ArgumentError, ('y of validation_data', 'None')),
     'validation data of four': ({'validation_data': (X, Y, X, Y)}, ArgumentError, ('validation_data', '4')),
     'validation rows that differ': ({'validation_data': (X, Y[:3])}, ShapeError, ('validation_data', '20', '3')),
     'validation of another width': ({'validation_data': (X[:, :2], Y)}, ShapeError, ('validation_data', '2')),

@@ -87,8 +87,8 @@ def test_what_is_not_built_has_question_marks() -> None:
     for name in ('one (Dense)', 'two (BatchNormalization)'):
         (line,) = (line for line in lines if name in line)
         assert [cell.strip() for cell in line.split('│')[2:-1]] == ['?', '0 (unbuilt)', '0', '?']
-    assert 'Total parameters: 0' in summary(model)
-    assert 'Total parameters: 0' in summary(Sequential())
+    assert 'Total params: 0' in summary(model)
+    assert 'Total params: 0' in summary(Sequential())
 
 
 @pytest.mark.parametrize('width', [44, 60, 80])
@@ -99,7 +99,7 @@ def test_a_narrow_summary_is_cut_nowhere(width: int) -> None:
     (text,) = found
     assert '…' not in text
     assert max(map(len, text.splitlines())) <= width
-    for told in ('Layer (type)', 'Output shape', 'Parameters', 'first', '(Dense)', '(None, 1000)', '33,000'):
+    for told in ('Layer (type)', 'Output Shape', 'Param #', 'first', '(Dense)', '(None, 1000)', '33,000'):
         assert told in text
     assert ('FLOPs a row ┃' in text) is (width >= 60)
 

@@ -33,7 +33,7 @@ class Activation(SameShape):
         return activations.is_builtin(self.activation)
 
     def call(self, inputs: Array) -> Array:
-        return self.activation(inputs)
+        return activations.apply(self.activation, inputs)
 
 
 class ReLU(SameShape):

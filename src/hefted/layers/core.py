@@ -96,7 +96,7 @@ class Dense(Layer):
         bias = None if self.bias is None else self.bias.value
         if activations.is_builtin(self.activation):
             return _dense(inputs, self.kernel.value, bias, self.activation)
-        return self.activation(_affine(inputs, self.kernel.value, bias))
+        return activations.apply(self.activation, _affine(inputs, self.kernel.value, bias))
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -104,7 +104,7 @@ class EinsumDense(Layer):
         outputs = product(self.equation, as_float(inputs, self.compute_dtype), self.kernel.value)
         if self.bias is not None:
             outputs = outputs + self.bias.value
-        return self.activation(outputs)
+        return activations.apply(self.activation, outputs)
 
     def get_config(self) -> dict[str, Any]:
         config = {'activity_regularizer': None, **super().get_config(), 'output_shape': self.partial_output_shape}

@@ -166,11 +166,16 @@ class Layer(Tracked, Configured, MaskPassing, Operation):
             if not symbolic:
                 self._regularize(outputs)
             self._pass_mask_on(arguments.first, outputs, mask, symbolic)
+        except Exception as error:
+            _tell_where(error, self, arguments)
+            raise
         finally:
             context.inside = not outermost
             if outermost:  # as in Keras, what one layer is told holds for those after it, to the end of the call
                 context.training = training
         if symbolic:
+            if outputs is None:
+                raise ArgumentError(f'Expected outputs from call of {_told(self)}, received None: has it a `return`?')
             Node(self, *given, outputs)
         return outputs
 
@@ -360,6 +365,28 @@ def _tracked(build: Callable[..., None]) -> Callable[..., None]:
 def regularization_losses(variables: Sequence[Variable]) -> list[Array]:
     """One loss for each variable that has a regularizer."""
     return [v.regularizer(v.value) for v in variables if v.regularizer is not None]
+
+
+def _told(layer: Layer) -> str:
+    return f'layer {layer.path!r} ({type(layer).__name__})'
+
+
+def _tell_where(error: Exception, layer: Layer, arguments: Arguments) -> None:
+    """Note in an error which layer's call it comes from: the innermost, with what it was given."""
+    start = 'Raised in the call of '
+    if any(note.startswith(start) for note in getattr(error, '__notes__', ())):
+        return
+    given = ', '.join(f'{name}={_described(value)}' for name, value in arguments.given.items() if value is not None)
+    error.add_note(f'{start}{_told(layer)} with {given}.')
+
+
+def _described(value: Any) -> str:
+    """A value in short: arrays by dtype and shape."""
+    if isinstance(value, (list, tuple)):
+        return f'[{", ".join(map(_described, value))}]'
+    if isinstance(value, dict):
+        return f'{{{", ".join(f"{key!r}: {_described(each)}" for key, each in value.items())}}}'
+    return f'{value.dtype}{list(value.shape)}' if is_tensor(value) else repr(value)[:80]
 
 
 def _is_traced(structure: Any) -> bool:

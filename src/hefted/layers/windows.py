@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from hefted import constraints, initializers, regularizers
+from hefted import activations, constraints, initializers, regularizers
 from hefted.errors import ArgumentError, ShapeError, unknown_name
 from hefted.layers.input_spec import InputSpec
 from hefted.layers.layer import Layer
@@ -93,7 +93,7 @@ class WeightedWindows(SpatialLayer):
         """Add the bias, apply the activation, move the channels back."""
         if self.bias is not None:
             outputs = outputs + self.bias.value
-        return self.channels_back(self.activation(outputs))
+        return self.channels_back(activations.apply(self.activation, outputs))
 
 
 def sizes(argument: str, value: Any, rank: int, least: int = 1) -> Sizes:

@@ -57,14 +57,15 @@ def limited_steps(steps: int | None, available: int | None) -> int | None:
 
 
 def validation_data(given: Any) -> tuple[Any, Any, Any]:
-    """(x, y, sample_weight), of (x, y) or (x, y, sample_weight)."""
-    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-        of = f' of {len(given)}' if isinstance(given, (tuple, list)) else ''
+    """(x, y, sample_weight), of x alone, (x,), (x, y) or (x, y, sample_weight)."""
+    if not isinstance(given, (tuple, list)):
+        return given, None, None
+    if len(given) not in (1, 2, 3):
         raise ArgumentError(
             'Expected validation_data to be (x, y), (x, y, sample_weight) or what gives batches, '
-            f'received {type(given).__name__}{of}.'
+            f'received {type(given).__name__} of {len(given)}.'
         )
-    x, y, weight = (*given, None)[:3]
+    x, y, weight = (*given, None, None)[:3]
     return x, y, weight
 
 

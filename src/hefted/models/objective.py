@@ -124,8 +124,11 @@ class Objective:
         """One for each output; None where the data has none for it."""
         if y is None:
             return [None] * len(self.names)
-        if isinstance(y, dict) and all(self.names) and set(self.names) == set(y):
-            return [y[name] for name in self.names]
+        if isinstance(y, dict) and self.losses and all(self.names):
+            if unknown := [key for key in y if key not in self.names]:
+                raise unknown_name('y', unknown[0], self.names)
+            if all(name in y for name in self._names_with_loss()):
+                return [y.get(name) for name in self.names]
         flat = tree.flatten(y)
         if len(flat) == len(self.names):
             return flat
@@ -140,6 +143,9 @@ class Objective:
         for output, target in zip(with_loss, flat, strict=True):
             found[output] = target
         return found
+
+    def _names_with_loss(self) -> set[str]:
+        return {self.names[each.output] for each in self.losses}
 
     def weights(self, sample_weight: Any, count: int) -> list[Any]:
         """One for each output: its own, or the same for all."""
@@ -166,6 +172,8 @@ def objective_for(config: dict[str, Any], y: Any, outputs: Any, output_names: Se
         ArgumentError: A list that is not one per output, or names that are not the outputs'.
         UnknownNameError: A loss or metric that is not known.
     """
+    if outputs is None:
+        raise ArgumentError("Expected outputs from the model's call, received None: has it a `return`?")
     predicted = tree.flatten(outputs)
     names = _names(outputs, output_names, len(predicted))
     wanted = _wanted_losses(config['loss'], config['loss_weights'], names, isinstance(outputs, dict))
@@ -223,7 +231,7 @@ def _wanted_losses(loss: Any, weights: Any, names: list[str], by_key: bool) -> l
         keys = list(range(count))
     by = _loss_weights(weights, keys, names)
     found = [(output, each, weight) for (output, each), weight in zip(placed, by, strict=True) if each is not None]
-    return sorted(found, key=lambda each: each[0])
+    return found if by_key and isinstance(loss, dict) else sorted(found, key=lambda each: each[0])
 
 
 def _loss_weights(weights: Any, keys: list[Any], names: list[str]) -> list[float | None]:

@@ -16,7 +16,7 @@ from hefted.operation import Node
 from hefted.utils.painting import import_rich
 from hefted.variables import Variable
 
-_FIGURES = ('Parameters', 'Bytes', 'FLOPs a row')
+_FIGURES = ('Param #', 'Bytes', 'FLOPs a row')
 _GIVEN_UP = ('Bytes', 'FLOPs a row')  # columns that a narrow terminal goes without, in this order
 
 
@@ -82,8 +82,8 @@ def _columns(rows: list[Row], branches: bool, show_trainable: bool) -> dict[str,
     """The cells of each column, by its title."""
     columns = {
         'Layer (type)': [f'{"  " * row.depth}{row.layer.name} ({type(row.layer).__name__})' for row in rows],
-        'Output shape': [row.shape for row in rows],
-        'Parameters': [f'{row.layer.count_params():,}' if row.layer.built else '0 (unbuilt)' for row in rows],
+        'Output Shape': [row.shape for row in rows],
+        'Param #': [f'{row.layer.count_params():,}' if row.layer.built else '0 (unbuilt)' for row in rows],
         'Bytes': [size(row.layer.weights) if row.layer.weights else '0' for row in rows],
         'FLOPs a row': ['?' if row.flops is None else f'{row.flops:,}' for row in rows],
     }
@@ -166,11 +166,11 @@ def _between(rows: list[Row], layer_range: tuple[str, str] | None) -> list[Row]:
 def _totals(model: Any) -> list[tuple[str, list[Variable]]]:
     optimizer = getattr(model.optimizer, 'variables', None) or []
     totals = [
-        ('Total parameters', model.weights),
-        ('Trainable parameters', model.trainable_weights),
-        ('Non-trainable parameters', model.non_trainable_weights),
+        ('Total params', model.weights),
+        ('Trainable params', model.trainable_weights),
+        ('Non-trainable params', model.non_trainable_weights),
     ]
-    return totals + ([('Optimizer parameters', list(optimizer))] if optimizer else [])
+    return totals + ([('Optimizer params', list(optimizer))] if optimizer else [])
 
 
 def count(variables: list[Variable]) -> int:
