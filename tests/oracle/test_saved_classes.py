@@ -194,6 +194,35 @@ def test_a_constructor_need_not_take_what_every_layer_is_told(tmp_path: Path) ->
     np.testing.assert_array_equal(other(X), model(X))
 
 
+def closed(base: Any, *given: Any, **named: Any) -> Any:
+    """A subclass whose constructor takes one argument and decides the rest."""
+
+    class Closed(base):
+        def __init__(self, units: Any) -> None:
+            super().__init__(units, *given, **named)
+
+    return Closed
+
+
+CLOSED = {
+    'Conv1D': (closed(hefted.layers.Conv1D, 2, padding='same'), 3),
+    'LSTM': (closed(hefted.layers.LSTM, return_sequences=True), 3),
+    'EinsumDense': (closed(hefted.layers.EinsumDense, (4, 5), bias_axes='d'), 'abc,cd->abd'),
+    'LayerNormalization': (closed(hefted.layers.LayerNormalization, epsilon=0.1), -1),
+}
+
+
+@pytest.mark.parametrize('name', CLOSED)
+def test_a_constructor_may_decide_what_our_layer_is_told(name: str, tmp_path: Path) -> None:
+    cls, first = CLOSED[name]
+    model = hefted.Sequential([hefted.Input((4, 3)), cls(first)])
+    model.save(tmp_path / 'model.keras')
+    other = hefted.saving.load_model(tmp_path / 'model.keras', custom_objects={'Closed': cls})
+    x = np.random.default_rng(0).random((2, 4, 3)).astype('float32')
+    np.testing.assert_allclose(other(x), model(x), rtol=1e-6)
+    assert type(other.layers[0]) is cls
+
+
 def test_a_config_that_a_class_says_itself_asks_for_no_argument() -> None:
     for library in LIBRARIES.values():
 

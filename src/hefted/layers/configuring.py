@@ -122,10 +122,10 @@ class Configured:
         taken = {k: deserialize_keras_object(v) if isinstance(v, read) else v for k, v in config.items()}
         if not _written_as_called(cls) or _takes_any(cls):
             return cls(**taken)
-        # A constructor may take no name, and none of what every layer is told besides.
+        # A constructor may take no name, and decide by itself what it does not ask for.
         known = _own_parameters(cls)
-        left = {k: v for k, v in taken.items() if k not in known and (k in _SHARED or v is None)}
-        layer = cls(**{k: v for k, v in taken.items() if k not in left})
+        left = {name: taken.pop(name) for name in list(taken) if name not in known}
+        layer = cls(**taken)
         layer.name = left.get('name') or layer.name
         if left.get('trainable') is False:
             layer.trainable = False
