@@ -3,6 +3,8 @@
     HeftedError
     ├── ArgumentError (ValueError)      an argument is wrong: name, expected, received, remedy
     │   ├── ShapeError                  shapes or lengths do not agree
+    │   ├── MissingFileError (FileNotFoundError too)     there is no such file
+    │   ├── NotSavableError (NotImplementedError too)    something that no file can hold
     │   └── UnknownNameError            a string is not one of those known ("did you mean …?")
     ├── NotBuiltError (ValueError)      weights were asked for before the model had a shape
     │   └── NoInputsError (AttributeError too)   symbolic inputs or outputs were asked for before that
@@ -19,6 +21,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterable
+from typing import Any
 
 
 class HeftedError(Exception):
@@ -31,6 +34,20 @@ class ArgumentError(HeftedError, ValueError):
 
 class ShapeError(ArgumentError):
     """Two shapes or lengths do not agree."""
+
+
+class MissingFileError(ArgumentError, FileNotFoundError):
+    """There is no such file: Keras says so with a ValueError, Python with a FileNotFoundError."""
+
+
+class NotSavableError(ArgumentError, NotImplementedError):
+    """No file can hold it, such as a lambda: Keras says so with a NotImplementedError.
+
+    Attributes:
+        owner: The layer, loss or metric that holds it, once that is told.
+    """
+
+    owner: Any = None
 
 
 class UnknownNameError(ArgumentError):
@@ -59,6 +76,13 @@ class ArchiveError(HeftedError, ValueError):
 
 class LedgerError(HeftedError, LookupError):
     """No such run, or more than one."""
+
+
+def not_savable(owner: Any, why: str) -> NotSavableError:
+    """Build the error for a layer, a loss or a metric that no file can hold."""
+    error = NotSavableError(f'{type(owner).__name__} {owner.name!r} cannot be saved: {why}')
+    error.owner = owner
+    return error
 
 
 def unknown_name(argument: str, received: object, known: Iterable[str], form: str | None = None) -> UnknownNameError:

@@ -71,7 +71,7 @@ class CategoryEncoding(Layer):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        del config['sparse']
+        config.pop('sparse', None)
         return config
 
 

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from hefted import dtype_policies
+from hefted.errors import ArgumentError, NotSavableError, not_savable
 from hefted.utils.serialization import serialize_keras_object
 
 
@@ -24,6 +25,7 @@ class Configured:
     _dtype_policy: Any
     _build_shape: Any
     _build_shapes: Any
+    trainable: Any
 
     # Dtypes and configuration
 
@@ -69,10 +71,31 @@ class Configured:
         return self.variable_dtype
 
     def get_config(self) -> dict[str, Any]:
-        """What it takes to make the layer again: name, trainable, dtype, and each argument of its constructor."""
+        """What it takes to make the layer again: name, trainable, dtype, and each argument of its constructor.
+
+        Raises:
+            NotSavableError: An argument that cannot be written, of a class that does not say itself how it is.
+        """
         config = self.shared_config()
-        for name in _own_arguments(type(self)):
+        if _written_as_called(type(self)):
+            return config | self._given_arguments()
+        for name in _told_arguments(type(self)):
             config[name] = serialize_keras_object(self._argument(name))
+        return config
+
+    def _given_arguments(self) -> dict[str, Any]:
+        """What the constructor of a user's class was called with: what it made of it is its own affair."""
+        cls = type(self)
+        known = _own_arguments(_our_class(cls))
+        config: dict[str, Any] = {}
+        for name, value, kind in _bound(self):
+            if kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.POSITIONAL_ONLY):
+                raise _wrong_argument(self, name, 'cannot be given by its name', value)
+            passed_on = kind is inspect.Parameter.VAR_KEYWORD and name in known and hasattr(self, name)
+            try:
+                config[name] = _without_shapes(serialize_keras_object(getattr(self, name) if passed_on else value))
+            except (ArgumentError, TypeError, NotImplementedError) as error:
+                raise _wrong_argument(self, name, 'cannot be written to a file', value) from error
         return config
 
     def shared_config(self) -> dict[str, Any]:
@@ -85,18 +108,28 @@ class Configured:
     def _argument(self, name: str) -> Any:
         if name in self.__dict__:
             return self.__dict__[name]
-        arguments = self.__dict__['_init_arguments']
-        bound = inspect.signature(type(self).__init__).bind(self, *arguments[0], **arguments[1])
-        bound.apply_defaults()
-        return bound.arguments[name]
+        bound = {given: value for given, value, _ in _bound(self)}
+        if name not in bound and hasattr(self, name):
+            return getattr(self, name)
+        return bound[name] if name in bound else _defaults(_our_class(type(self)))[name]
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Make a layer from `get_config()`."""
         from hefted.utils.serialization import deserialize_keras_object
 
-        taken = {k: deserialize_keras_object(v) if isinstance(v, dict) else v for k, v in config.items()}
-        return cls(**taken)
+        read = (dict, list) if _written_as_called(cls) else dict
+        taken = {k: deserialize_keras_object(v) if isinstance(v, read) else v for k, v in config.items()}
+        if not _written_as_called(cls) or _takes_any(cls):
+            return cls(**taken)
+        # A constructor may take no name, and decide by itself what it does not ask for.
+        known = _own_parameters(cls)
+        left = {name: taken.pop(name) for name in list(taken) if name not in known}
+        layer = cls(**taken)
+        layer.name = left.get('name') or layer.name
+        if left.get('trainable') is False:
+            layer.trainable = False
+        return layer
 
     def get_build_config(self) -> dict[str, Any] | None:
         """The shapes that it was built for: enough to build it again."""
@@ -124,9 +157,82 @@ def _as_shapes(shape: Any) -> Any:
     return tuple(shape) if isinstance(shape, list) else shape
 
 
+_SHARED = ('name', 'trainable', 'dtype')
+_NOT_ARGUMENTS = frozenset({*_SHARED, 'input_dim', 'input_shape', 'batch_shape'})  # of the model that it begins
+
+
+@cache
+def _own_parameters(cls: type) -> dict[str, inspect.Parameter]:
+    """The parameters of a constructor without the first, whatever that is called."""
+    return dict([*inspect.signature(cls.__init__).parameters.items()][1:])
+
+
 @cache
 def _own_arguments(cls: type) -> tuple[str, ...]:
-    base = {'self', 'name', 'trainable', 'dtype'}
-    parameters = inspect.signature(cls.__init__).parameters.values()
     skip = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    return tuple(p.name for p in parameters if p.name not in base and p.kind not in skip)
+    return tuple(p.name for p in _own_parameters(cls).values() if p.name not in _SHARED and p.kind not in skip)
+
+
+def _defaults(cls: type) -> dict[str, Any]:
+    return {name: parameter.default for name, parameter in _own_parameters(cls).items()}
+
+
+@cache
+def _takes_any(cls: type) -> bool:
+    return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in _own_parameters(cls).values())
+
+
+@cache
+def _our_class(cls: type) -> type:
+    """The nearest class of Hefted's that it is, or is made from."""
+    return next((each for each in cls.__mro__ if each.__module__.partition('.')[0] == 'hefted'), cls)
+
+
+@cache
+def _written_as_called(cls: type) -> bool:
+    """Whether it is a user's class with a constructor of its own that leaves its config to us."""
+    ours: Any = _our_class(cls)
+    return cls.__init__ is not ours.__init__ and getattr(cls, 'get_config', None) is getattr(ours, 'get_config', None)
+
+
+@cache
+def _told_arguments(cls: type) -> tuple[str, ...]:
+    """The arguments that attributes tell: of a user's class that says the rest itself, those of ours that it is."""
+    ours: Any = _our_class(cls)
+    plain = ours.__module__ in ('hefted.layers.layer', 'hefted.models.model')
+    return () if plain and cls.__init__ is not ours.__init__ else _own_arguments(ours)
+
+
+def _bound(layer: Any) -> list[tuple[str, Any, Any]]:
+    """The arguments that a layer was made with, and their kinds; those given by `**kwargs` by their own names."""
+    args, kwargs = layer.__dict__['_init_arguments']
+    bound = inspect.signature(type(layer).__init__).bind(layer, *args, **kwargs)
+    bound.apply_defaults()
+    found: list[tuple[str, Any, Any]] = []
+    for name, parameter in _own_parameters(type(layer)).items():
+        value = bound.arguments[name]
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            found += [(each, given, parameter.kind) for each, given in value.items() if each not in _NOT_ARGUMENTS]
+        elif name not in _SHARED and not (parameter.kind is inspect.Parameter.VAR_POSITIONAL and not value):
+            found.append((name, value, parameter.kind))
+    return found
+
+
+def _without_shapes(config: Any) -> Any:
+    """Layers among arguments are built by who takes them: built before, they would have their weights twice."""
+    if isinstance(config, (list, tuple)):
+        return [_without_shapes(each) for each in config]
+    if not isinstance(config, dict):
+        return config
+    return {k: _without_shapes(v) for k, v in config.items() if k != 'build_config' or 'class_name' not in config}
+
+
+def _wrong_argument(layer: Any, argument: str, why: str, value: Any) -> NotSavableError:
+    return not_savable(
+        layer,
+        f'its argument {argument!r} {why}, received {value!r} ({type(value).__name__}). Say in get_config what makes '
+        'it again, of numbers, strings, lists and dicts:\n\n'
+        f'    class {type(layer).__name__}(…):\n'
+        f'        def get_config(self):\n'
+        f"            return {{**super().get_config(), '{argument}': …}}",
+    )

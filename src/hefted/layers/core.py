@@ -100,8 +100,8 @@ class Dense(Layer):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        if config['activity_regularizer'] is None:  # Keras leaves it out
-            del config['activity_regularizer']
+        if config.get('activity_regularizer') is None:  # Keras leaves it out
+            config.pop('activity_regularizer', None)
         return config
 
 

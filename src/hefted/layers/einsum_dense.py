@@ -109,7 +109,7 @@ class EinsumDense(Layer):
     def get_config(self) -> dict[str, Any]:
         config = {'activity_regularizer': None, **super().get_config(), 'output_shape': self.partial_output_shape}
         for name in ('lora_rank', 'lora_alpha', 'gptq_unpacked_column_size'):
-            del config[name]
+            config.pop(name, None)
         return config
 
 

@@ -191,7 +191,7 @@ class HeadedAttention(Layer):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        del config['flash_attention']
+        config.pop('flash_attention', None)
         return config
 
     def _argument(self, name: str) -> Any:

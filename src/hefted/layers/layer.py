@@ -76,7 +76,7 @@ class Layer(Tracked, Configured, MaskPassing, Operation):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        self.name = name or auto_name(type(self).__name__)
+        self.name = auto_name(type(self).__name__) if name is None else _checked_name(name)
         self._dtype_policy = dtype_policies.get(dtype)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.autocast = autocast
@@ -391,6 +391,14 @@ def _described(value: Any) -> str:
 
 def _is_traced(structure: Any) -> bool:
     return any(isinstance(leaf, Tracer) for leaf in tree.flatten(structure))
+
+
+def _checked_name(name: Any) -> str:
+    if not isinstance(name, str) or '/' in name:  # names are parts of paths
+        raise ArgumentError(
+            f"Argument `name` must be a string and cannot contain character `/`, received {name!r}. Write '_' there."
+        )
+    return name
 
 
 def _declared_batch_shape(kwargs: dict[str, Any]) -> Shape | None:

@@ -175,6 +175,35 @@ class Tracked:
             raise NotBuiltError(f'Layer {self.name!r} has no weights yet: call it, or build it with a shape.')
         return sum(math.prod(v.shape) for v in self.weights)
 
+    # What its files hold
+
+    def save_own_variables(self, store: Any) -> None:
+        """Put the layer's own variables into a store, by their numbers; a subclass may put other arrays there.
+
+        Args:
+            store: A dict of arrays, to be filled.
+        """
+        for index, variable in enumerate(self._own_in_order()):
+            store[str(index)] = variable
+
+    def load_own_variables(self, store: Any) -> None:
+        """Take the layer's own variables from a store that `save_own_variables` filled.
+
+        Raises:
+            ShapeError: The number of arrays, or a shape, does not fit.
+        """
+        own = self._own_in_order()
+        if len(store.keys()) != len(own):
+            raise ShapeError(
+                f'Layer {self.name!r} expected {len(own)} variables, but received {len(store.keys())} variables during '
+                f'loading. Expected: {[v.name for v in own]}'
+            )
+        for index, variable in enumerate(own):
+            variable.assign(store[str(index)])
+
+    def _own_in_order(self) -> list[Variable]:
+        return sorted(self._variables_here(), key=lambda v: not v.trainable)
+
     # Metrics
 
     @property

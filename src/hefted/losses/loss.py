@@ -126,6 +126,9 @@ class LossFunctionWrapper(Loss):
             return config | {name: self._fn_kwargs[name] for name in self.arguments}
         return config | {'fn': serialize_keras_object(self.fn)} | serialize_keras_object(self._fn_kwargs)
 
+    def __repr__(self) -> str:
+        return f'<LossFunctionWrapper({self.fn}, kwargs={self._fn_kwargs})>'
+
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Loss:
         return cls(**(deserialize_keras_object(config) if 'fn' in config else config))

@@ -7,6 +7,7 @@ from typing import Any
 
 from hefted import tree
 from hefted.errors import ArchiveError, ArgumentError
+from hefted.layers.foreign import KerasLayer
 from hefted.layers.input import Input, InputLayer
 from hefted.layers.layer import Layer
 from hefted.models.functional import Functional
@@ -75,7 +76,7 @@ def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
 def _memo(clone: Clone | None, call: Callable[..., Any] | None, recursive: bool) -> Clone:
     """Clone each layer once, however often it is called."""
     made: dict[int, Any] = {}
-    one = clone or (lambda layer: type(layer).from_config(layer.get_config()))
+    one = clone or _another
 
     def cloned(layer: Any) -> Any:
         if id(layer) not in made:
@@ -87,6 +88,13 @@ def _memo(clone: Clone | None, call: Callable[..., Any] | None, recursive: bool)
     return cloned
 
 
+def _another(layer: Any) -> Any:
+    """A layer of the same config; one of Keras's is made by Keras."""
+    if isinstance(layer, KerasLayer):
+        return KerasLayer(type(layer.theirs).from_config(layer.theirs.get_config()))
+    return type(layer).from_config(layer.get_config())
+
+
 def _sequential(model: Sequential, clone: Clone, input_tensors: Any) -> Sequential:
     layers = [clone(layer) for layer in model.layers]
     if input_tensors is not None:
@@ -95,8 +103,8 @@ def _sequential(model: Sequential, clone: Clone, input_tensors: Any) -> Sequenti
     elif model._input is not None:
         layers.insert(0, _input(model._input))
     copy = Sequential(layers, name=model.name, trainable=model.trainable)
-    if model.compiled:
-        copy.compile_from_config(model.get_compile_config() or {})
+    if told := model.get_compile_config():
+        copy.compile_from_config(told)
     return copy
 
 
@@ -124,8 +132,8 @@ def _functional(model: Any, clone: Clone, call: Callable[..., Any] | None, input
     inputs = tree.map_structure(lambda t: known[id(t)], graph.inputs)
     outputs = tree.map_structure(lambda t: known[id(t)], graph.outputs)
     copy = type(model)(inputs=inputs, outputs=outputs, name=model.name)
-    if model.compiled:
-        copy.compile_from_config(model.get_compile_config() or {})
+    if told := model.get_compile_config():
+        copy.compile_from_config(told)
     return copy
 
 

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from hefted import optimizers, tree
-from hefted.errors import NotCompiledError, ShapeError
+from hefted.errors import NotCompiledError, ShapeError, warn
 from hefted.layers.layer import Layer, context
 from hefted.metrics.metric import Metric
 from hefted.models.objective import CompileMetrics, Objective, objective_for, total_loss
@@ -262,17 +262,24 @@ class Compiled(Layer):
             metric.reset_state()
 
     def get_compile_config(self) -> dict[str, Any] | None:
-        """What `compile` was told, to be saved."""
+        """What `compile` was told, to be saved; what no file can hold is left out, and told."""
         if self._compile_arguments is None:
             return None
         from hefted.utils.serialization import serialize_keras_object
 
-        names = ('optimizer', 'loss', 'loss_weights', 'metrics', 'weighted_metrics', 'run_eagerly')
-        try:
-            told = {name: serialize_keras_object(self._compile_arguments[name]) for name in names}
-        except NotImplementedError as error:  # an optimizer or a schedule made of functions
-            warnings.warn(f'What compile was told is not saved. {error}', stacklevel=2)
-            return None
+        told: dict[str, Any] = {}
+        for name in ('optimizer', 'loss', 'loss_weights', 'metrics', 'weighted_metrics', 'run_eagerly'):
+            try:
+                told[name] = serialize_keras_object(self._compile_arguments[name])
+            except NotImplementedError as error:
+                if name in ('optimizer', 'loss'):  # without it a loaded model would train in another way
+                    warn(
+                        'What compile was told is not saved: after loading call compile() again, then load_weights() '
+                        f"with the same file for the optimizer's state. {error}"
+                    )
+                    return None
+                warn(f'The {name} that compile was told is not saved: call compile() again after loading. {error}')
+                told[name] = None
         return {
             **told,
             'steps_per_execution': self._compile_arguments['steps_per_execution'],

@@ -167,17 +167,23 @@ class Model(Compiled):
 
         save_model(self, filepath, overwrite, **kwargs)
 
-    def save_weights(self, filepath: str | Path, overwrite: bool = True) -> None:
+    def save_weights(self, filepath: str | Path, overwrite: bool = True, max_shard_size: float | None = None) -> None:
         """Save the weights to a `.weights.h5` or `.safetensors` file."""
         from hefted.saving import save_weights
 
-        save_weights(self, filepath, overwrite)
+        save_weights(self, filepath, overwrite, max_shard_size)
 
-    def load_weights(self, filepath: str | Path) -> None:
-        """Load weights that `save_weights` (ours or Keras's) wrote, or those in a `.keras` file."""
+    def load_weights(self, filepath: str | Path, skip_mismatch: bool = False, **kwargs: Any) -> None:
+        """Load weights that `save_weights` (ours or Keras's) wrote, or those in a `.keras` file.
+
+        Args:
+            filepath: Where.
+            skip_mismatch: Whether layers that do not fit the file are left as they are, with a warning.
+            **kwargs: For `hefted.saving.load_weights`.
+        """
         from hefted.saving import load_weights
 
-        load_weights(self, filepath)
+        load_weights(self, filepath, skip_mismatch, **kwargs)
 
     def export(self, filepath: str | Path, format: str = 'stablehlo', verbose: Any = None, **kwargs: Any) -> None:
         """Write the forward pass to a file that JAX alone can run; see `hefted.saving.export_model`."""
@@ -212,7 +218,12 @@ class Model(Compiled):
         if (name is None) == (index is None):
             raise ArgumentError('Expected name or index, one of them.')
         if index is not None:
-            return self.layers[index]
+            layers = self.layers
+            if not -len(layers) <= index < len(layers):
+                raise ArgumentError(
+                    f'Was asked to retrieve layer at index {index} but model only has {len(layers)} layers.'
+                )
+            return layers[index]
         for layer in self.layers:
             if layer.name == name:
                 return layer
@@ -227,6 +238,11 @@ class Model(Compiled):
         from hefted.models import functional_config
 
         return {'name': self.name, 'trainable': self.trainable, **functional_config.config_of(self.graph)}
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The shapes that it was built for; none of a model of symbolic inputs, which says itself what it takes."""
+        built_for = super().get_build_config()
+        return {'input_shape': None} if built_for is None and self.__dict__.get('_graph') is not None else built_for
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:

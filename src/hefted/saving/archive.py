@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hefted.errors import ArchiveError, ArgumentError
-from hefted.saving.weights import layers_by_path, read_weights, weights_bytes, write_aside
+from hefted.errors import ArchiveError, ArgumentError, MissingFileError
+from hefted.saving.hooks import read_assets, write_assets
+from hefted.saving.weights import layers_by_path, read_weights, require_file, weights_bytes, write_aside
 from hefted.utils.serialization import deserialize_keras_object, serialize_keras_object
 from hefted.variables import limited_bytes
 
@@ -47,6 +48,7 @@ def save_model(model: Any, filepath: str | Path, overwrite: bool = True) -> None
         archive.writestr('metadata.json', json.dumps(about))
         archive.writestr('config.json', json.dumps(serialize_keras_object(model)))
         archive.writestr('model.weights.h5', weights_bytes(model))
+        write_assets(archive, layers_by_path(model))
     write_aside(path, buffer.getvalue(), overwrite)
 
 
@@ -66,12 +68,15 @@ def load_model(
 
     Raises:
         ArchiveError: The file is damaged, hostile, or names something that is not known.
+        MissingFileError: There is no such file.
     """
     if not safe_mode:
         raise ArgumentError(
             'Expected safe_mode=True: Hefted never runs code from a file. Register the classes instead.'
         )
-    members = read_members(Path(filepath))
+    path = Path(filepath)
+    _require_format(path)
+    members = read_members(path)
     try:
         config = json.loads(members['config.json'])
     except (ValueError, RecursionError) as error:
@@ -83,15 +88,27 @@ def load_model(
     if not hasattr(model, 'predict') and not hasattr(model, 'get_encoded_features'):
         raise ArchiveError(f'Expected a model in {str(filepath)!r}, received {type(model).__name__}.')
     read_weights(model, members['model.weights.h5'])
-    _read_vocabularies(model, Path(filepath))
+    layers = layers_by_path(model)
+    _read_vocabularies(layers, path)
+    read_assets(path, layers)
     return model
 
 
-def _read_vocabularies(model: Any, path: Path) -> None:
+def _require_format(path: Path) -> None:
+    if path.suffix == '.keras' or path.is_file():  # what another ending holds is seen when it is read
+        return require_file(path)
+    what = 'a folder' if path.is_dir() else 'which is not there'
+    raise MissingFileError(
+        f'File format not supported: filepath={path}, {what}. Models are read from files that end in .keras; weights '
+        'alone, by load_weights, from .weights.h5, .keras and .safetensors.'
+    )
+
+
+def _read_vocabularies(by_path: Mapping[str, Any], path: Path) -> None:
     """Give lookups what they learned, which Keras keeps beside the config: `assets/<path of the layer>`."""
     layers = {
         f'assets/{place}{_VOCABULARY}': layer
-        for place, layer in layers_by_path(model).items()
+        for place, layer in by_path.items()
         if hasattr(type(layer), 'load_vocabulary')
     }
     if not layers:
@@ -123,7 +140,9 @@ def read_members(path: Path) -> dict[str, bytes]:
         with zipfile.ZipFile(path) as archive:
             return {name: _member(archive, name, most) for name, most in _MEMBERS.items()}
     except zipfile.BadZipFile as error:
-        raise ArchiveError(f'{str(path)!r} is not a .keras archive: {error}.') from error
+        raise ArchiveError(
+            f'{str(path)!r} is not a .keras archive, which is the only format of models that is read: {error}.'
+        ) from error
 
 
 def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:

@@ -17,7 +17,7 @@ import ml_dtypes
 import numpy as np
 
 from hefted.errors import ArchiveError, NotBuiltError
-from hefted.saving.weights import weights_places, write_aside
+from hefted.saving.weights import MisfitError, require_file, warn_of_misfits, weights_places, write_aside
 from hefted.variables import Variable
 
 _MOST_HEADER = 100_000_000  # the format's own limit
@@ -66,8 +66,14 @@ def save_safetensors(model: Any, filepath: str | Path, overwrite: bool = True) -
     write_aside(Path(filepath), len(told).to_bytes(8, 'little') + told + body.getvalue(), overwrite)
 
 
-def load_safetensors(model: Any, filepath: str | Path) -> None:
+def load_safetensors(model: Any, filepath: str | Path, skip_mismatch: bool = False) -> None:
     """Load weights from a `.safetensors` file with the names that `save_safetensors` gives.
+
+    Args:
+        model: Built.
+        filepath: Where.
+        skip_mismatch: Whether layers that the file has nothing for, or something else, are left as they are, with a
+            warning.
 
     Raises:
         ArchiveError: The file is damaged, or its names and shapes are not the model's; nothing is set then.
@@ -75,9 +81,13 @@ def load_safetensors(model: Any, filepath: str | Path) -> None:
     """
     weights = _named(model)
     path = Path(filepath)
+    require_file(path)
     with path.open('rb') as file:
         entries, start = _header(file, path.stat().st_size)
-        _require_same(weights, entries, path)
+        if skip_mismatch:
+            entries = _fitting(weights, entries)
+        else:
+            _require_same(weights, entries, path)
         values = {name: _read(file, start, entry) for name, entry in entries.items()}
     for name, value in values.items():
         weights[name].assign(value)
@@ -87,12 +97,12 @@ def _named(model: Any) -> dict[str, Variable]:
     if not model.built:
         raise NotBuiltError('The model has no weights yet. Build it, or call it on data, first.')
     found: dict[str, Variable] = {}
-    for path, _, variables in weights_places(model):
+    for place in weights_places(model):
         taken: Counter[str] = Counter()
-        for variable in variables:
+        for variable in place.variables:
             last = f'{variable.name}_{taken[variable.name]}' if taken[variable.name] else variable.name
             taken[variable.name] += 1
-            found[f'{path}/{last}'.lstrip('/')] = variable
+            found[f'{place.path}/{last}'.lstrip('/')] = variable
     return found
 
 
@@ -128,18 +138,33 @@ def _entry(name: str, told: Any) -> Entry:
     return Entry(dtype, shape, begin, end)
 
 
+def _fitting(weights: dict[str, Variable], entries: dict[str, Entry]) -> dict[str, Entry]:
+    """The entries of the layers that fit whole; the others are told."""
+    misfits = {_layer_of(name): MisfitError(wrong) for name, wrong in _differences(weights, entries).items()}
+    warn_of_misfits(misfits)
+    return {name: entry for name, entry in entries.items() if _layer_of(name) not in misfits}
+
+
+def _layer_of(name: str) -> str:
+    return name.rpartition('/')[0]
+
+
 def _require_same(weights: dict[str, Variable], entries: dict[str, Entry], path: Path) -> None:
     """One error for all that does not fit."""
-    wrong = [f'{name} is missing' for name in weights if name not in entries]
-    wrong += [f'{name} is not in the model' for name in entries if name not in weights]
-    wrong += [
-        f'{name} has shape {entries[name].shape}, expected {variable.shape}'
-        for name, variable in weights.items()
-        if name in entries and entries[name].shape != variable.shape
-    ]
-    if wrong:
+    if wrong := [*_differences(weights, entries).values()]:
         more = f' and {len(wrong) - 8} more' if len(wrong) > 8 else ''
         raise ArchiveError(f'{str(path)!r} does not fit the model; nothing was set: {"; ".join(wrong[:8])}{more}.')
+
+
+def _differences(weights: dict[str, Variable], entries: dict[str, Entry]) -> dict[str, str]:
+    """What does not fit, by the names of the weights."""
+    wrong = {name: f'{name} is missing' for name in weights if name not in entries}
+    wrong |= {name: f'{name} is not in the model' for name in entries if name not in weights}
+    return wrong | {
+        name: f'{name} has shape {entries[name].shape}, expected {variable.shape}'
+        for name, variable in weights.items()
+        if name in entries and entries[name].shape != variable.shape
+    }
 
 
 def _read(file: BinaryIO, start: int, entry: Entry) -> Any:

@@ -8,31 +8,55 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from hefted.errors import ArchiveError, ArgumentError, NotBuiltError, warn
+from hefted.errors import ArchiveError, ArgumentError, MissingFileError, NotBuiltError, warn
 from hefted.layers.foreign import KerasLayer, borrowed_parts, borrowed_weights, is_a
 from hefted.layers.layer import Layer
+from hefted.saving.hooks import load_own_variables, overrides, own_variables
 from hefted.utils.naming import snake_case
 from hefted.variables import Variable
 
-Place = tuple[str, str, list[Variable]]  # path, name, variables
+_MOST_GROWN, _ALWAYS = 16, 64 << 20  # bytes for a user's hook to a byte of the file, and besides
+
+
+class Place(NamedTuple):
+    """Where a layer's, or the optimizer's, variables lie in a file."""
+
+    path: str
+    name: str
+    variables: list[Variable]
+    owner: Any
+
+
+class MisfitError(ArchiveError):
+    """A file is sound, but does not fit the model here: what `skip_mismatch` passes over."""
+
+
 _NOT_SAVED = {'_init_arguments', '_input', '_stack', '_compile_arguments', '_compiled', '_objective', 'history'}
 
 
-def save_weights(model: Any, filepath: str | Path, overwrite: bool = True) -> None:
+def save_weights(model: Any, filepath: str | Path, overwrite: bool = True, max_shard_size: float | None = None) -> None:
     """Save a model's weights to a file that ends in `.weights.h5` or `.safetensors`.
+
+    Args:
+        model: Built.
+        filepath: Where.
+        overwrite: Whether a file that is there is replaced.
+        max_shard_size: Kept for Keras's sake; only None, for one file.
 
     Raises:
         ArgumentError: Another ending, or the file is there and `overwrite` is False.
         NotBuiltError: The model has no weights yet.
     """
     path = Path(filepath)
+    if max_shard_size is not None:
+        raise ArgumentError(f'Expected max_shard_size=None, received {max_shard_size}: weights are one file here.')
     if path.suffix == '.safetensors':
         from hefted.saving.safetensors import save_safetensors
 
@@ -42,20 +66,49 @@ def save_weights(model: Any, filepath: str | Path, overwrite: bool = True) -> No
     return write_aside(path, weights_bytes(model), overwrite)
 
 
-def load_weights(model: Any, filepath: str | Path) -> None:
+def load_weights(
+    model: Any,
+    filepath: str | Path,
+    skip_mismatch: bool = False,
+    objects_to_skip: Sequence[Any] | None = None,
+    by_name: bool | None = None,
+) -> None:
     """Load weights from a `.weights.h5` file or a `.keras` file, Keras's or ours, or a `.safetensors` file.
 
     A compiled model's optimizer gets its state too, if the file holds one of the same kind.
 
+    Args:
+        model: Built.
+        filepath: Where.
+        skip_mismatch: Whether layers that the file has nothing for, or something else, are left as they are, with a
+            warning.
+        objects_to_skip: Layers that are left as they are, of a `.weights.h5` file.
+        by_name: Refused: of Keras's older format, which is not read.
+
     Raises:
+        ArgumentError: Another ending, or an argument that this kind of file has no use for.
         ArchiveError: The file is not HDF5, or does not fit the model; the model is then as it was.
+        MissingFileError: There is no such file.
         NotBuiltError: The model has no weights yet.
     """
     path = Path(filepath)
+    if by_name is not None:
+        raise ArgumentError(
+            f'Expected by_name=None, received {by_name}: names are of the older .h5 format, which is not read. '
+            'Write skip_mismatch=True to load the layers that fit.'
+        )
+    if objects_to_skip is not None and not path.name.endswith('.weights.h5'):
+        raise ArgumentError(f'Expected a .weights.h5 file with objects_to_skip, received {str(path)!r}.')
+    if path.suffix not in ('.keras', '.h5', '.hdf5', '.safetensors'):
+        raise ArgumentError(
+            f'File format not supported: filepath={path}. Weights are read from files that end in .weights.h5, .keras '
+            'or .safetensors.'
+        )
+    require_file(path)
     if path.suffix == '.safetensors':
         from hefted.saving.safetensors import load_safetensors
 
-        return load_safetensors(model, path)
+        return load_safetensors(model, path, skip_mismatch)
     if path.suffix == '.keras':
         from hefted.saving.archive import read_members
 
@@ -64,7 +117,13 @@ def load_weights(model: Any, filepath: str | Path) -> None:
         blob = path.read_bytes()
     if model.built and getattr(model, 'optimizer', None) is not None and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
-    return read_weights(model, blob)
+    return read_weights(model, blob, skip_mismatch, objects_to_skip or ())
+
+
+def require_file(path: Path) -> None:
+    """Raise Keras's kind of error, and Python's, where there is no file."""
+    if not path.exists():
+        raise MissingFileError(f'File not found: filepath={path}. Please ensure that it is there and can be read.')
 
 
 def weights_bytes(model: Any) -> bytes:
@@ -75,60 +134,144 @@ def weights_bytes(model: Any) -> bytes:
         raise NotBuiltError('The model has no weights to save yet. Build it, or call it on data, first.')
     buffer = io.BytesIO()
     with h5py.File(buffer, 'w') as file:
-        for path, name, variables in _places(model):
-            group = file.create_group(f'{path}/vars' if path else 'vars')
-            group.attrs['name'] = name
-            for index, variable in enumerate(variables):
-                _write(group, str(index), variable)
+        for place in _places(model):
+            group = file.create_group(f'{place.path}/vars' if place.path else 'vars')
+            group.attrs['name'] = place.name
+            for key, value in _stored(place).items():
+                _write(group, key, value)
     return buffer.getvalue()
 
 
-def read_weights(model: Any, blob: bytes) -> None:
-    """Set a model's weights, and its optimizer's state, from an HDF5 file; nothing is set unless everything fits."""
-    import h5py
+def _stored(place: Place) -> Mapping[str, Any]:
+    """A layer's arrays by their keys: the numbers of its variables, unless its class says otherwise."""
+    if overrides(place.owner, 'save_own_variables'):
+        return own_variables(place.owner)
+    return {str(index): variable.numpy() for index, variable in enumerate(place.variables)}
 
+
+def read_weights(model: Any, blob: bytes, skip_mismatch: bool = False, left_out: Sequence[Any] = ()) -> None:
+    """Set a model's weights, and its optimizer's state, from an HDF5 file; nothing is set unless everything fits.
+
+    Args:
+        model: Built.
+        blob: The file.
+        skip_mismatch: Whether what does not fit is passed over, with a warning.
+        left_out: Layers that are passed over, silently.
+    """
     if not model.built:
         raise NotBuiltError('The model has no weights to load into yet. Build it, or call it on data, first.')
-    found: list[tuple[Variable, Any]] = []
-    try:
-        with h5py.File(io.BytesIO(blob), 'r') as file:
-            for path, name, variables in _places(model):
-                if path == 'optimizer' and not _fits(file, path, name, variables):
-                    continue
-                for index, variable in enumerate(variables):
-                    found.append((variable, _read(file, f'{path}/vars/{index}'.lstrip('/'), name, variable)))
-    except OSError as error:
-        raise ArchiveError(f'The file does not hold weights that can be read (HDF5 says: {error}).') from error
+    found, given, misfits = _found_in(blob, _places(model, left_out), skip_mismatch)
+    before = [(v, v.held) for v in model.variables] if given else []  # arrays never change: these are no copies
     for variable, value in found:
         variable.assign(value)
+    for place, store in given:
+        try:
+            load_own_variables(place.owner, store)
+        except ArchiveError as error:
+            if not skip_mismatch:
+                for variable, value in before:
+                    variable.hold(value)
+                raise
+            misfits[place.name] = error
+    warn_of_misfits(misfits)
 
 
-def _fits(file: Any, path: str, name: str, variables: list[Variable]) -> bool:
-    """Whether a file holds the state of such an optimizer: another's is left where it is, and said, as Keras does."""
-    stored = file.get(f'{path}/vars')
-    count = len(stored) if hasattr(stored, 'keys') else 0
-    if count not in (0, len(variables)):
-        warn(
-            f'Expected {len(variables)} variables for optimizer {name!r}, found {count} in the file; its state is not '
-            'loaded. The file is of another kind of optimizer, of one that has not trained yet, or other layers were '
-            'frozen: compile the model as it was.'
+def warn_of_misfits(misfits: Mapping[str, Exception]) -> None:
+    """Say what `skip_mismatch` passed over."""
+    if misfits:
+        told = '; '.join(f'{name!r}: {error}' for name, error in misfits.items())
+        warn(f'A total of {len(misfits)} objects could not be loaded, and are as they were. {told}')
+
+
+Found = tuple[list[tuple[Variable, Any]], list[tuple[Place, dict[str, Any]]], dict[str, Exception]]
+
+
+def _found_in(blob: bytes, places: Iterator[Place], skip_mismatch: bool) -> Found:
+    """What a file holds: values of variables, all there is for users' hooks, and what does not fit by its name."""
+    import h5py
+
+    found: list[tuple[Variable, Any]] = []
+    given: list[tuple[Place, dict[str, Any]]] = []
+    misfits: dict[str, Exception] = {}
+    room = _MOST_GROWN * len(blob) + _ALWAYS
+    try:
+        with h5py.File(io.BytesIO(blob), 'r') as file:
+            for place in places:
+                try:
+                    if overrides(place.owner, 'load_own_variables'):
+                        given.append((place, _everything(file, place, room)))
+                        room -= sum(value.nbytes for value in given[-1][1].values())
+                    elif place.path != 'optimizer' or _fits(file, place):
+                        found += _values(file, place)
+                except MisfitError as error:
+                    if not skip_mismatch:
+                        raise
+                    misfits[place.name] = error
+    except OSError as error:
+        raise ArchiveError(f'The file does not hold weights that can be read (HDF5 says: {error}).') from error
+    return found, given, misfits
+
+
+def _values(file: Any, place: Place) -> list[tuple[Variable, Any]]:
+    prefix = f'{place.path}/vars'.lstrip('/')
+    values = [
+        (variable, _read(file, f'{prefix}/{index}', place.name, variable))
+        for index, variable in enumerate(place.variables)
+    ]
+    stored = _node(file, prefix) if values else None
+    if stored is not None and len(stored) != len(values):
+        raise MisfitError(
+            f'Layer {place.name!r} expected {len(values)} variables, but the file holds {len(stored)} for it, at '
+            f'{prefix}. It was saved from a model of another architecture.'
         )
-    return count == len(variables)
+    return values
 
 
-def _places(model: Any) -> Iterator[Place]:
+def _everything(file: Any, place: Place, room: int) -> dict[str, Any]:
+    """All that a file holds for a layer whose class reads it itself, within so many bytes."""
+    import h5py
+
+    prefix = f'{place.path}/vars'.lstrip('/')
+    group = _node(file, prefix)
+    store: dict[str, Any] = {}
+    keys: list[str] = [str(key) for key in group] if isinstance(group, h5py.Group) else []
+    for key in keys:
+        path = f'{prefix}/{key}'
+        dataset = _node(file, path)
+        _require_numbers(dataset, path)
+        room -= dataset.size * dataset.dtype.itemsize
+        if room < 0:
+            raise ArchiveError(f'The file says that more numbers are at {path} than it accounts for: refused.')
+        store[key] = _numbers(dataset)
+    return store
+
+
+def _fits(file: Any, place: Place) -> bool:
+    """Whether a file holds the state of such an optimizer: another's is left where it is, and said, as Keras does."""
+    stored = file.get(f'{place.path}/vars')
+    count = len(stored) if hasattr(stored, 'keys') else 0
+    if count not in (0, len(place.variables)):
+        warn(
+            f'Expected {len(place.variables)} variables for optimizer {place.name!r}, found {count} in the file; its '
+            'state is not loaded. The file is of another kind of optimizer, of one that has not trained yet, or other '
+            'layers were frozen: compile the model as it was.'
+        )
+    return count == len(place.variables)
+
+
+def _places(model: Any, left_out: Sequence[Any] = ()) -> Iterator[Place]:
     """Where Keras keeps the variables of every layer and the optimizer (and none of seed generators)."""
-    yield from weights_places(model)
+    yield from weights_places(model, left_out)
     optimizer = getattr(model, 'optimizer', None)
     if optimizer is not None and optimizer.built:
-        yield 'optimizer', optimizer.name, list(optimizer.variables)
+        yield Place('optimizer', optimizer.name, list(optimizer.variables), optimizer)
 
 
-def weights_places(model: Any) -> Iterator[Place]:
-    """Where Keras keeps the variables of a model's layers."""
-    for path, layer in _walk(model, '', set()):
+def weights_places(model: Any, left_out: Sequence[Any] = ()) -> Iterator[Place]:
+    """Where Keras keeps the variables of a model's layers, but for some and those inside them."""
+    for path, layer in _walk(model, '', {id(_inner(layer)) for layer in left_out}):
         own = layer._variables_here() if isinstance(layer, Layer) else borrowed_weights(layer)
-        yield path, layer.name, sorted(own, key=lambda v: not v.trainable)
+        yield Place(path, layer.name, sorted(own, key=lambda v: not v.trainable), layer)
 
 
 def layers_by_path(model: Any) -> dict[str, Any]:
@@ -195,8 +338,7 @@ def _walk_held(held: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]
                 taken[base] += 1
 
 
-def _write(group: Any, name: str, variable: Variable) -> None:
-    value = variable.numpy()
+def _write(group: Any, name: str, value: np.ndarray[Any, Any]) -> None:
     if value.dtype.name == 'bfloat16':  # HDF5 has no such type; Keras keeps its bits as void
         group.create_dataset(name, data=value.view(np.dtype('V2')))
         group[name].attrs['dtype'] = 'bfloat16'
@@ -205,29 +347,47 @@ def _write(group: Any, name: str, variable: Variable) -> None:
 
 
 def _read(file: Any, path: str, name: str, variable: Variable) -> Any:
+    node = _node(file, path)
+    if node is None:
+        raise MisfitError(
+            f'The file has no weights for {variable.path!r} (layer {name!r}, looked for at {path}). '
+            'It was saved from a model of another architecture.'
+        )
+    _require_numbers(node, path)
+    if node.shape != variable.shape:
+        raise MisfitError(f'Expected shape {variable.shape} for {variable.path!r}, received {node.shape} at {path}.')
+    return _numbers(node)
+
+
+def _node(file: Any, path: str) -> Any:
+    """What is at a path, or None; no link is followed on the way."""
     import h5py
 
     node = file
     for part in path.split('/'):
         if not isinstance(node, h5py.Group) or part not in node:
-            raise ArchiveError(
-                f'The file has no weights for {variable.path!r} (layer {name!r}, looked for at {path}). '
-                'It was saved from a model of another architecture.'
-            )
+            return None
         if not isinstance(node.get(part, getlink=True), h5py.HardLink):
             raise ArchiveError(f'The file holds a link at {path}, which is never followed.')
         node = node[part]
-    if not isinstance(node, h5py.Dataset) or node.external or node.is_virtual:
-        raise ArchiveError(f'Expected plain numbers at {path}, received data kept outside the file.')
-    if node.shape != variable.shape:
-        raise ArchiveError(f'Expected shape {variable.shape} for {variable.path!r}, received {node.shape} at {path}.')
+    return node
+
+
+def _require_numbers(node: Any, path: str) -> None:
+    import h5py
+
+    if not isinstance(node, h5py.Dataset) or node.external or node.is_virtual or node.shape is None:
+        raise ArchiveError(f'Expected plain numbers at {path}, received something else, or data outside the file.')
     if node.dtype.kind not in 'biuf' and not (node.dtype.str == '|V2' and node.attrs.get('dtype') == 'bfloat16'):
-        raise ArchiveError(f'Expected numbers for {variable.path!r}, received {node.dtype} at {path}.')
-    value = node[()]
+        raise ArchiveError(f'Expected numbers at {path}, received {node.dtype}.')
+
+
+def _numbers(node: Any) -> np.ndarray[Any, Any]:
+    value = np.asarray(node[()])
     if node.attrs.get('dtype') == 'bfloat16':
         import ml_dtypes
 
-        return np.asarray(value).view(ml_dtypes.bfloat16)
+        return value.view(ml_dtypes.bfloat16)
     return value
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 import numpy as np
 
-from hefted.errors import ArchiveError, ArgumentError
+from hefted.errors import ArchiveError, ArgumentError, NotSavableError, not_savable
 from hefted.operation import FunctionCall
 from hefted.symbolic import KerasTensor
 from hefted.utils import operations
@@ -158,7 +158,7 @@ def serialize_keras_object(obj: Any) -> Any:
     """The config of an object, made of dicts, lists, strings, numbers and None only.
 
     Raises:
-        ArgumentError: A lambda, or an object without `get_config`.
+        NotSavableError: A lambda, or an object without `get_config`.
 
     Example:
         >>> from hefted.initializers import Zeros
@@ -205,7 +205,7 @@ def _function_config(function: Any) -> dict[str, Any] | str | None:
         return name
     if name is None or name == '<lambda>':
         what = 'a lambda' if name else f'{function!r}'
-        raise ArgumentError(
+        raise NotSavableError(
             f'Expected an object that can be saved, received {what}. Write a named function or a class with '
             'get_config, and decorate it with @hefted.saving.register_keras_serializable().'
         )
@@ -223,7 +223,7 @@ def _instance_config(obj: Any) -> dict[str, Any]:
     config: dict[str, Any] = {
         'module': public or own,
         'class_name': name,
-        'config': serialize_keras_object(obj.get_config()),
+        'config': _own_config(obj),
         'registered_name': None if public else get_registered_name(cls),
     }
     for part in ('build_config', 'compile_config'):
@@ -232,6 +232,15 @@ def _instance_config(obj: Any) -> dict[str, Any]:
         if value is not None:
             config[part] = serialize_keras_object(value)
     return config
+
+
+def _own_config(obj: Any) -> Any:
+    try:
+        return serialize_keras_object(obj.get_config())
+    except NotSavableError as error:
+        if error.owner is not None or not hasattr(obj, 'name'):  # what is inside has said who it is
+            raise
+        raise not_savable(obj, str(error)) from error
 
 
 # Reading
