@@ -331,7 +331,9 @@ def test_a_model_with_a_layer_of_keras_s_is_cloned(name: str, functional: bool) 
     assert layer is not other
     assert layer.get_weights() == [] or layer.theirs is not other.theirs
     copy.set_weights(model.get_weights())
-    np.testing.assert_allclose(np.asarray(copy(x)), np.asarray(model(x)), rtol=1e-6)
+    outputs = [np.asarray(m(x, training=False)) for m in (copy, model)]
+    np.testing.assert_allclose(*outputs, rtol=1e-6)
+    assert type(layer) is type(other)
 
 
 # Small things

@@ -7,7 +7,7 @@ from typing import Any
 
 from hefted import tree
 from hefted.errors import ArchiveError, ArgumentError
-from hefted.layers.foreign import KerasLayer
+from hefted.layers.foreign import KerasLayer, adopt
 from hefted.layers.input import Input, InputLayer
 from hefted.layers.layer import Layer
 from hefted.models.functional import Functional
@@ -91,7 +91,7 @@ def _memo(clone: Clone | None, call: Callable[..., Any] | None, recursive: bool)
 def _another(layer: Any) -> Any:
     """A layer of the same config; one of Keras's is made by Keras."""
     if isinstance(layer, KerasLayer):
-        return KerasLayer(type(layer.theirs).from_config(layer.theirs.get_config()))
+        return adopt(type(layer.theirs).from_config(layer.theirs.get_config()))
     return type(layer).from_config(layer.get_config())
 
 
