@@ -14,10 +14,11 @@ from hefted import optimizers, tree
 from hefted.errors import NotCompiledError, ShapeError
 from hefted.layers.layer import Layer, context
 from hefted.metrics.metric import Metric
-from hefted.models.objective import CompileMetrics, Objective, objective_for, total_loss
+from hefted.models.objective import CompileMetrics, Objective, complete, planned, total_loss
 from hefted.models.steps import overrides
 from hefted.operation import signature_of
 from hefted.shape_tracing import eval_shapes
+from hefted.variables import outside
 
 
 class Compiled(Layer):
@@ -100,9 +101,13 @@ class Compiled(Layer):
         }  # fmt: skip
         self.run_eagerly = run_eagerly
         self._switches = {layer: layer.trainable for layer in self.flatten_layers()}
-        self._objective = None
+        self.begin_objective()
         self._compiled = {}
         self.stop_training = False
+
+    def begin_objective(self) -> None:
+        """Forget what the losses and metrics of `compile` were made for."""
+        self._objective = None if self._compile_arguments is None else planned(self._compile_arguments)
 
     @property
     def face(self) -> Any:
@@ -144,7 +149,7 @@ class Compiled(Layer):
     @property
     def objective(self) -> Objective:
         """Losses and metrics, once the model has seen data."""
-        if self._objective is None:
+        if self._objective is None or not self._objective.complete:
             raise NotCompiledError('The model has no losses and metrics yet: compile it and train it, or evaluate it.')
         return self._objective
 
@@ -162,16 +167,25 @@ class Compiled(Layer):
         """Build the weights, the losses and metrics and the optimizer's slots for data of these shapes."""
         arguments = self.require_compiled(method)
         batch = tree.map_structure(lambda a: jax.ShapeDtypeStruct((batch_size, *a.shape[1:]), a.dtype), x)
-        if self._objective is None:
-            self._objective = self._objective_for(arguments, y, batch)
+        if self._objective is not None and not self._objective.complete:
+            self._complete(self._objective, arguments, y, batch)
         if not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
 
-    def _objective_for(self, arguments: dict[str, Any], y: Any, batch: Any) -> Objective:
+    def _complete(self, objective: Objective, arguments: dict[str, Any], y: Any, batch: Any) -> None:
         told = ('loss', 'metrics', 'weighted_metrics')
         if self.built and overrides(self, 'train_step') and not any(arguments[name] for name in told):
-            return Objective([], [])  # its own step says what is computed; it need not have a call
-        return objective_for(arguments, y, self.compute_outputs(batch), self.output_names)
+            objective.complete = True  # its own step says what is computed; it need not have a call
+        else:
+            complete(objective, arguments, y, self.compute_outputs(batch), self.output_names)
+
+    def _objective_of(self, y: Any, y_pred: Any) -> Objective:
+        """Losses and metrics; for these targets and outputs if the model has seen no data yet."""
+        if self._objective is not None and not self._objective.complete and y_pred is not None:
+            with outside():  # metrics may make variables, while a step is traced too
+                arguments = self.require_compiled('compute_loss')
+                complete(self._objective, arguments, _shapes(y), _shapes(y_pred), self.output_names)
+        return self.objective
 
     def compute_outputs(self, probe: Any) -> Any:
         """The outputs' shapes for the inputs' (ShapeDtypeStructs): nothing is computed."""
@@ -194,7 +208,7 @@ class Compiled(Layer):
         A subclass may compute it in another way.
         """
         del x, training
-        loss = total_loss(self.objective, y, y_pred, sample_weight, context.rows)
+        loss = total_loss(self._objective_of(y, y_pred), y, y_pred, sample_weight, context.rows)
         parts = [loss] if loss is not None else []
         parts += [extra.sum() if getattr(extra, 'ndim', 0) else extra for extra in self.losses]
         if not parts:
@@ -216,6 +230,7 @@ class Compiled(Layer):
     def update_metrics(self, y: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take one batch into the metrics that `compile` was given."""
         if self._objective is not None and self._objective.compiled is not None:
+            self._objective_of(y, y_pred)
             self._objective.compiled.update_state(y, y_pred, sample_weight, context.rows)
 
     def get_metrics_result(self) -> dict[str, Any]:
@@ -228,7 +243,7 @@ class Compiled(Layer):
 
     @property
     def metrics(self) -> list[Metric]:
-        """The loss's tracker, the metrics of `compile` as one, then those in attributes; empty before data was seen."""
+        """The loss's tracker, the metrics of `compile` as one, then those in attributes."""
         compiled = [] if self._objective is None else self._objective.all_metrics
         return [*compiled, *self.own_metrics]
 
@@ -281,6 +296,10 @@ class Compiled(Layer):
         self.compile(**{name: deserialize_keras_object(value) for name, value in known.items()})
         if self.built:
             self.optimizer.build(self.trainable_variables)
+
+
+def _shapes(structure: Any) -> Any:
+    return tree.map_structure(lambda a: jax.ShapeDtypeStruct(np.shape(a), getattr(a, 'dtype', np.float32)), structure)
 
 
 _ACCURACY = ('accuracy', 'acc')

@@ -92,7 +92,7 @@ class Sequential(Model):
         return layer
 
     def _maybe_rebuild(self) -> None:
-        self._objective = None
+        self.begin_objective()
         self._graph = self._traced = None
         self.built = False
         if self._input is not None and self._stack:
