@@ -129,6 +129,7 @@ class Layer(Tracked, Configured, MaskPassing, Operation):
         # A layer may be built while a step is traced; its first value is an array all the same.
         with name_scope(self.name, self), jax.ensure_compile_time_eval():
             weight = Variable(initializer, shape, dtype, trainable, autocast, aggregation, name=name)
+        weight.trainable = weight.made_trainable and self._trainable
         weight.overwrite_with_gradient = overwrite_with_gradient
         weight.regularizer = regularizers.get(regularizer)
         weight.constraint = constraints.get(constraint)

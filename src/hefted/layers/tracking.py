@@ -93,6 +93,8 @@ class Tracked:
     def trainable(self, value: bool) -> None:
         for layer in self.flatten_layers():
             layer._trainable = bool(value)
+            for variable in layer._variables_here():
+                variable.trainable = layer._trainable and variable.made_trainable
 
     @property
     def trainable_variables(self) -> list[Variable]:
@@ -116,7 +118,7 @@ class Tracked:
         """Every variable: of each layer its weights, then what is carried from step to step, in Keras's order."""
         found: dict[int, Variable] = {}
         for layer in self.flatten_layers():
-            own = sorted(layer._variables_here(), key=lambda v: not v.trainable)
+            own = sorted(layer._variables_here(), key=lambda v: not v.made_trainable)
             found.update((id(v), v) for v in (*own, *layer._carried()) if id(v) not in found)
         return list(found.values())
 
@@ -132,7 +134,7 @@ class Tracked:
         """Weights and statistics, layer by layer, trainable before not within a layer."""
         found: dict[int, Variable] = {}
         for layer in self.flatten_layers():
-            own = sorted(layer._variables_here(), key=lambda v: not v.trainable)
+            own = sorted(layer._variables_here(), key=lambda v: not v.made_trainable)
             found.update((id(v), v) for v in own if id(v) not in found)
         return list(found.values())
 

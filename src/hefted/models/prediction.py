@@ -85,8 +85,8 @@ class Forward:
     def __init__(self, model: Model) -> None:
         self._model = model
         variables = model.variables
-        self._carried = [v for v in variables if not v.trainable]
-        self._rest = [v for v in variables if v.trainable]
+        self._carried = [v for v in variables if not v.made_trainable]
+        self._rest = [v for v in variables if v.made_trainable]
         self._values = [v.held for v in self._rest]
         self._states = self._begun = [v.held for v in self._carried]
 

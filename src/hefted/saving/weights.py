@@ -128,7 +128,7 @@ def weights_places(model: Any) -> Iterator[Place]:
     """Where Keras keeps the variables of a model's layers."""
     for path, layer in _walk(model, '', set()):
         own = layer._variables_here() if isinstance(layer, Layer) else borrowed_weights(layer)
-        yield path, layer.name, sorted(own, key=lambda v: not v.trainable)
+        yield path, layer.name, sorted(own, key=lambda v: not v.made_trainable)
 
 
 def layers_by_path(model: Any) -> dict[str, Any]:
