@@ -49,7 +49,7 @@ def predict(
     with runs.joined('predict', self.name), ExitStack() as opened:
         batches = batches_of(self, x, batch_size, steps)
         opened.callback(batches.close)
-        listeners = CallbackList(callbacks, model=self, steps=batches.count, verbose=verbose)
+        listeners = CallbackList(callbacks, model=self, verbose=verbose, epochs=1, steps=batches.count)
         progress = progress_for(0 if listeners.shows_progress else verbose, None, batches.count)
         progress.epoch_begin(0)
         listeners.call('on_predict_begin')
