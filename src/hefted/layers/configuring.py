@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from hefted import dtype_policies
+from hefted.errors import NotInitializedError
 from hefted.utils.serialization import serialize_keras_object
 
 
@@ -24,6 +25,14 @@ class Configured:
     _dtype_policy: Any
     _build_shape: Any
     _build_shapes: Any
+
+    def _check_super_called(self) -> None:
+        """Say so where a subclass's constructor left out this class's."""
+        if '_dtype_policy' not in self.__dict__:
+            raise NotInitializedError(
+                f'In layer {type(self).__name__!r}, you forgot to call `super().__init__()` as the first statement in '
+                'the `__init__()` method. Add it: without it the layer has neither a name nor a dtype.'
+            )
 
     # Dtypes and configuration
 

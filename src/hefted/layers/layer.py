@@ -116,6 +116,7 @@ class Layer(Tracked, Configured, MaskPassing, Operation):
         name: str | None = None,
     ) -> Variable:
         """Make a weight: glorot-uniform for floats, zeros for the rest, unless `initializer` says otherwise."""
+        self._check_super_called()
         dtype = dtypes.standardize(dtype) if dtype is not None else self.variable_dtype
         if initializer is None:
             initializer = 'glorot_uniform' if dtypes.is_float(dtype) else 'zeros'
@@ -139,6 +140,7 @@ class Layer(Tracked, Configured, MaskPassing, Operation):
     # Calling
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self._check_super_called()
         given = args, kwargs
         args, kwargs = self._taken(args), self._taken(kwargs)
         if not self._takes_anything:

@@ -66,6 +66,7 @@ class Sequential(Model):
             layer = adopt(layer)
         if not isinstance(layer, Layer):
             raise ArgumentError(f'Only layers can be added to a Sequential model, received {layer!r}.')
+        layer._check_super_called()
         if isinstance(layer, InputLayer):
             if self._input is not None or self._stack:
                 raise ArgumentError(f'Expected an Input only as the first entry, received {layer.name!r} later.')
