@@ -82,3 +82,91 @@ def test_several_outputs_and_a_cross_entropy_that_data_choose() -> None:
         loss = float(model.compute_loss(X, y, model(X)))
         results.append({'total': loss} | {k: float(v) for k, v in model.compute_metrics(X, y, model(X)).items()})
     assert results[0] == pytest.approx(results[1], rel=1e-5)
+
+
+def test_what_a_model_has_before_it_is_compiled() -> None:
+    ours, theirs = (library.Sequential([library.Input((3,)), library.layers.Dense(1)]) for library in (hefted, keras))
+    names = ('run_eagerly', 'steps_per_execution', 'train_function', 'test_function', 'predict_function', 'loss')
+    for name in (*names, 'jit_compile', 'metrics_names', 'compiled'):
+        assert getattr(ours, name) == getattr(theirs, name), name
+    for model in (ours, theirs):
+        assert not hasattr(model, 'optimizer')
+        model.summary(print_fn=lambda line: None)
+        assert model.predict(X, verbose=0).shape == (32, 1)
+        model.run_eagerly = True
+        assert model.run_eagerly
+        model.compile('sgd', 'mse')
+        assert not model.run_eagerly
+
+
+@pytest.mark.parametrize('library', [hefted, keras], ids=['hefted', 'keras'])
+def test_a_program_is_made_anew_where_asked(library) -> None:
+    class Scaled(library.layers.Layer):
+        factor = 1.0
+
+        def call(self, x):
+            return x * self.factor
+
+    layer = Scaled()
+    model = library.Sequential([library.Input((3,)), layer])
+    model.compile('sgd', 'mse')
+    for factor, anew in (
+        (2.0, lambda: (model.make_train_function(force=True), model.make_predict_function(force=True))),
+        (3.0, lambda: [setattr(model, f'{kind}_function', None) for kind in ('train', 'test', 'predict')]),
+    ):
+        assert np.isfinite(model.fit(X, X, verbose=0).history['loss'][0])
+        model.predict(X, verbose=0)
+        layer.factor = factor
+        anew()
+        np.testing.assert_allclose(model.predict(X, verbose=0), X * factor, rtol=1e-6)
+        np.testing.assert_allclose(
+            model.fit(X, X, verbose=0).history['loss'][0], np.mean((X * factor - X) ** 2), rtol=1e-5
+        )
+
+
+def test_a_step_of_one_s_own_making_is_refused_or_said() -> None:
+    class Own(hefted.Sequential):
+        def make_train_function(self, force=False):
+            self.train_function = lambda state, data: ({}, state)
+
+    model = Own([hefted.Input((3,)), hefted.layers.Dense(1)])
+    with pytest.warns(UserWarning, match=r'Own\.make_train_function is not called\. Say in train_step'):
+        model.compile('sgd', 'mse')
+    with pytest.raises(hefted.errors.ArgumentError, match='train_function to be set to None'):
+        model.make_train_function()
+
+
+def test_a_callback_that_asks_for_the_state_has_it() -> None:
+    seen = {}
+    for library in (hefted, keras):
+        kernels = seen[library] = []
+
+        class Reads(library.callbacks.Callback):
+            def on_train_batch_end(self, batch, logs=None, kernels=kernels):
+                self.model.jax_state_sync()
+                kernels.append(np.array(self.model.layers[0].kernel))
+
+        model = compiled(library)
+        model.fit(X, Y + 1, batch_size=8, shuffle=False, verbose=0, callbacks=[Reads()])
+        assert len(kernels) == 4
+    np.testing.assert_allclose(seen[hefted], seen[keras], rtol=1e-5)
+
+
+def test_callbacks_of_evaluate_and_predict_are_told_keras_s_params() -> None:
+    seen = []
+    for library in (hefted, keras):
+        model = compiled(library)
+        callback = library.callbacks.Callback()
+        model.evaluate(X, Y, verbose=0, callbacks=[callback])
+        seen.append(dict(callback.params))
+        model.predict(X, batch_size=8, verbose=0, callbacks=[callback])
+        seen.append(dict(callback.params))
+    assert seen[:2] == seen[2:] == [{'verbose': 0, 'epochs': 1, 'steps': 1}, {'verbose': 0, 'epochs': 1, 'steps': 4}]
+
+
+def test_a_warning_of_layers_frozen_after_compile_names_the_user_s_line() -> None:
+    model = compiled(hefted)
+    model.layers[0].trainable = False
+    with pytest.warns(UserWarning, match='changed since the model was compiled') as heard:
+        model.fit(X, Y, verbose=0)
+    assert [w.filename for w in heard if 'compiled' in str(w.message)] == [__file__]

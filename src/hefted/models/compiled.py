@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from hefted import optimizers, tree
-from hefted.errors import NotCompiledError, ShapeError
+from hefted.errors import ArgumentError, NotCompiledError, ShapeError, warn
 from hefted.layers.layer import Layer, context
 from hefted.metrics.metric import Metric
 from hefted.models.objective import CompileMetrics, Objective, complete, planned, total_loss
@@ -21,16 +21,41 @@ from hefted.shape_tracing import eval_shapes
 from hefted.variables import outside
 
 
+class _Function:
+    """A compiled step, by Keras's name: there is none to be had, and setting it to None has programs made anew."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, model: Any, owner: type) -> None:
+        return None
+
+    def __set__(self, model: Any, value: None) -> None:
+        if value is not None:
+            raise ArgumentError(
+                f'Expected {self._name} to be set to None, which has it made anew, received {value!r}. A program is '
+                'many steps at once here: say in train_step, test_step or predict_step what one does.'
+            )
+        model.make_train_function(force=True)
+
+
 class Compiled(Layer):
     """The part of `Model` that knows how it is trained.
 
     Attributes:
-        optimizer: Set by `compile`.
+        optimizer: Set by `compile`; there is none before.
+        run_eagerly: Whether the step runs in Python, step by step.
+        steps_per_execution: What `compile` was told.
         stop_training: A callback sets it to True to stop.
     """
 
-    optimizer: Any = None
+    optimizer: Any
+    run_eagerly: bool = False
+    steps_per_execution: int = 1
     stop_training: bool = False
+    train_function = _Function()
+    test_function = _Function()
+    predict_function = _Function()
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -81,6 +106,7 @@ class Compiled(Layer):
         Raises:
             UnknownNameError: An optimizer, loss or metric of that name is not known.
         """
+        self._check_super_called()
         # A name that is not known, or what is no loss, is an error here, not after the data has been read.
         from hefted import losses
         from hefted import metrics as metrics_room
@@ -89,6 +115,8 @@ class Compiled(Layer):
             losses.get(each)
         for each in (*_to_be_found(metrics, _ACCURACY), *_to_be_found(weighted_metrics, _ACCURACY)):
             metrics_room.get(each)
+        if own := [name for name in _MADE_HERE if overrides(self, name)]:
+            warn(f'{type(self).__name__}.{own[0]} is not called. Say in train_step and its like what one step does.')
         self.optimizer = optimizers.get(optimizer)
         half = self.dtype_policy.name == 'mixed_float16'
         scales = isinstance(self.optimizer, optimizers.LossScaleOptimizer) or self.optimizer is None
@@ -99,7 +127,7 @@ class Compiled(Layer):
             'weighted_metrics': weighted_metrics, 'run_eagerly': run_eagerly,
             'steps_per_execution': steps_per_execution, 'jit_compile': jit_compile,
         }  # fmt: skip
-        self.run_eagerly = run_eagerly
+        self.run_eagerly, self.steps_per_execution = run_eagerly, steps_per_execution
         self._switches = {layer: layer.trainable for layer in self.flatten_layers()}
         self.begin_objective()
         self._compiled = {}
@@ -122,11 +150,20 @@ class Compiled(Layer):
             if self._switches.get(layer, layer.trainable) != layer.trainable
         ]
         if changed:
-            warnings.warn(
+            warn(
                 f'The `trainable` switches of {", ".join(changed)} changed since the model was compiled. They hold, '
-                'but the optimizer was made for the weights before. Call compile() again after changing them.',
-                stacklevel=4,
+                'but the optimizer was made for the weights before. Call compile() again after changing them.'
             )
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Programs are compiled when they first run; with `force` they are forgotten, and made anew."""
+        if force:
+            self._compiled = {}
+
+    make_test_function = make_predict_function = make_train_function
+
+    def jax_state_sync(self) -> None:
+        """Nothing: variables hold the state wherever a callback can ask for it."""
 
     @property
     def loss(self) -> Any:
@@ -303,6 +340,7 @@ def _shapes(structure: Any) -> Any:
 
 
 _ACCURACY = ('accuracy', 'acc')
+_MADE_HERE = ('make_train_function', 'make_test_function', 'make_predict_function')
 
 
 def _to_be_found(value: Any, special: tuple[str, ...]) -> list[Any]:

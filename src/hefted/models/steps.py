@@ -29,7 +29,7 @@ def binding_of(model: Any) -> Binding:
         {
             'trainable': trainable,
             'frozen': [v for v in model.variables if id(v) not in trained],
-            'optimizer': model.optimizer.variables if model.optimizer is not None else [],
+            'optimizer': getattr(getattr(model, 'optimizer', None), 'variables', []),
             'metrics': _metrics_variables(model),
         }
     )
