@@ -14,7 +14,7 @@ from hefted import optimizers, tree
 from hefted.errors import ArgumentError, NotCompiledError, ShapeError, warn
 from hefted.layers.layer import Layer, context
 from hefted.metrics.metric import Metric
-from hefted.models.objective import CompileMetrics, Objective, complete, planned, total_loss
+from hefted.models.objective import CompileMetrics, Objective, completed, planned, total_loss
 from hefted.models.steps import overrides
 from hefted.operation import signature_of
 from hefted.shape_tracing import eval_shapes
@@ -61,6 +61,7 @@ class Compiled(Layer):
         super().__init__(**kwargs)
         self._compile_arguments: dict[str, Any] | None = None
         self._objective: Objective | None = None
+        self._planned: Objective | None = None
         self._compiled: dict[Any, Any] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -135,7 +136,8 @@ class Compiled(Layer):
 
     def begin_objective(self) -> None:
         """Forget what the losses and metrics of `compile` were made for."""
-        self._objective = None if self._compile_arguments is None else planned(self._compile_arguments)
+        self._objective = None
+        self._planned = None if self._compile_arguments is None else planned(self._compile_arguments)
 
     @property
     def face(self) -> Any:
@@ -186,7 +188,7 @@ class Compiled(Layer):
     @property
     def objective(self) -> Objective:
         """Losses and metrics, once the model has seen data."""
-        if self._objective is None or not self._objective.complete:
+        if self._objective is None:
             raise NotCompiledError('The model has no losses and metrics yet: compile it and train it, or evaluate it.')
         return self._objective
 
@@ -204,24 +206,24 @@ class Compiled(Layer):
         """Build the weights, the losses and metrics and the optimizer's slots for data of these shapes."""
         arguments = self.require_compiled(method)
         batch = tree.map_structure(lambda a: jax.ShapeDtypeStruct((batch_size, *a.shape[1:]), a.dtype), x)
-        if self._objective is not None and not self._objective.complete:
-            self._complete(self._objective, arguments, y, batch)
+        if self._objective is None:
+            self._objective = self._completed(arguments, y, batch)
         if not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
 
-    def _complete(self, objective: Objective, arguments: dict[str, Any], y: Any, batch: Any) -> None:
+    def _completed(self, arguments: dict[str, Any], y: Any, batch: Any) -> Objective:
+        objective = self._planned or planned(arguments)
         told = ('loss', 'metrics', 'weighted_metrics')
         if self.built and overrides(self, 'train_step') and not any(arguments[name] for name in told):
-            objective.complete = True  # its own step says what is computed; it need not have a call
-        else:
-            complete(objective, arguments, y, self.compute_outputs(batch), self.output_names)
+            return objective  # its own step says what is computed; it need not have a call
+        return completed(objective, arguments, y, self.compute_outputs(batch), self.output_names)
 
     def _objective_of(self, y: Any, y_pred: Any) -> Objective:
         """Losses and metrics; for these targets and outputs if the model has seen no data yet."""
-        if self._objective is not None and not self._objective.complete and y_pred is not None:
+        if self._objective is None and self._planned is not None and y_pred is not None:
             with outside():  # metrics may make variables, while a step is traced too
                 arguments = self.require_compiled('compute_loss')
-                complete(self._objective, arguments, _shapes(y), _shapes(y_pred), self.output_names)
+                self._objective = completed(self._planned, arguments, _shapes(y), _shapes(y_pred), self.output_names)
         return self.objective
 
     def compute_outputs(self, probe: Any) -> Any:
@@ -266,9 +268,12 @@ class Compiled(Layer):
 
     def update_metrics(self, y: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take one batch into the metrics that `compile` was given."""
-        if self._objective is not None and self._objective.compiled is not None:
-            self._objective_of(y, y_pred)
-            self._objective.compiled.update_state(y, y_pred, sample_weight, context.rows)
+        known = self._objective or self._planned
+        if known is None or known.compiled is None:
+            return
+        compiled = self._objective_of(y, y_pred).compiled
+        if compiled is not None:
+            compiled.update_state(y, y_pred, sample_weight, context.rows)
 
     def get_metrics_result(self) -> dict[str, Any]:
         """The results of `metrics` by name; those of one whose result is a dict among the others."""
@@ -281,7 +286,8 @@ class Compiled(Layer):
     @property
     def metrics(self) -> list[Metric]:
         """The loss's tracker, the metrics of `compile` as one, then those in attributes."""
-        compiled = [] if self._objective is None else self._objective.all_metrics
+        known = self._objective or self._planned
+        compiled = [] if known is None else known.all_metrics
         return [*compiled, *self.own_metrics]
 
     @property

@@ -106,7 +106,6 @@ class Objective:
         given: What `compile` was given as loss, for targets that only some outputs have.
         tracker: The mean of the loss over the epoch, by rows.
         parts: The mean of each loss, where there are several.
-        complete: Whether the outputs' shapes were known; else it has neither names nor losses yet.
     """
 
     names: list[str]
@@ -115,7 +114,6 @@ class Objective:
     given: Any = None
     tracker: Metric = field(default_factory=lambda: metrics.Mean(name='loss'))
     parts: list[Metric] = field(default_factory=list[Metric])
-    complete: bool = True
 
     @property
     def all_metrics(self) -> list[Metric]:
@@ -162,16 +160,16 @@ class Objective:
 
 
 def planned(config: dict[str, Any]) -> Objective:
-    """What is known of losses and metrics when `compile` has named them: that there are some."""
-    objective = Objective([], [], given=config['loss'], complete=False)
+    """What there is of losses and metrics before the outputs' shapes are known: those that count, without names."""
+    objective = Objective([], [], given=config['loss'])
     if config['metrics'] or config['weighted_metrics']:
         objective.compiled = CompileMetrics(objective)
     return objective
 
 
-def complete(
+def completed(
     objective: Objective, config: dict[str, Any], y: Any, outputs: Any, output_names: Sequence[str] = ()
-) -> None:
+) -> Objective:
     """Make the losses and metrics that `compile` named.
 
     Args:
@@ -213,7 +211,7 @@ def complete(
         objective.compiled = None
     elif objective.compiled is not None:
         objective.compiled.hold(plain, weighted)
-    objective.complete = True
+    return objective
 
 
 def _names(outputs: Any, output_names: Sequence[str], count: int) -> list[str]:

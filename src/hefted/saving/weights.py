@@ -22,7 +22,9 @@ from hefted.utils.naming import snake_case
 from hefted.variables import Variable
 
 Place = tuple[str, str, list[Variable]]  # path, name, variables
-_NOT_SAVED = {'_init_arguments', '_input', '_stack', '_compile_arguments', '_compiled', '_objective', 'history'}
+_NOT_SAVED = {
+    '_init_arguments', '_input', '_stack', '_compile_arguments', '_compiled', '_objective', '_planned', 'history',
+}  # fmt: skip
 
 
 def save_weights(model: Any, filepath: str | Path, overwrite: bool = True) -> None:
