@@ -11,9 +11,10 @@
     ├── NotCompiledError (ValueError)   fit, evaluate or *_on_batch before compile
     ├── DataError (ValueError)          the data cannot be trained on (labels out of range, empty)
     ├── ArchiveError (ValueError)       a saved file is damaged, hostile or of another kind
+    ├── NotInitializedError (RuntimeError)   a subclass's constructor left out super().__init__()
     └── LedgerError (LookupError)       no such run
 
-All are kinds of ValueError or LookupError, as Keras's are, so programs written for Keras catch them.
+All are kinds of ValueError, RuntimeError or LookupError, as Keras's are, so programs written for Keras catch them.
 """
 
 from __future__ import annotations
@@ -72,6 +73,10 @@ class DataError(HeftedError, ValueError):
 
 class ArchiveError(HeftedError, ValueError):
     """A saved file is damaged, hostile, or of another kind."""
+
+
+class NotInitializedError(HeftedError, RuntimeError):
+    """A subclass's constructor did not call its base's."""
 
 
 class LedgerError(HeftedError, LookupError):

@@ -203,7 +203,7 @@ class Variable:
         self.number = next(_numbers)  # in the order that variables were made
         self.name = name or auto_name('variable')
         self.path = scoped_path(self.name)
-        self.trainable = trainable
+        self.trainable = self.made_trainable = bool(trainable)  # the second stays when its layer is frozen
         self.autocast = autocast
         self.aggregation = aggregation
         self.synchronization = synchronization

@@ -157,7 +157,8 @@ def test_an_optimizer_s_variables_are_found_and_have_keras_s_names() -> None:
     results = []
     for library in (hefted, keras):
         optimizer = derived(library)
-        model = library.Sequential([library.Input((3,)), library.layers.Dense(1, kernel_initializer='ones')])
+        dense = library.layers.Dense(1, kernel_initializer='ones', name='dense')
+        model = library.Sequential([library.Input((3,)), dense], name='model')
         model.compile(optimizer, 'mse')
         losses = model.fit(X, Y + 1, batch_size=8, epochs=2, shuffle=False, verbose=0).history['loss']
         results.append((losses, float(optimizer.steps_seen), [v.name for v in optimizer.variables]))

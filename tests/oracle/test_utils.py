@@ -237,3 +237,18 @@ def test_layers_take_the_layout_that_is_set(name, arguments):
             module.set_image_data_format('channels_last')
     assert configs[0] == configs[1]
     assert configs[0].get('data_format', 'channels_first') == 'channels_first'
+
+
+@pytest.mark.parametrize('x', [[0, 2, 1], np.array([[0], [1]]), np.array([0.0, 3.0], 'float32'), 2, [[0, 1], [2, 0]]])
+@pytest.mark.parametrize('num_classes', [None, 5])
+def test_to_categorical_is_keras_s_float64(x, num_classes):
+    ours, theirs = utils.to_categorical(x, num_classes), keras.utils.to_categorical(x, num_classes)
+    assert type(ours) is type(theirs) and ours.dtype == theirs.dtype == 'float64'
+    np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize('x', [[0, 2, 1], [[0], [1]]])
+def test_to_categorical_of_jax_s_arrays_is_one(x):
+    ours, theirs = utils.to_categorical(jnp.array(x), 4), keras.utils.to_categorical(jnp.array(x), 4)
+    assert type(ours) is type(theirs) and ours.dtype == theirs.dtype == 'float32'
+    np.testing.assert_array_equal(ours, theirs)

@@ -36,7 +36,7 @@ class SwapEMAWeights(Callback):
                 'Expected an optimizer with use_ema=True for SwapEMAWeights, received '
                 f'use_ema={getattr(optimizer, "use_ema", False)}.'
             )
-        return list(zip(optimizer._trainable, averages, strict=True))
+        return list(zip(optimizer._trainable_variables, averages, strict=True))
 
     def _swap(self, to_averages: bool) -> None:
         if self._ema_weights_in_model == to_averages:

@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any
 
 from hefted import dtype_policies
-from hefted.errors import ArgumentError, NotSavableError, not_savable
+from hefted.errors import ArgumentError, NotInitializedError, NotSavableError, not_savable
+from hefted.symbolic import standardize_shape
 from hefted.utils.serialization import serialize_keras_object
 
 
@@ -26,6 +27,14 @@ class Configured:
     _build_shape: Any
     _build_shapes: Any
     trainable: Any
+
+    def _check_super_called(self) -> None:
+        """Say so where a subclass's constructor left out this class's."""
+        if '_dtype_policy' not in self.__dict__:
+            raise NotInitializedError(
+                f'In layer {type(self).__name__!r}, you forgot to call `super().__init__()` as the first statement in '
+                'the `__init__()` method. Add it: without it the layer has neither a name nor a dtype.'
+            )
 
     # Dtypes and configuration
 
@@ -236,3 +245,23 @@ def _wrong_argument(layer: Any, argument: str, why: str, value: Any) -> NotSavab
         f'        def get_config(self):\n'
         f"            return {{**super().get_config(), '{argument}': …}}",
     )
+
+
+def checked_name(name: Any) -> str:
+    """A layer's name; ArgumentError if it could not be part of a path."""
+    if not isinstance(name, str) or '/' in name:  # names are parts of paths
+        raise ArgumentError(
+            f"Argument `name` must be a string and cannot contain character `/`, received {name!r}. Write '_' there."
+        )
+    return name
+
+
+def declared_batch_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:
+    """The shape, with the batch axis, that a layer's constructor was told of its inputs; taken out of the arguments."""
+    if (shape := kwargs.pop('batch_shape', None)) is not None:
+        return standardize_shape(shape)
+    if (shape := kwargs.pop('input_shape', None)) is not None:
+        return (None, *standardize_shape(shape))
+    if (size := kwargs.pop('input_dim', None)) is not None:
+        return (None, *standardize_shape((size,)))
+    return None

@@ -43,7 +43,8 @@ class BorrowedVariable(Variable):
 
     def __init__(self, theirs: Any) -> None:
         self.theirs = theirs
-        self.name, self.path, self.trainable = theirs.name, theirs.path, bool(theirs.trainable)
+        self.name, self.path = theirs.name, theirs.path
+        self.trainable = self.made_trainable = bool(theirs.trainable)
         self.dtype = dtypes.standardize(theirs.dtype)
         self.shape: tuple[int, ...] = tuple(theirs.shape)
         self.ndim = len(self.shape)

@@ -12,15 +12,16 @@ from jax.core import Tracer
 
 from hefted import constraints, dtype_policies, dtypes, initializers, regularizers, tree
 from hefted.errors import ArgumentError, NotBuiltError, ShapeError, unknown_arguments
-from hefted.layers.calling import Arguments, call_in_step, calling, context, is_tensor
-from hefted.layers.configuring import Configured
+from hefted.layers.calling import Arguments, call_in_step, calling, context
+from hefted.layers.configuring import Configured, checked_name, declared_batch_shape
 from hefted.layers.input_spec import check_inputs
 from hefted.layers.mask_passing import MaskPassing
+from hefted.layers.telling import only_tensors, tell_where, told
 from hefted.layers.tracking import Tracked
 from hefted.masks import get_mask, set_mask
 from hefted.operation import Node, Operation, signature_of
 from hefted.shape_tracing import trace_shapes
-from hefted.symbolic import KerasTensor, any_symbolic, standardize_shape
+from hefted.symbolic import KerasTensor, any_symbolic
 from hefted.utils.naming import auto_name, name_scope
 from hefted.utils.serialization import register_builtin
 from hefted.variables import Array, Variable, autocast, autocasting, bind, current_scope, outside
@@ -76,7 +77,7 @@ class Layer(Tracked, Configured, MaskPassing, Operation):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        self.name = auto_name(type(self).__name__) if name is None else _checked_name(name)
+        self.name = auto_name(type(self).__name__) if name is None else checked_name(name)
         self._dtype_policy = dtype_policies.get(dtype)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.autocast = autocast
@@ -91,7 +92,7 @@ class Layer(Tracked, Configured, MaskPassing, Operation):
         self._building = False
         self._eager_losses: list[Array] = []
         self._path: str | None = None
-        self.batch_shape = _declared_batch_shape(kwargs)
+        self.batch_shape = declared_batch_shape(kwargs)
         if kwargs:
             raise unknown_arguments(self, kwargs, 'input_dim', 'input_shape', 'batch_shape')
 
@@ -116,6 +117,7 @@ class Layer(Tracked, Configured, MaskPassing, Operation):
         name: str | None = None,
     ) -> Variable:
         """Make a weight: glorot-uniform for floats, zeros for the rest, unless `initializer` says otherwise."""
+        self._check_super_called()
         dtype = dtypes.standardize(dtype) if dtype is not None else self.variable_dtype
         if initializer is None:
             initializer = 'glorot_uniform' if dtypes.is_float(dtype) else 'zeros'
@@ -129,6 +131,7 @@ class Layer(Tracked, Configured, MaskPassing, Operation):
         # A layer may be built while a step is traced; its first value is an array all the same.
         with name_scope(self.name, self), jax.ensure_compile_time_eval():
             weight = Variable(initializer, shape, dtype, trainable, autocast, aggregation, name=name)
+        weight.trainable = weight.made_trainable and self._trainable
         weight.overwrite_with_gradient = overwrite_with_gradient
         weight.regularizer = regularizers.get(regularizer)
         weight.constraint = constraints.get(constraint)
@@ -138,10 +141,11 @@ class Layer(Tracked, Configured, MaskPassing, Operation):
     # Calling
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self._check_super_called()
         given = args, kwargs
         args, kwargs = self._taken(args), self._taken(kwargs)
         if not self._takes_anything:
-            _only_tensors(self, args)
+            only_tensors(self, args)
         said = kwargs.get('training') if _takes(type(self), 'training') else kwargs.pop('training', None)
         arguments = Arguments(type(self).call, self, args, kwargs)
         check_inputs(self.input_spec, arguments.first, self.name)
@@ -167,7 +171,7 @@ class Layer(Tracked, Configured, MaskPassing, Operation):
                 self._regularize(outputs)
             self._pass_mask_on(arguments.first, outputs, mask, symbolic)
         except Exception as error:
-            _tell_where(error, self, arguments)
+            tell_where(error, self, arguments)
             raise
         finally:
             context.inside = not outermost
@@ -175,7 +179,7 @@ class Layer(Tracked, Configured, MaskPassing, Operation):
                 context.training = training
         if symbolic:
             if outputs is None:
-                raise ArgumentError(f'Expected outputs from call of {_told(self)}, received None: has it a `return`?')
+                raise ArgumentError(f'Expected outputs from call of {told(self)}, received None: has it a `return`?')
             Node(self, *given, outputs)
         return outputs
 
@@ -367,48 +371,8 @@ def regularization_losses(variables: Sequence[Variable]) -> list[Array]:
     return [v.regularizer(v.value) for v in variables if v.regularizer is not None]
 
 
-def _told(layer: Layer) -> str:
-    return f'layer {layer.path!r} ({type(layer).__name__})'
-
-
-def _tell_where(error: Exception, layer: Layer, arguments: Arguments) -> None:
-    """Note in an error which layer's call it comes from: the innermost, with what it was given."""
-    start = 'Raised in the call of '
-    if any(note.startswith(start) for note in getattr(error, '__notes__', ())):
-        return
-    given = ', '.join(f'{name}={_described(value)}' for name, value in arguments.given.items() if value is not None)
-    error.add_note(f'{start}{_told(layer)} with {given}.')
-
-
-def _described(value: Any) -> str:
-    """A value in short: arrays by dtype and shape."""
-    if isinstance(value, (list, tuple)):
-        return f'[{", ".join(map(_described, value))}]'
-    if isinstance(value, dict):
-        return f'{{{", ".join(f"{key!r}: {_described(each)}" for key, each in value.items())}}}'
-    return f'{value.dtype}{list(value.shape)}' if is_tensor(value) else repr(value)[:80]
-
-
 def _is_traced(structure: Any) -> bool:
     return any(isinstance(leaf, Tracer) for leaf in tree.flatten(structure))
-
-
-def _checked_name(name: Any) -> str:
-    if not isinstance(name, str) or '/' in name:  # names are parts of paths
-        raise ArgumentError(
-            f"Argument `name` must be a string and cannot contain character `/`, received {name!r}. Write '_' there."
-        )
-    return name
-
-
-def _declared_batch_shape(kwargs: dict[str, Any]) -> Shape | None:
-    if (shape := kwargs.pop('batch_shape', None)) is not None:
-        return standardize_shape(shape)
-    if (shape := kwargs.pop('input_shape', None)) is not None:
-        return (None, *standardize_shape(shape))
-    if (size := kwargs.pop('input_dim', None)) is not None:
-        return (None, *standardize_shape((size,)))
-    return None
 
 
 def map_shapes(function: Callable[[Shape], Any], shape: Any) -> Any:
@@ -418,15 +382,6 @@ def map_shapes(function: Callable[[Shape], Any], shape: Any) -> Any:
     if any(isinstance(size, (tuple, list, dict)) for size in shape):
         return type(shape)(map_shapes(function, each) for each in shape)
     return function(tuple(shape))
-
-
-def _only_tensors(layer: Layer, args: tuple[Any, ...]) -> None:
-    for value in tree.flatten(args):
-        if value is not None and not is_tensor(value):
-            raise ArgumentError(
-                f'Only input tensors may be passed as positional arguments of layer {layer.name!r}, received {value!r} '
-                f'({type(value).__name__}). Pass it by its name.'
-            )
 
 
 @cache

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Attributes that hold no part of a layer: what `compile` was given, compiled programs, calls.
 _BOOKKEEPING = frozenset({
-    '_init_arguments', '_inbound_nodes', '_outbound_nodes', '_compile_arguments', '_compiled', '_objective',
+    '_init_arguments', '_inbound_nodes', '_outbound_nodes', '_compile_arguments', '_compiled', '_objective', '_planned',
     '_switches', '_eager_losses', '_own_weights', 'history',
 })  # fmt: skip
 
@@ -93,6 +93,8 @@ class Tracked:
     def trainable(self, value: bool) -> None:
         for layer in self.flatten_layers():
             layer._trainable = bool(value)
+            for variable in layer._variables_here():
+                variable.trainable = layer._trainable and variable.made_trainable
 
     @property
     def trainable_variables(self) -> list[Variable]:
@@ -116,7 +118,7 @@ class Tracked:
         """Every variable: of each layer its weights, then what is carried from step to step, in Keras's order."""
         found: dict[int, Variable] = {}
         for layer in self.flatten_layers():
-            own = sorted(layer._variables_here(), key=lambda v: not v.trainable)
+            own = sorted(layer._variables_here(), key=lambda v: not v.made_trainable)
             found.update((id(v), v) for v in (*own, *layer._carried()) if id(v) not in found)
         return list(found.values())
 
@@ -132,7 +134,7 @@ class Tracked:
         """Weights and statistics, layer by layer, trainable before not within a layer."""
         found: dict[int, Variable] = {}
         for layer in self.flatten_layers():
-            own = sorted(layer._variables_here(), key=lambda v: not v.trainable)
+            own = sorted(layer._variables_here(), key=lambda v: not v.made_trainable)
             found.update((id(v), v) for v in own if id(v) not in found)
         return list(found.values())
 
@@ -202,7 +204,7 @@ class Tracked:
             variable.assign(store[str(index)])
 
     def _own_in_order(self) -> list[Variable]:
-        return sorted(self._variables_here(), key=lambda v: not v.trainable)
+        return sorted(self._variables_here(), key=lambda v: not v.made_trainable)
 
     # Metrics
 

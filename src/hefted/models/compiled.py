@@ -4,37 +4,63 @@ from __future__ import annotations
 
 import functools
 import operator
-import warnings
 from typing import Any
 
 import jax
 import numpy as np
 
 from hefted import optimizers, tree
-from hefted.errors import NotCompiledError, ShapeError, warn
+from hefted.errors import ArgumentError, NotCompiledError, ShapeError, warn
 from hefted.layers.layer import Layer, context
 from hefted.metrics.metric import Metric
-from hefted.models.objective import CompileMetrics, Objective, objective_for, total_loss
+from hefted.models.objective import CompileMetrics, Objective, completed, planned, total_loss
 from hefted.models.steps import overrides
 from hefted.operation import signature_of
 from hefted.shape_tracing import eval_shapes
+from hefted.variables import outside
+
+
+class _Function:
+    """A compiled step, by Keras's name: there is none to be had, and setting it to None has programs made anew."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, model: Any, owner: type) -> None:
+        return None
+
+    def __set__(self, model: Any, value: None) -> None:
+        if value is not None:
+            raise ArgumentError(
+                f'Expected {self._name} to be set to None, which has it made anew, received {value!r}. A program is '
+                'many steps at once here: say in train_step, test_step or predict_step what one does.'
+            )
+        model.make_train_function(force=True)
 
 
 class Compiled(Layer):
     """The part of `Model` that knows how it is trained.
 
     Attributes:
-        optimizer: Set by `compile`.
+        optimizer: Set by `compile`; there is none before.
+        run_eagerly: Whether the step runs in Python, step by step.
+        steps_per_execution: What `compile` was told.
         stop_training: A callback sets it to True to stop.
     """
 
-    optimizer: Any = None
+    optimizer: Any
+    run_eagerly: bool = False
+    steps_per_execution: int = 1
     stop_training: bool = False
+    train_function = _Function()
+    test_function = _Function()
+    predict_function = _Function()
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._compile_arguments: dict[str, Any] | None = None
         self._objective: Objective | None = None
+        self._planned: Objective | None = None
         self._compiled: dict[Any, Any] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -80,6 +106,7 @@ class Compiled(Layer):
         Raises:
             UnknownNameError: An optimizer, loss or metric of that name is not known.
         """
+        self._check_super_called()
         # A name that is not known, or what is no loss, is an error here, not after the data has been read.
         from hefted import losses
         from hefted import metrics as metrics_room
@@ -88,6 +115,8 @@ class Compiled(Layer):
             losses.get(each)
         for each in (*_to_be_found(metrics, _ACCURACY), *_to_be_found(weighted_metrics, _ACCURACY)):
             metrics_room.get(each)
+        if own := [name for name in _MADE_HERE if overrides(self, name)]:
+            warn(f'{type(self).__name__}.{own[0]} is not called. Say in train_step and its like what one step does.')
         self.optimizer = optimizers.get(optimizer)
         half = self.dtype_policy.name == 'mixed_float16'
         scales = isinstance(self.optimizer, optimizers.LossScaleOptimizer) or self.optimizer is None
@@ -98,11 +127,16 @@ class Compiled(Layer):
             'weighted_metrics': weighted_metrics, 'run_eagerly': run_eagerly,
             'steps_per_execution': steps_per_execution, 'jit_compile': jit_compile,
         }  # fmt: skip
-        self.run_eagerly = run_eagerly
+        self.run_eagerly, self.steps_per_execution = run_eagerly, steps_per_execution
         self._switches = {layer: layer.trainable for layer in self.flatten_layers()}
-        self._objective = None
+        self.begin_objective()
         self._compiled = {}
         self.stop_training = False
+
+    def begin_objective(self) -> None:
+        """Forget what the losses and metrics of `compile` were made for."""
+        self._objective = None
+        self._planned = None if self._compile_arguments is None else planned(self._compile_arguments)
 
     @property
     def face(self) -> Any:
@@ -117,11 +151,20 @@ class Compiled(Layer):
             if self._switches.get(layer, layer.trainable) != layer.trainable
         ]
         if changed:
-            warnings.warn(
+            warn(
                 f'The `trainable` switches of {", ".join(changed)} changed since the model was compiled. They hold, '
-                'but the optimizer was made for the weights before. Call compile() again after changing them.',
-                stacklevel=4,
+                'but the optimizer was made for the weights before. Call compile() again after changing them.'
             )
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Programs are compiled when they first run; with `force` they are forgotten, and made anew."""
+        if force:
+            self._compiled = {}
+
+    make_test_function = make_predict_function = make_train_function
+
+    def jax_state_sync(self) -> None:
+        """Nothing: variables hold the state wherever a callback can ask for it."""
 
     @property
     def loss(self) -> Any:
@@ -169,15 +212,24 @@ class Compiled(Layer):
         arguments = self.require_compiled(method)
         batch = tree.map_structure(lambda a: jax.ShapeDtypeStruct((batch_size, *a.shape[1:]), a.dtype), x)
         if self._objective is None:
-            self._objective = self._objective_for(arguments, y, batch)
+            self._objective = self._completed(arguments, y, batch)
         if not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
 
-    def _objective_for(self, arguments: dict[str, Any], y: Any, batch: Any) -> Objective:
+    def _completed(self, arguments: dict[str, Any], y: Any, batch: Any) -> Objective:
+        objective = self._planned or planned(arguments)
         told = ('loss', 'metrics', 'weighted_metrics')
         if self.built and overrides(self, 'train_step') and not any(arguments[name] for name in told):
-            return Objective([], [])  # its own step says what is computed; it need not have a call
-        return objective_for(arguments, y, self.compute_outputs(batch), self.output_names)
+            return objective  # its own step says what is computed; it need not have a call
+        return completed(objective, arguments, y, self.compute_outputs(batch), self.output_names)
+
+    def _objective_of(self, y: Any, y_pred: Any) -> Objective:
+        """Losses and metrics; for these targets and outputs if the model has seen no data yet."""
+        if self._objective is None and self._planned is not None and y_pred is not None:
+            with outside():  # metrics may make variables, while a step is traced too
+                arguments = self.require_compiled('compute_loss')
+                self._objective = completed(self._planned, arguments, _shapes(y), _shapes(y_pred), self.output_names)
+        return self.objective
 
     def compute_outputs(self, probe: Any) -> Any:
         """The outputs' shapes for the inputs' (ShapeDtypeStructs): nothing is computed."""
@@ -200,7 +252,7 @@ class Compiled(Layer):
         A subclass may compute it in another way.
         """
         del x, training
-        loss = total_loss(self.objective, y, y_pred, sample_weight, context.rows)
+        loss = total_loss(self._objective_of(y, y_pred), y, y_pred, sample_weight, context.rows)
         parts = [loss] if loss is not None else []
         parts += [extra.sum() if getattr(extra, 'ndim', 0) else extra for extra in self.losses]
         if not parts:
@@ -221,8 +273,12 @@ class Compiled(Layer):
 
     def update_metrics(self, y: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take one batch into the metrics that `compile` was given."""
-        if self._objective is not None and self._objective.compiled is not None:
-            self._objective.compiled.update_state(y, y_pred, sample_weight, context.rows)
+        known = self._objective or self._planned
+        if known is None or known.compiled is None:
+            return
+        compiled = self._objective_of(y, y_pred).compiled
+        if compiled is not None:
+            compiled.update_state(y, y_pred, sample_weight, context.rows)
 
     def get_metrics_result(self) -> dict[str, Any]:
         """The results of `metrics` by name; those of one whose result is a dict among the others."""
@@ -234,8 +290,9 @@ class Compiled(Layer):
 
     @property
     def metrics(self) -> list[Metric]:
-        """The loss's tracker, the metrics of `compile` as one, then those in attributes; empty before data was seen."""
-        compiled = [] if self._objective is None else self._objective.all_metrics
+        """The loss's tracker, the metrics of `compile` as one, then those in attributes."""
+        known = self._objective or self._planned
+        compiled = [] if known is None else known.all_metrics
         return [*compiled, *self.own_metrics]
 
     @property
@@ -296,7 +353,12 @@ class Compiled(Layer):
             self.optimizer.build(self.trainable_variables)
 
 
+def _shapes(structure: Any) -> Any:
+    return tree.map_structure(lambda a: jax.ShapeDtypeStruct(np.shape(a), getattr(a, 'dtype', np.float32)), structure)
+
+
 _ACCURACY = ('accuracy', 'acc')
+_MADE_HERE = ('make_train_function', 'make_test_function', 'make_predict_function')
 
 
 def _to_be_found(value: Any, special: tuple[str, ...]) -> list[Any]:

@@ -227,7 +227,7 @@ def evaluate(
         source = inputs.given(self, arguments, 'evaluate', warns=True).source
         opened.callback(source.close)
         steps = checks.limited_steps(steps, source.steps)
-        listeners = CallbackList(callbacks, model=self, steps=steps or source.steps, verbose=verbose)
+        listeners = CallbackList(callbacks, model=self, verbose=verbose, epochs=1, steps=steps or source.steps)
         binding = binding_of(self)
         run.enter('compile')
         judge = _judge(self, program_of(self, binding), binding, source, listeners, steps)

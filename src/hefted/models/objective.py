@@ -44,9 +44,15 @@ class OutputMetric(NamedTuple):
 class CompileMetrics(Metric):
     """The metrics that `compile` was given, as one: a custom training step updates it and reads a dict."""
 
-    def __init__(self, plain: list[OutputMetric], weighted: list[OutputMetric], objective: Objective) -> None:
+    def __init__(self, objective: Objective) -> None:
         super().__init__(name='compile_metrics')
-        self._plain, self._weighted, self._objective = plain, weighted, objective
+        self._plain: list[OutputMetric] = []
+        self._weighted: list[OutputMetric] = []
+        self._objective = objective
+
+    def hold(self, plain: list[OutputMetric], weighted: list[OutputMetric]) -> None:
+        """Take the metrics in, once data or outputs have told what they are."""
+        self._plain, self._weighted = plain, weighted
 
     @property
     def metrics(self) -> list[Metric]:
@@ -159,10 +165,21 @@ class Objective:
         return flat * count if len(flat) == 1 else flat
 
 
-def objective_for(config: dict[str, Any], y: Any, outputs: Any, output_names: Sequence[str] = ()) -> Objective:
+def planned(config: dict[str, Any]) -> Objective:
+    """What there is of losses and metrics before the outputs' shapes are known: those that count, without names."""
+    objective = Objective([], [], given=config['loss'])
+    if config['metrics'] or config['weighted_metrics']:
+        objective.compiled = CompileMetrics(objective)
+    return objective
+
+
+def completed(
+    objective: Objective, config: dict[str, Any], y: Any, outputs: Any, output_names: Sequence[str] = ()
+) -> Objective:
     """Make the losses and metrics that `compile` named.
 
     Args:
+        objective: What was planned.
         config: 'loss', 'loss_weights', 'metrics', 'weighted_metrics', as passed to `compile`.
         y: The targets' shapes, nested as the outputs; None if there are none.
         outputs: The outputs' shapes.
@@ -177,7 +194,7 @@ def objective_for(config: dict[str, Any], y: Any, outputs: Any, output_names: Se
     predicted = tree.flatten(outputs)
     names = _names(outputs, output_names, len(predicted))
     wanted = _wanted_losses(config['loss'], config['loss_weights'], names, isinstance(outputs, dict))
-    objective = Objective(names, [], given=config['loss'])
+    objective.names = names
     objective.losses = [OutputLoss(output, None, weight, '') for output, _, weight in wanted]  # pyright: ignore[reportArgumentType]
     targets = [p if t is None else t for t, p in zip(objective.targets(y), predicted, strict=True)]
     objective.losses = []
@@ -198,8 +215,10 @@ def objective_for(config: dict[str, Any], y: Any, outputs: Any, output_names: Se
         ]
         for kind in ('metrics', 'weighted_metrics')
     )
-    if plain or weighted:
-        objective.compiled = CompileMetrics(plain, weighted, objective)
+    if not (plain or weighted):
+        objective.compiled = None
+    elif objective.compiled is not None:
+        objective.compiled.hold(plain, weighted)
     return objective
 
 

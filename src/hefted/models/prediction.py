@@ -49,7 +49,7 @@ def predict(
     with runs.joined('predict', self.name), ExitStack() as opened:
         batches = batches_of(self, x, batch_size, steps)
         opened.callback(batches.close)
-        listeners = CallbackList(callbacks, model=self, steps=batches.count, verbose=verbose)
+        listeners = CallbackList(callbacks, model=self, verbose=verbose, epochs=1, steps=batches.count)
         progress = progress_for(0 if listeners.shows_progress else verbose, None, batches.count)
         progress.epoch_begin(0)
         listeners.call('on_predict_begin')
@@ -85,8 +85,8 @@ class Forward:
     def __init__(self, model: Model) -> None:
         self._model = model
         variables = model.variables
-        self._carried = [v for v in variables if not v.trainable]
-        self._rest = [v for v in variables if v.trainable]
+        self._carried = [v for v in variables if not v.made_trainable]
+        self._rest = [v for v in variables if v.made_trainable]
         self._values = [v.held for v in self._rest]
         self._states = self._begun = [v.held for v in self._carried]
 

@@ -66,6 +66,7 @@ class Sequential(Model):
             layer = adopt(layer)
         if not isinstance(layer, Layer):
             raise ArgumentError(f'Only layers can be added to a Sequential model, received {layer!r}.')
+        layer._check_super_called()
         if isinstance(layer, InputLayer):
             if self._input is not None or self._stack:
                 raise ArgumentError(f'Expected an Input only as the first entry, received {layer.name!r} later.')
@@ -92,7 +93,7 @@ class Sequential(Model):
         return layer
 
     def _maybe_rebuild(self) -> None:
-        self._objective = None
+        self.begin_objective()
         self._graph = self._traced = None
         self.built = False
         if self._input is not None and self._stack:

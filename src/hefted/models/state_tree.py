@@ -18,7 +18,7 @@ def _groups(model: Model) -> dict[str, list[Variable]]:
     return {
         'trainable_variables': model.trainable_variables,
         'non_trainable_variables': model.non_trainable_variables,
-        'optimizer_variables': list(model.optimizer.variables) if model.optimizer is not None else [],
+        'optimizer_variables': list(getattr(getattr(model, 'optimizer', None), 'variables', [])),
         'metrics_variables': model.metrics_variables,
     }
 

@@ -63,7 +63,7 @@ def compute_loss_and_updates(
         y_pred = call_in_step(self, x, training=training)
         loss = self.compute_loss_of(x, y, y_pred, sample_weight, training)
     scaled = loss
-    if training and self.optimizer is not None and optimizer_variables is not None:
+    if training and optimizer_variables is not None and getattr(self, 'optimizer', None) is not None:
         with bind(self.optimizer.variables, optimizer_variables):
             scaled = self.optimizer.scale_loss(loss)
     return scaled, (loss, y_pred, scope.values(groups[1]), scope.values(groups[2]))

@@ -30,7 +30,7 @@ def binding_of(model: Any) -> Binding:
         {
             'trainable': trainable,
             'frozen': [v for v in model.variables if id(v) not in trained],
-            'optimizer': model.optimizer.variables if model.optimizer is not None else [],
+            'optimizer': getattr(getattr(model, 'optimizer', None), 'variables', []),
             'metrics': _metrics_variables(model),
         }
     )
@@ -69,34 +69,41 @@ def program_of(model: Any, binding: Binding) -> Program:
     # Metrics that are updated while the outputs and the loss are computed.
     measured = groups['metrics'] if objective.parts or not plain else []
 
-    def apply(trainable: list[Array], frozen: list[Array], metrics: list[Array], batch: Batch, training: bool) -> Any:
-        """(loss, (outputs, new values of what is not trained, of metrics, loss unscaled))."""
+    def apply(
+        trainable: list[Array], frozen: list[Array], metrics: list[Array], batch: Batch, optimizer: Any = None
+    ) -> Any:
+        """(loss, (outputs, new values of what is not trained, of metrics, loss unscaled)); to train, `optimizer`."""
+        training = optimizer is not None
         scope = bind(groups['trainable'] + groups['frozen'] + measured, trainable + frozen + metrics[: len(measured)])
         with scope, calling(None, batch.rows):
             y_pred = call_in_step(model, batch.x, training=training, rows=batch.rows)
             loss = model.compute_loss_of(batch.x, batch.y, y_pred, batch.weight, training)
-            scaled = model.optimizer.scale_loss(loss) if training else loss
+        if not training:
+            return loss, (y_pred, scope.values(groups['frozen']), scope.values(measured) or metrics, loss)
+        with bind(groups['optimizer'], optimizer):  # the scale of this step, by which the gradients will be divided
+            scaled = model.optimizer.scale_loss(loss)
         return scaled, (y_pred, scope.values(groups['frozen']), scope.values(measured) or metrics, loss)
 
     def train_step(state: State, batch: Batch, key: Array) -> tuple[State, Logs]:
         del key  # layers draw from their own seed generators, as Keras's do
         gradient = jax.value_and_grad(apply, has_aux=True)
         (_, (y_pred, frozen, metrics, loss)), grads = gradient(
-            state['trainable'], state['frozen'], state['metrics'], batch, True
+            state['trainable'], state['frozen'], state['metrics'], batch, state['optimizer']
         )
-        with bind(groups['trainable'] + groups['optimizer'], state['trainable'] + state['optimizer']) as scope:
-            model.optimizer.apply(grads, groups['trainable'])
+        trainable, optimizer = update(state['trainable'], state['optimizer'], grads)
         metrics, logs = measure(metrics, loss, y_pred, batch)
-        return {
-            'trainable': scope.values(groups['trainable']),
-            'frozen': frozen,
-            'optimizer': scope.values(groups['optimizer']),
-            'metrics': metrics,
-        }, logs
+        return {'trainable': trainable, 'frozen': frozen, 'optimizer': optimizer, 'metrics': metrics}, logs
+
+    def update(trainable: list[Array], optimizer: list[Array], grads: list[Array]) -> Any:
+        if not type(model.optimizer).stateless_apply.__module__.startswith('hefted.'):
+            return map(list, model.optimizer.stateless_apply(optimizer, grads, trainable))
+        with bind(groups['trainable'] + groups['optimizer'], trainable + optimizer) as scope:
+            model.optimizer.apply(grads, groups['trainable'])
+        return scope.values(groups['trainable']), scope.values(groups['optimizer'])
 
     def eval_step(state: State, evaluation: Evaluation, batch: Batch) -> tuple[Evaluation, Logs]:
         frozen = binding.with_carried(state['frozen'], evaluation['carried'])
-        loss, (y_pred, frozen, metrics, _) = apply(state['trainable'], frozen, evaluation['metrics'], batch, False)
+        loss, (y_pred, frozen, metrics, _) = apply(state['trainable'], frozen, evaluation['metrics'], batch)
         metrics, logs = measure(metrics, loss, y_pred, batch)
         return {'metrics': metrics, 'carried': binding.only_carried(frozen)}, logs
 

@@ -164,7 +164,7 @@ def _between(rows: list[Row], layer_range: tuple[str, str] | None) -> list[Row]:
 
 
 def _totals(model: Any) -> list[tuple[str, list[Variable]]]:
-    optimizer = getattr(model.optimizer, 'variables', None) or []
+    optimizer = getattr(getattr(model, 'optimizer', None), 'variables', None) or []
     totals = [
         ('Total params', model.weights),
         ('Trainable params', model.trainable_weights),

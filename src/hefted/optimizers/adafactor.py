@@ -52,7 +52,7 @@ class Adafactor(Declared):
             return
         super().build(variables)
         self._means: dict[int, tuple[Variable, ...]] = {}
-        for variable in self._trainable:
+        for variable in self._trainable_variables:
             shape = variable.shape
             halves = (shape[:-1], (*shape[:-2], shape[-1])) if len(shape) >= 2 else ()
             means = [self.add_variable(half, dtype=variable.dtype, name=variable.name) for half in halves]

@@ -62,12 +62,13 @@ class Nadam(_Betas):
         super().build(variables)
         dtype = variables[0].dtype if variables else None
         self._product = Variable(np.float32(1.0), dtype=dtype, trainable=False)
-        self._variables.append(self._product)
 
-    def update_all(self, grads: Sequence[Array], variables: Sequence[Variable], learning_rate: Any) -> None:
+    def _backend_update_step(
+        self, grads: Sequence[Array], trainable_variables: Sequence[Variable], learning_rate: Any
+    ) -> None:
         step = Quick(as_array(self.iterations, self._product.dtype)) + 1.0
         self._product.assign((self._schedule(step) * self._product.raw).array)
-        super().update_all(grads, variables, learning_rate)
+        super()._backend_update_step(grads, trainable_variables, learning_rate)
 
     def _schedule(self, step: Quick) -> Quick:
         return self.beta_1 * (1.0 - 0.5 * power(0.96, step))

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax.numpy as jnp
 
 from hefted.variables import Array
 
 
-def clip(
-    grads: Sequence[Array], clipnorm: float | None, clipvalue: float | None, global_clipnorm: float | None
-) -> Sequence[Array]:
-    """Clip gradients in the one way that is given, if any."""
-    if clipnorm:
-        return [_by_norm(g, clipnorm) for g in grads]
-    if global_clipnorm:
-        return by_global_norm(grads, global_clipnorm)
-    if clipvalue:
-        return [jnp.clip(g, -clipvalue, clipvalue) for g in grads]
-    return grads
+def by_value(grads: Sequence[Array], limit: float) -> list[Array]:
+    """Each element at most `limit` in size."""
+    return [jnp.clip(g, -limit, limit) for g in grads]
 
 
 def by_global_norm(grads: Sequence[Array], limit: float) -> list[Array]:
@@ -29,6 +22,7 @@ def by_global_norm(grads: Sequence[Array], limit: float) -> list[Array]:
     return [g * scale for g in grads]
 
 
-def _by_norm(gradient: Array, limit: float) -> Array:
-    norm = jnp.sqrt((gradient * gradient).sum())
+def by_norm(gradient: Array, limit: float, axes: Any = None) -> Array:
+    """Scale one gradient so that its norm, or that along `axes`, is at most `limit`."""
+    norm = jnp.sqrt((gradient * gradient).sum(axes, keepdims=axes is not None))
     return gradient * limit / jnp.maximum(norm, limit)

@@ -14,7 +14,6 @@ import numpy as np
 from jax import lax
 
 from hefted.errors import ArgumentError
-from hefted.optimizers import clipping
 from hefted.optimizers.declared import Shared
 from hefted.optimizers.optimizer import Optimizer
 from hefted.utils.arrays import as_array
@@ -60,7 +59,7 @@ class FromOptax(Optimizer):
         if self.built:
             return
         super().build(variables)
-        state = self.transformation.init([as_array(v.numpy()) for v in self._trainable])
+        state = self.transformation.init([as_array(v.numpy()) for v in self._trainable_variables])
         leaves, self._form = jax.tree_util.tree_flatten_with_path(state)
         for path, leaf in leaves:
             name = jax.tree_util.keystr(path, simple=True, separator='_').replace('/', '_')
@@ -94,17 +93,19 @@ class FromOptax(Optimizer):
         self.learning_rate.assign(learning_rate)
 
     def _update(self, grads: Sequence[Array], variables: Sequence[Variable]) -> None:
-        grads = clipping.clip(grads, self.clipnorm, self.clipvalue, self.global_clipnorm)
+        grads = self._clip_gradients(grads)
         known = {id(v): as_array(g, v.dtype) for g, v in zip(grads, variables, strict=True)}
-        weights = [v.raw for v in self._trainable]
-        aligned = [known.get(id(v), lax.full_like(w, 0)) for v, w in zip(self._trainable, weights, strict=True)]
+        weights = [v.raw for v in self._trainable_variables]
+        aligned = [
+            known.get(id(v), lax.full_like(w, 0)) for v, w in zip(self._trainable_variables, weights, strict=True)
+        ]
         leaves = [
             v.raw if kind is None else jax.random.wrap_key_data(v.raw, impl=kind)
             for v, kind in zip(self._state, self._kinds, strict=True)
         ]
         state = jax.tree_util.tree_unflatten(self._form, leaves)
         moves, state = self.transformation.update(aligned, state, weights)
-        for variable, weight, move in zip(self._trainable, weights, moves, strict=True):
+        for variable, weight, move in zip(self._trainable_variables, weights, moves, strict=True):
             variable.assign(lax.add(weight, as_array(move, weight.dtype)))
         for held, value in zip(self._state, jax.tree_util.tree_leaves(state), strict=True):
             held.assign(as_array(jax.random.key_data(value) if _is_key(value) else value, held.dtype))

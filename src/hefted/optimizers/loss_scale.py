@@ -77,6 +77,8 @@ class LossScaleOptimizer(Optimizer):
 
     def apply(self, grads: Sequence[Any], trainable_variables: Iterable[Variable] | None = None) -> None:
         variables = self._variables_of(grads, trainable_variables)
+        if not variables:  # a model without trainable weights
+            return
         present = [g for g in grads if g is not None]
         finite = jnp.all(jnp.stack([jnp.isfinite(g).all() for g in present]))
         scale, count = self.dynamic_scale.value, self.step_counter.value

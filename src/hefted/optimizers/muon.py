@@ -97,7 +97,7 @@ class Muon(Declared):
             return
         super().build(variables)
         self._moments: dict[int, list[Variable]] = {}
-        for variable in self._trainable:
+        for variable in self._trainable_variables:
             slots = ('momentum', 'velocity') if self._by_adam(variable) else ('momentum',)
             self._moments[id(variable)] = [self.add_variable_from_reference(variable, slot) for slot in slots]
 

@@ -15,8 +15,6 @@ A user's may also be written as Keras's are, with `build` and `update_step(gradi
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -28,9 +26,8 @@ from jax import lax
 from jax.core import Tracer
 
 from hefted import dtypes
-from hefted.errors import ArgumentError, NotBuiltError, ShapeError, unknown_arguments
-from hefted.optimizers import clipping
-from hefted.optimizers.state import State
+from hefted.errors import ArgumentError, NotBuiltError, ShapeError, unknown_arguments, warn
+from hefted.optimizers.preparing import Preparing
 from hefted.utils.arrays import as_array
 from hefted.utils.naming import auto_name
 from hefted.utils.quick import Quick, plain
@@ -38,7 +35,7 @@ from hefted.utils.serialization import deserialize_keras_object, serialize_keras
 from hefted.variables import Array, Variable, bind
 
 
-class Optimizer(State):
+class Optimizer(Preparing):
     """The base of all optimizers.
 
     Args:
@@ -73,6 +70,8 @@ class Optimizer(State):
         name: str | None = None,
         **unknown: Any,
     ) -> None:
+        if unknown.pop('decay', None) is not None:  # as old programs have it
+            warn('Argument `decay` is no longer supported and will be ignored. Use a schedule of the learning rate.')
         if unknown:
             raise unknown_arguments(self, unknown)
         if sum(x is not None for x in (clipnorm, clipvalue, global_clipnorm)) > 1:
@@ -93,10 +92,9 @@ class Optimizer(State):
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.built = False
-        self._trainable: list[Variable] = []
-        self._index: dict[int, int] = {}
+        self._trainable_variables: list[Variable] = []
+        self._trainable_variables_indices: dict[int, int] = {}
         self._slots: dict[str, list[Variable]] = {}
-        self._no_decay: Callable[[Variable], bool] | None = None
         self._iterations = self._own(np.zeros((), np.int32), 'iteration')
         self._learning_rate: Any = learning_rate
         if not callable(learning_rate):
@@ -122,18 +120,14 @@ class Optimizer(State):
         """The new weight, and the new slots in order."""
         raise NotImplementedError(f'{type(self).__name__} must define rule or update_step.')
 
-    def decay_of(self, variable: Variable) -> float | None:  # noqa: ARG002 (subclasses look)
-        """The weight decay of one weight."""
-        return self.weight_decay
-
     # Variables
 
     def build(self, variables: Iterable[Variable]) -> None:
         """Make the slots of these weights; a second call does nothing."""
         if self.built:
             return
-        self._trainable = list(variables)
-        self._index = {id(v): i for i, v in enumerate(self._trainable)}
+        self._trainable_variables = list(variables)
+        self._trainable_variables_indices = {id(v): i for i, v in enumerate(self._trainable_variables)}
         self.built = True
         if self.use_ema:
             self._slots['average'] = self._add_slots(('average',))[0]
@@ -142,14 +136,14 @@ class Optimizer(State):
         for group in self.slot_groups():
             self._slots.update(zip(group, self._add_slots(group), strict=True))
         for slot, kept in self._slots.items():  # under Keras's names, which optimizers derived from ours read
-            setattr(self, f'_{slot[:-1]}ies' if slot.endswith('y') else f'_{slot}s', kept)
+            setattr(self, _KERAS_NAMES.get(slot) or (f'_{slot[:-1]}ies' if slot.endswith('y') else f'_{slot}s'), kept)
 
     def _get_variable_index(self, variable: Variable) -> int:
-        return self._index[id(variable)]
+        return self._trainable_variables_indices[id(variable)]
 
     def _add_slots(self, group: tuple[str, ...]) -> tuple[list[Variable], ...]:
         starts = [self.slot_initializer(slot) for slot in group]
-        return self.add_optimizer_variables(self._trainable, group, starts)
+        return self.add_optimizer_variables(self._trainable_variables, group, starts)
 
     @property
     def iterations(self) -> Any:
@@ -160,6 +154,9 @@ class Optimizer(State):
     @property
     def learning_rate(self) -> Any:
         """The learning rate now: a variable, or what a schedule or callable gives."""
+        return self._get_current_learning_rate()
+
+    def _get_current_learning_rate(self) -> Any:
         rate = self._learning_rate
         if isinstance(rate, Variable):
             return rate
@@ -198,16 +195,12 @@ class Optimizer(State):
             ArgumentError: A variable is not one that the optimizer was built with, or no gradient is there.
         """
         variables = self._variables_of(grads, trainable_variables)
-        pairs = _present(grads, variables)
-        grads, variables = [g for g, _ in pairs], [v for _, v in pairs]
+        if not variables:  # a model without trainable weights
+            return
+        grads, variables = self._filter_empty_gradients(grads, variables)
         if self.loss_scale_factor is not None:
             grads = [g / self.loss_scale_factor for g in grads]
-        if self.gradient_accumulation_steps:
-            self._accumulate(grads, variables, self.gradient_accumulation_steps)
-        else:
-            self._update(grads, variables)
-        if self.use_ema:
-            self._average()
+        self._backend_apply_gradients(grads, variables)
         for variable in variables:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable.raw))
@@ -219,7 +212,7 @@ class Optimizer(State):
         """The pure form of `apply`: new weights and new state."""
         if not self.built:
             raise NotBuiltError(f'Call build(variables) of {self.name!r} before stateless_apply.')
-        state, weights = self.variables, self._trainable
+        state, weights = self.variables, self._trainable_variables
         if len(optimizer_variables) != len(state) or len(trainable_variables) != len(weights):
             raise ShapeError(
                 f'Expected {len(state)} optimizer variables and {len(weights)} trainable ones, received '
@@ -229,27 +222,37 @@ class Optimizer(State):
             self.apply(grads)
             return scope.values(weights), scope.values(state)
 
+    # Keras's names, so that what overrides them has its effect
+
+    def _backend_apply_gradients(self, grads: Sequence[Array], trainable_variables: Sequence[Variable]) -> None:
+        """Update the weights and their averages."""
+        if self.gradient_accumulation_steps:
+            self._accumulate(grads, trainable_variables, self.gradient_accumulation_steps)
+        else:
+            self._update(grads, trainable_variables)
+        if self.use_ema:
+            self._update_model_variables_moving_average(self._trainable_variables)
+            if self.ema_overwrite_frequency:
+                self._overwrite_now_and_then(self.ema_overwrite_frequency)
+
     def _update(self, grads: Sequence[Array], variables: Sequence[Variable]) -> None:
         """Clip, decay, and apply the rule to each weight."""
-        grads = clipping.clip(grads, self.clipnorm, self.clipvalue, self.global_clipnorm)
-        learning_rate = self.learning_rate
-        for variable in variables:
-            decay = self.decay_of(variable)
-            if decay is not None and (self._no_decay is None or not self._no_decay(variable)):
-                share = as_array(learning_rate, variable.dtype) * decay
-                variable.assign(variable.raw - variable.raw * share)
-        self.update_all(grads, variables, learning_rate)
+        grads = self._clip_gradients(grads)
+        self._apply_weight_decay(variables)
+        self._backend_update_step(grads, variables, self.learning_rate)
 
-    def update_all(self, grads: Sequence[Array], variables: Sequence[Variable], learning_rate: Any) -> None:
+    def _backend_update_step(
+        self, grads: Sequence[Array], trainable_variables: Sequence[Variable], learning_rate: Any
+    ) -> None:
         """Apply the rule to each weight, with what is common to all computed once a dtype."""
         if type(self).update_step is not Optimizer.update_step:
-            for gradient, variable in zip(grads, variables, strict=True):
+            for gradient, variable in zip(grads, trainable_variables, strict=True):
                 self.update_step(gradient, variable, learning_rate)
             return
         rates: dict[str, Any] = {}
-        alike = Counter((v.shape, v.dtype) for v in variables)
+        alike = Counter((v.shape, v.dtype) for v in trainable_variables)
         shared = self._shared_rule()
-        for gradient, variable in zip(grads, variables, strict=True):
+        for gradient, variable in zip(grads, trainable_variables, strict=True):
             if variable.dtype not in rates:
                 rates[variable.dtype] = self._rate(learning_rate, variable.dtype)
             many = alike[variable.shape, variable.dtype] >= _WORTH_SHARING and isinstance(variable.raw, Tracer)
@@ -278,7 +281,7 @@ class Optimizer(State):
         return jax.jit(partial(self._ruled)) if ours else self._ruled
 
     def _step(self, gradient: Array, variable: Variable, rate: Any, ruled: Callable[..., tuple[Array, ...]]) -> None:
-        index = self._index[id(variable)]
+        index = self._get_variable_index(variable)
         slots = [self._slots[slot][index] for group in self.slot_groups() for slot in group]
         gradient = as_array(gradient, variable.dtype)
         new = ruled(rate, variable.raw, gradient, *(slot.raw for slot in slots))
@@ -298,25 +301,37 @@ class Optimizer(State):
         for total, value in zip(sums, totals, strict=True):
             total.assign(choose(now, lax.full_like(value, 0), value))
 
-    def _average(self) -> None:
+    def _update_model_variables_moving_average(self, trainable_variables: Sequence[Variable]) -> None:
         """Move each weight's average towards it; the first step takes the weight itself."""
         iterations = as_array(self.iterations)
-        every = self.ema_overwrite_frequency
-        for variable, average in zip(self._trainable, self._slots['average'], strict=True):
+        for variable in trainable_variables:
+            average = self._average_of(variable)
             keep = as_array(iterations != 0, variable.dtype) * self.ema_momentum
             average.assign(keep * average.raw + (1 - keep) * variable.raw)
-            if every:
-                variable.assign(choose((iterations + 1) % every == 0, average.raw, variable.raw))
+
+    def _overwrite_now_and_then(self, every: int) -> None:
+        now = (as_array(self.iterations) + 1) % every == 0
+        for variable in self._trainable_variables:
+            variable.assign(choose(now, self._average_of(variable).raw, variable.raw))
+
+    def _overwrite_model_variables_with_average_value(self, trainable_variables: Iterable[Variable]) -> None:
+        """Let the averages be the weights."""
+        for variable in trainable_variables:
+            if id(variable) in self._trainable_variables_indices:
+                variable.assign(self._average_of(variable))
+
+    def _average_of(self, variable: Variable) -> Variable:
+        return self._slots['average'][self._get_variable_index(variable)]
 
     def _variables_of(self, grads: Sequence[Any], given: Iterable[Variable] | None) -> list[Variable]:
-        variables = self._trainable if given is None else list(given)
+        variables = self._trainable_variables if given is None else list(given)
         if given is not None and not self.built:
             self.build(variables)
         if not self.built:
             raise NotBuiltError(f'Call build(variables) of {self.name!r}, or pass the variables beside the gradients.')
         if len(grads) != len(variables):
             raise ShapeError(f'Expected {len(variables)} gradients, one a variable, received {len(grads)}.')
-        unknown = [v.path for v in variables if id(v) not in self._index]
+        unknown = [v.path for v in variables if id(v) not in self._trainable_variables_indices]
         if unknown:
             raise ArgumentError(
                 f'Expected the variables that {self.name!r} was built with, received {unknown[0]!r} as well. '
@@ -333,23 +348,7 @@ class Optimizer(State):
     def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
         """Overwrite the weights with their averages, where there are any (the end of training)."""
         if self.use_ema and self.built:
-            for variable in var_list:
-                if id(variable) in self._index:
-                    variable.assign(self._slots['average'][self._index[id(variable)]])
-
-    def exclude_from_weight_decay(
-        self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
-    ) -> None:
-        """Leave weights out of the decay: these, and those whose name one of the patterns is found in.
-
-        Raises:
-            ArgumentError: The optimizer is built already.
-        """
-        if self.built:
-            raise ArgumentError('Expected exclude_from_weight_decay before the optimizer is built.')
-        excluded = {id(v) for v in var_list or ()}
-        pattern = re.compile('|'.join(var_names)) if var_names else None
-        self._no_decay = lambda v: id(v) in excluded or bool(pattern and pattern.search(v.name))
+            self._overwrite_model_variables_with_average_value(var_list)
 
     def get_config(self) -> dict[str, Any]:
         rate = self._learning_rate
@@ -375,6 +374,7 @@ class Optimizer(State):
         return cls(**config)
 
 
+_KERAS_NAMES = {'average': '_model_variables_moving_average', 'gradient_accumulator': '_accumulated_gradients'}
 _WORTH_SHARING = 4  # weights of one shape: a rule of their own takes longer to trace than it saves for fewer
 
 
@@ -389,14 +389,3 @@ def _number(learning_rate: Any) -> float:
             f'Expected learning_rate to be a float, a LearningRateSchedule or a callable, received {learning_rate!r}.'
         )
     return float(learning_rate)
-
-
-def _present(grads: Sequence[Any], variables: Sequence[Variable]) -> list[tuple[Array, Variable]]:
-    """The pairs that have a gradient."""
-    pairs = [(g, v) for g, v in zip(grads, variables, strict=True) if g is not None]
-    missing = [v.path for g, v in zip(grads, variables, strict=True) if g is None]
-    if not pairs:
-        raise ArgumentError('Expected a gradient for one variable at least, received none.')
-    if missing:
-        warnings.warn(f'No gradients for {missing}: the loss does not depend on them.', stacklevel=3)
-    return pairs

@@ -49,7 +49,7 @@ class ScheduleFreeAdamW(Declared):
         if self.built:
             return
         super().build(variables)
-        for variable, leader in zip(self._trainable, self._slots['momentum'], strict=True):
+        for variable, leader in zip(self._trainable_variables, self._slots['momentum'], strict=True):
             leader.assign(variable.numpy())
 
     def rate(self, learning_rate: Quick, step: Quick) -> tuple[Quick, Quick, Quick]:

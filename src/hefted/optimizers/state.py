@@ -14,7 +14,7 @@ from hefted.utils.naming import name_scope
 from hefted.variables import Variable
 
 # Attributes whose variables are listed already, or are not the optimizer's.
-_BOOKKEEPING = frozenset({'_variables', '_trainable', '_slots'})
+_BOOKKEEPING = frozenset({'_variables', '_trainable_variables', '_slots'})
 
 
 class State:
@@ -30,7 +30,7 @@ class State:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in _BOOKKEEPING and isinstance(value, (Variable, list, tuple, dict)):
-            known = {id(v) for v in (*self._variables, *self.__dict__.get('_trainable', ()))}
+            known = {id(v) for v in (*self._variables, *self.__dict__.get('_trainable_variables', ()))}
             self._variables += [v for v in held(Variable, value) if id(v) not in known]
         super().__setattr__(name, value)
 

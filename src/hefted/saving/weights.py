@@ -38,7 +38,9 @@ class MisfitError(ArchiveError):
     """A file is sound, but does not fit the model here: what `skip_mismatch` passes over."""
 
 
-_NOT_SAVED = {'_init_arguments', '_input', '_stack', '_compile_arguments', '_compiled', '_objective', 'history'}
+_NOT_SAVED = {
+    '_init_arguments', '_input', '_stack', '_compile_arguments', '_compiled', '_objective', '_planned', 'history',
+}  # fmt: skip
 
 
 def save_weights(model: Any, filepath: str | Path, overwrite: bool = True, max_shard_size: float | None = None) -> None:
@@ -271,7 +273,7 @@ def weights_places(model: Any, left_out: Sequence[Any] = ()) -> Iterator[Place]:
     """Where Keras keeps the variables of a model's layers, but for some and those inside them."""
     for path, layer in _walk(model, '', {id(_inner(layer)) for layer in left_out}):
         own = layer._variables_here() if isinstance(layer, Layer) else borrowed_weights(layer)
-        yield Place(path, layer.name, sorted(own, key=lambda v: not v.trainable), layer)
+        yield Place(path, layer.name, sorted(own, key=lambda v: not v.made_trainable), layer)
 
 
 def layers_by_path(model: Any) -> dict[str, Any]:

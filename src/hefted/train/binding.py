@@ -69,9 +69,9 @@ class Binding:
     def carried(self) -> list[Variable]:
         """What layers carry from step to step without training it: statistics, states of recurrent layers and seeds.
 
-        Weights of a layer that was frozen are not among them: nobody assigns those.
+        Weights that were frozen are not among them: nobody assigns those.
         """
-        return [v for v in self.groups['frozen'] if not v.trainable]
+        return [v for v in self.groups['frozen'] if not v.made_trainable]
 
     def start_evaluation(self) -> Evaluation:
         """Metrics and what layers carry, to be given away: what an evaluation goes on from."""
@@ -88,11 +88,13 @@ class Binding:
     def with_carried(self, frozen: list[Array], carried: list[Array]) -> list[Array]:
         """The values of all that is not trained, with new ones of what is carried."""
         new = iter(carried)
-        return [next(new) if not v.trainable else old for v, old in zip(self.groups['frozen'], frozen, strict=True)]
+        return [
+            next(new) if not v.made_trainable else old for v, old in zip(self.groups['frozen'], frozen, strict=True)
+        ]
 
     def only_carried(self, frozen: list[Array]) -> list[Array]:
         """Of the values of all that is not trained, those of what is carried."""
-        return [value for v, value in zip(self.groups['frozen'], frozen, strict=True) if not v.trainable]
+        return [value for v, value in zip(self.groups['frozen'], frozen, strict=True) if not v.made_trainable]
 
     def drain_copy(self, state: dict[str, list[Array]]) -> None:
         """Let the variables hold copies of arrays that the loop may give away.
