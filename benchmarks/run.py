@@ -43,6 +43,7 @@ def main() -> int:
         result = {'date': str(datetime.date.today()), 'machine': machine(runs), 'runs': runs}
         keep(result)  # with what else was measured today
         if options.readme:
+            result['earlier'] = earlier(result)
             tables.write_readme(HERE.parent / 'README.md', result, judge(result['runs']))
     return 1 if any(verdict.told == 'MISSED' for verdict in verdicts) else 0
 
@@ -138,11 +139,15 @@ def cpu_model() -> str:
     return next((line.partition(':')[2].strip() for line in lines if line.startswith('model name')), 'unknown')
 
 
-def keep(result: dict[str, Any]) -> None:
-    """One file a day and a kind of machine; workloads measured again replace what it holds of them."""
+def file_of(result: dict[str, Any]) -> Path:
     about = result['machine']
     kind = f'{about["system"]}-{about["cores"]}-cores'.lower().replace(' ', '-')
-    path = RESULTS / f'{result["date"]}-{kind}.json'
+    return RESULTS / f'{result["date"]}-{kind}.json'
+
+
+def keep(result: dict[str, Any]) -> None:
+    """One file a day and a kind of machine; workloads measured again replace what it holds of them."""
+    about, path = result['machine'], file_of(result)
     RESULTS.mkdir(exist_ok=True)
     if path.exists():
         before = json.loads(path.read_text('utf-8'))
@@ -150,6 +155,23 @@ def keep(result: dict[str, Any]) -> None:
         about['versions'] = before['machine']['versions'] | about['versions']
     path.write_text(json.dumps(result, indent=1) + '\n', 'utf-8')
     print(f'Kept in {path.relative_to(HERE.parent)}')
+
+
+def earlier(result: dict[str, Any]) -> dict[str, list[str]]:
+    """Fill in the workloads that were not measured on this day from the last day that has them, on such a machine.
+
+    Returns:
+        Those workloads by the day.
+    """
+    found: dict[str, list[str]] = {}
+    kind = file_of(result).name.removeprefix(result['date'])
+    for path in sorted(RESULTS.glob(f'*{kind}'), reverse=True):
+        before = json.loads(path.read_text('utf-8'))
+        for name in before['runs'].keys() & WORKLOADS.keys() - result['runs'].keys():
+            result['runs'][name] = before['runs'][name]
+            found.setdefault(before['date'], []).append(name)
+    result['runs'] = {name: result['runs'][name] for name in WORKLOADS if name in result['runs']}
+    return found
 
 
 if __name__ == '__main__':

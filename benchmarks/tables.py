@@ -54,6 +54,8 @@ def markdown(result: Mapping[str, Any], verdicts: Sequence[Verdict]) -> str:
         f'Measured on {result["date"]} on {about["cores"]} cores of {about["cpu"]} ({about["system"]}), '
         f'Python {about["python"]}: medians of alternating runs.'
     )
+    for day, names in sorted(result.get('earlier', {}).items()):
+        measured += f' On {day}: {", ".join(sorted(names))}.'
     lines = [measured, '', _row(head), _row(['---'] * len(head))]
     for name, rows in result['runs'].items():
         if len(rows) > 1 and 'floor' in rows:
