@@ -116,6 +116,8 @@ def test_a_training_that_goes_on_draws_what_the_first_would_have(kind: Any) -> N
     assert np.random.random() == after
     with pytest.raises(ArgumentError, match='shuffle=True'):
         seeded(kind, 9, shuffle=False).set_state(source.get_state())
+    with pytest.raises(ArgumentError, match='with the order of its rows'):
+        source.set_state({**source.get_state(), 'random': None})
 
 
 def test_rows_move_within_their_batch() -> None:

@@ -77,8 +77,10 @@ class Passes:
                     f'Expected {name}={state.get(name)} as in the training that is resumed, received {mine}. '
                     'Pass the same data and batch size, or delete the backup to begin anew.'
                 )
-        self._began = state['random']
-        if self._began is not None:
+        if self._shuffle:
+            if state.get('random') is None:
+                raise ArgumentError('Expected a backup with the order of its rows, received one without. Delete it.')
+            self._began = state['random']
             np.random.set_state(self._began)
         self._orders, self._drawn, self._used = {}, 0, 0
 
