@@ -136,3 +136,17 @@ def test_a_call_without_return_is_told() -> None:
     model.compile('sgd', 'mse')
     with pytest.raises(ArgumentError, match=r"'nothing' \(Nothing\), received None"):
         model.fit(FLAT, ONES, verbose=0)
+
+
+def test_an_argument_that_cannot_be_described_hides_no_error() -> None:
+    class Silent:
+        def __repr__(self) -> str:
+            raise RuntimeError('no words')
+
+    class Failing(hefted.layers.Layer):
+        def call(self, x: Any, helper: Any = None) -> Any:
+            raise KeyError('the real one')
+
+    with pytest.raises(KeyError, match='the real one') as caught:
+        Failing(name='failing')(FLAT, helper=Silent())
+    assert 'helper=Silent' in caught.value.__notes__[0]

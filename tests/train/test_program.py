@@ -16,6 +16,7 @@ from hefted.data.source import ResidentSource
 from hefted.runs import NullRun
 from hefted.train import loop
 from hefted.train.binding import Binding
+from hefted.train.pace import Pace
 from hefted.train.program import Batch, Program, Spec, Stretcher, compile_evaluation, compile_training
 from hefted.train.progress import Progress
 
@@ -196,13 +197,20 @@ def test_our_own_convolutions_run_in_the_loop() -> None:
 
 
 def test_steps_take_as_many_at_a_time_as_last_a_fifth_of_a_second() -> None:
-    pace = loop.Pace()
+    pace = Pace()
     pace.learn(64, 0.064)  # a millisecond a step
     assert pace.steps == 200
     pace.learn(200, 2.0)
     assert pace.steps == 20
     pace.learn(20, 1e-9)
     assert pace.steps == 320  # no more than sixteen times longer at once
+
+
+@pytest.mark.parametrize(('seconds', 'steps'), [(0.01, 20), (0.06, 4), (0.5, 4), (0.9, 2), (3.0, 1)])
+def test_long_steps_are_taken_a_few_at_a_time_unless_that_is_too_long_to_wait_for(seconds: float, steps: int) -> None:
+    pace = Pace()
+    pace.learn(10, 10 * seconds)
+    assert pace.steps == steps
 
 
 @pytest.mark.parametrize('independent', [True, False], ids=['masked', 'true-sized'])

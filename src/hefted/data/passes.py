@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from hefted.data.arrays import HostArray
 from hefted.errors import ArgumentError
-
-HostArray = np.ndarray[Any, Any]
 
 
 class Passes:

@@ -29,7 +29,10 @@ def _described(value: Any) -> str:
         return f'[{", ".join(map(_described, value))}]'
     if isinstance(value, dict):
         return f'{{{", ".join(f"{key!r}: {_described(each)}" for key, each in value.items())}}}'
-    return f'{value.dtype}{list(value.shape)}' if is_tensor(value) else repr(value)[:80]
+    if is_tensor(value):
+        return f'{value.dtype}{list(value.shape)}'
+    # A user's own object may be large, or fail to describe itself: that must not hide the error that is told.
+    return repr(value)[:80] if isinstance(value, (bool, int, float, str)) else type(value).__name__
 
 
 def only_tensors(layer: Any, args: tuple[Any, ...]) -> None:

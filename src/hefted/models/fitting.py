@@ -22,6 +22,7 @@ from hefted.random import make_run_seed
 from hefted.train import interrupts, loop
 from hefted.train.binding import Binding
 from hefted.train.checkpoint import keepers_of
+from hefted.train.pace import Pace
 from hefted.train.program import Logs, Program, Stretcher, compile_evaluation, compile_training
 from hefted.train.progress import progress_for
 
@@ -145,7 +146,7 @@ def fit(
                 validates=checks.validates(validation_freq),
                 stopped=lambda: bool(self.stop_training),
                 finalize=lambda: self.optimizer.finalize_variable_values(self.trainable_variables) if epochs else None,
-                pace=self._compiled.setdefault(('pace', mine.size), loop.Pace()),
+                pace=self._compiled.setdefault(('pace', mine.size), Pace()),
                 keepers=keepers_of(listeners),
             )
         )

@@ -16,7 +16,8 @@ from typing import Any
 
 from hefted.errors import ArchiveError, ArgumentError, MissingFileError
 from hefted.saving.hooks import read_assets, write_assets
-from hefted.saving.weights import layers_by_path, read_weights, require_file, weights_bytes, write_aside
+from hefted.saving.places import layers_by_path
+from hefted.saving.weights import read_weights, require_file, weights_bytes, write_aside
 from hefted.utils.serialization import deserialize_keras_object, serialize_keras_object
 from hefted.variables import limited_bytes
 

@@ -17,7 +17,8 @@ import ml_dtypes
 import numpy as np
 
 from hefted.errors import ArchiveError, NotBuiltError
-from hefted.saving.weights import MisfitError, require_file, warn_of_misfits, weights_places, write_aside
+from hefted.saving.places import weights_places
+from hefted.saving.weights import MisfitError, require_file, warn_of_misfits, write_aside
 from hefted.variables import Variable
 
 _MOST_HEADER = 100_000_000  # the format's own limit
