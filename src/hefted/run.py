@@ -5,16 +5,17 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from hefted import host
-from hefted.footprint import account, grid
+from hefted.footprint import account
 from hefted.footprint.account import IDLE, START_UP
+from hefted.footprint.factors import factors_for
 from hefted.footprint.footprint import Footprint
 from hefted.footprint.place import Place
 from hefted.identifiers import uuid7
 from hefted.ledger.journal import Journal, writer_cost_seconds
+from hefted.metering.machine import this_machine
 from hefted.metering.meter import Meter
 from hefted.metering.reading import Gap, RawReading
 
@@ -24,8 +25,6 @@ _FRESH_SECONDS = 0.1  # a tick reads the sensors at most so often
 _UNNAMED = 'run'
 _ANSWER_SECONDS = 0.05  # a disk that has not answered by then is not waited for
 _LINE_SECONDS = 1.0  # and a journal has a line at most so often; more often at first, as most runs are short
-
-_intensity = cache(grid.intensity)  # a loop of small fits asks for the same place each time
 
 
 class Tick(NamedTuple):
@@ -95,7 +94,8 @@ class Run:
         self._footprint: Footprint | None = None
         self._over = False
         self._place = place
-        self._intensity = _intensity(place)
+        self._factors = factors_for(place, this_machine())
+        self._grams_per_joule = account.grams_per_joule(self._factors)
         self._meter = meter
         self._meter_version: int = meter.version
         self.accuracies = meter.accuracies
@@ -126,7 +126,8 @@ class Run:
                 'versions': _versions(),
                 'attributes': dict(attributes or {}),
                 'place': place,
-                'intensity': self._intensity,
+                'machine': this_machine().to_json(),
+                'factors': self._factors,
                 'sensors': _told(self.accuracies),
                 'start': _counters(self._last),
                 'start_up': start_up,
@@ -239,7 +240,7 @@ class Run:
     def _accounted(self) -> Footprint:
         if self._footprint is None:
             self._footprint = account.footprint(
-                self.shares, self.accuracies, self._place, self._intensity, self._gaps_told
+                self.shares, self.accuracies, self._place, self._factors, self._gaps_told
             )
         return self._footprint
 
@@ -268,7 +269,11 @@ class Run:
         last = self._last
         if reading.monotonic >= last.monotonic:
             self.shares.add_between(
-                self._phase or _UNNAMED, reading.monotonic - last.monotonic, last.joules, reading.joules
+                self._phase or _UNNAMED,
+                reading.monotonic - last.monotonic,
+                last.joules,
+                reading.joules,
+                reading.occupied - last.occupied,
             )
             self._last = reading
 
@@ -284,7 +289,7 @@ class Run:
         seconds = self._last.monotonic - since
         power = (energy - earlier) / seconds if seconds > 0 else None
         self._window = (self._last.monotonic, energy)
-        self._figures = (energy, power, energy * self._intensity.value / 3.6e6)
+        self._figures = (energy, power, energy * self._grams_per_joule if self._grams_per_joule else None)
 
     def _renewed(self) -> bool:
         """Whether sensors have come since this was asked last."""
@@ -361,6 +366,7 @@ def _counters(reading: RawReading) -> dict[str, Any]:
         'joules': reading.joules,
         'cpu_seconds': reading.cpu_seconds,
         'resident_bytes': reading.resident_bytes,
+        'occupied': reading.occupied,
     }
 
 

@@ -3,12 +3,13 @@
 import pytest
 
 from hefted.footprint.account import Shares, footprint, rebuild
+from hefted.footprint.factors import Factors
 from hefted.footprint.place import Place
 from hefted.metering.reading import Gap
 from hefted.quantities import Error, Quantity, Source
 
 WORLD = Place.of(None)
-INTENSITY = Quantity(360.0, 'g CO2e/kWh', 'modelled')
+FACTORS = Factors(Quantity(360.0, 'g CO2e/kWh', 'modelled'))
 
 
 def accuracy(key, basis, down, up):
@@ -25,10 +26,10 @@ ACCURACIES = {
 def test_errors_of_one_source_add_and_of_two_combine_in_quadrature():
     shares = Shares()
     shares.add('train', 1.0, {'idle': 60.0, 'load': 40.0})
-    one = footprint(shares, ACCURACIES, WORLD, INTENSITY)
+    one = footprint(shares, ACCURACIES, WORLD, FACTORS)
     assert (one.energy.low, one.energy.high) == (50.0, 150.0)
     shares.add('train', 1.0, {'counter': 100.0})
-    two = footprint(shares, ACCURACIES, WORLD, INTENSITY)
+    two = footprint(shares, ACCURACIES, WORLD, FACTORS)
     assert two.energy.value == 200.0
     assert two.energy.high - 200.0 < 55.0
     assert two.components['gpu'].basis == 'measured'
@@ -39,7 +40,7 @@ def test_components_and_phases_add_up_to_the_whole():
     shares = Shares()
     shares.add('compile', 2.0, {'idle': 3.0, 'counter': 4.0})
     shares.add_between('train', 5.0, {'idle': 10.0}, {'idle': 15.0, 'counter': 6.0})
-    told = footprint(shares, ACCURACIES, WORLD, INTENSITY)
+    told = footprint(shares, ACCURACIES, WORLD, FACTORS)
     assert sum(energy.value for energy in told.components.values()) == pytest.approx(told.energy.value)
     assert sum(share.energy.value for share in told.phases.values()) == pytest.approx(told.energy.value)
     assert told.duration.value == 7.0
@@ -49,7 +50,7 @@ def test_components_and_phases_add_up_to_the_whole():
 def test_what_nothing_reads_is_absent_and_the_total_says_what_it_covers():
     shares = Shares()
     shares.add('train', 1.0, {'counter': 4.0})
-    told = footprint(shares, ACCURACIES, WORLD, None)
+    told = footprint(shares, ACCURACIES, WORLD, Factors())
     assert told.components.keys() == {'gpu'}
     assert told.carbon is None
     assert told.covers == 'GPUs, measured; no board, fans or supply'
@@ -66,7 +67,7 @@ def test_lines_that_go_back_in_time_and_keys_not_known_are_passed_over():
         'start_up': {'seconds': 1.0, 'joules': {'counter': 2.0}},
         'gaps': [Gap('counter', 'It was away.', 9.0, 10.0).to_json()],
         'place': Place.of('FR').to_json(),
-        'intensity': INTENSITY.to_json(),
+        'factors': FACTORS.to_json(),
         'future': [1, 2],
     }
     late = {'sensors': {'late': {'component': 'other', 'accuracy': Quantity(1.0, '1').to_json()}}}

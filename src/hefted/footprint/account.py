@@ -7,50 +7,76 @@ carries the errors. So whatever the journal still holds of a killed run tells wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, get_args
 
+from hefted.footprint.factors import Factors
 from hefted.footprint.footprint import Footprint, PhaseShare
 from hefted.footprint.place import Place, find
 from hefted.metering.reading import Component, Gap
-from hefted.quantities import Basis, Error, Quantity, Source
+from hefted.quantities import Basis, Error, Quantity, Source, total
 
 Accuracies = Mapping[str, tuple[Component, Quantity]]
 """Component and accuracy (a factor around 1, with its errors) of each sensor, by name."""
 
 START_UP = 'start-up'
 IDLE = 'idle'  # no phase of the run: what passes in it is not counted
-_COMPONENTS: tuple[Component, ...] = ('cpu', 'dram', 'gpu', 'other')
-_WORDS = {'cpu': 'CPU', 'dram': 'memory', 'gpu': 'GPUs', 'other': 'other parts'}
+_COMPONENTS: tuple[Component, ...] = get_args(Component)
+_ELSEWHERE: tuple[Component, ...] = ('network', 'storage')  # outside the machine and its data centre
+_WORDS = {
+    'cpu': 'CPU',
+    'dram': 'memory',
+    'gpu': 'GPUs',
+    'other': 'other parts',
+    'unseen': 'supplies, fans and board',
+    'network': 'networks',
+    'storage': 'storage elsewhere',
+}
 
 
 class Shares:
-    """Seconds and joules by phase, as they add up."""
+    """Seconds and joules by phase, as they add up.
 
-    __slots__ = ('joules', 'seconds')
+    Attributes:
+        seconds: Duration by phase.
+        joules: Joules by phase and sensor.
+        occupied: Seconds for which the machine was the run's; less than its duration where others shared it.
+    """
+
+    __slots__ = ('joules', 'occupied', 'seconds')
 
     def __init__(self) -> None:
+        self.occupied = 0.0
         self.seconds: dict[str, float] = {}
         self.joules: dict[str, dict[str, float]] = {}
 
-    def add(self, phase: str, seconds: float, joules: Mapping[str, float]) -> None:
-        """Give a phase its part: seconds, and joules by sensor."""
+    def add(self, phase: str, seconds: float, joules: Mapping[str, float], occupied: float | None = None) -> None:
+        """Give a phase its part: seconds, joules by sensor, and seconds for which the machine was the run's."""
         if phase == IDLE:
             return
+        self.occupied += seconds if occupied is None else occupied
         self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds
         mine = self.joules.setdefault(phase, {})
         for sensor, used in joules.items():
             mine[sensor] = mine.get(sensor, 0.0) + used
 
-    def add_between(self, phase: str, seconds: float, before: Mapping[str, float], after: Mapping[str, float]) -> None:
+    def add_between(
+        self,
+        phase: str,
+        seconds: float,
+        before: Mapping[str, float],
+        after: Mapping[str, float],
+        occupied: float | None = None,
+    ) -> None:
         """Give a phase what cumulative counters rose by; a sensor that was not there before counts from 0."""
-        self.add(phase, seconds, {sensor: joules - before.get(sensor, 0.0) for sensor, joules in after.items()})
+        used = {sensor: joules - before.get(sensor, 0.0) for sensor, joules in after.items()}
+        self.add(phase, seconds, used, occupied)
 
 
 def footprint(
     shares: Shares,
     accuracies: Accuracies,
     place: Place,
-    intensity: Quantity | None,
+    factors: Factors,
     gaps: Iterable[Gap] = (),
 ) -> Footprint:
     """Account for a run.
@@ -59,17 +85,18 @@ def footprint(
         shares: Its seconds and joules by phase.
         accuracies: Of its sensors.
         place: Where it ran.
-        intensity: g CO2e/kWh there; None where not known, and then there is no carbon.
+        factors: What it is priced by.
         gaps: What the sensors missed.
 
     Returns:
-        Energy by component and phase, carbon and duration.
+        Energy by component and phase, carbon, water, minerals, money and duration; what no factor is known for is
+        None.
 
     Example:
         >>> shares = Shares()
         >>> shares.add('train', 2.0, {'counter': 7.2e6})
         >>> accuracies = {'counter': ('cpu', Quantity(1, '1'))}
-        >>> told = footprint(shares, accuracies, Place.of('FR'), Quantity(50, 'g CO2e/kWh'))
+        >>> told = footprint(shares, accuracies, Place.of('FR'), Factors(Quantity(50, 'g CO2e/kWh')))
         >>> str(told.energy), str(told.carbon), told.phases['train'].seconds
         ('2.0 kWh', '100 g CO2e', 2.0)
     """
@@ -82,10 +109,9 @@ def footprint(
         for component in _COMPONENTS
         if (energy := energy_of(by_sensor, accuracies, component)) is not None
     }
-    energy = energy_of(by_sensor, accuracies)
     return Footprint(
-        energy=energy,
-        carbon=None if energy is None or intensity is None else (energy * intensity).to('g CO2e'),
+        energy=energy_of(by_sensor, accuracies),
+        **priced(components, Quantity(shares.occupied, 's'), factors),
         duration=Quantity(sum(shares.seconds.values()), 's'),
         place=place,
         components=components,
@@ -102,6 +128,13 @@ def central_joules(joules: Mapping[str, float], accuracies: Accuracies) -> float
     """The central figure alone, for a live line; None where nothing is read or modelled."""
     known = [joules[sensor] * accuracies[sensor][1].value for sensor in joules if sensor in accuracies]
     return sum(known) if known else None
+
+
+def grams_per_joule(factors: Factors) -> float | None:
+    """The central figure of operational carbon, for a live line; None where no intensity is known."""
+    if factors.intensity is None:
+        return None
+    return factors.intensity.value * (factors.pue.value if factors.pue else 1.0) / 3.6e6
 
 
 def energy_of(
@@ -138,6 +171,64 @@ def energy_of(
     basis: Basis = 'assumed' if 'assumed' in bases else 'modelled' if 'modelled' in bases else 'measured'
     errors = tuple(Error(source, down, up) for source, (down, up) in shifts.items() if down or up)
     return Quantity(value, 'J', basis, errors, tuple(sources.values()))
+
+
+def priced(components: Mapping[str, Quantity], occupied: Quantity, factors: Factors) -> dict[str, Quantity | None]:
+    """Price energy and the time for which a machine was taken.
+
+    With E the machine's own energy (IT energy), E' that of networks and storage for what was moved, and t the time:
+
+        facility       = E x (PUE - 1)
+        electricity    = E x PUE + E'
+        operational    = electricity x intensity                   embodied  = rate x t (ISO/IEC 21031: TE x TS x RS)
+        water on site  = E x WUE                                   off site  = electricity x water of its generation
+        minerals       = electricity x its minerals + rate x t     cost      = price x t, or electricity x its price
+
+    Args:
+        components: Energy by component.
+        occupied: For how long a whole machine (or the part of one that was given) was taken.
+        factors: What it is priced by.
+
+    Returns:
+        The figures of a `Footprint` beside its energy, by name; None for what is not known.
+
+    Source:
+        The Green Grid, PUE (2012) and WUE (2011): WUE is per kWh of IT energy. ISO/IEC 21031:2024 for the two carbons.
+    """
+    it = _sum(*(energy for name, energy in components.items() if name not in _ELSEWHERE))
+    elsewhere = _sum(*(energy for name, energy in components.items() if name in _ELSEWHERE))
+    pue = factors.pue or Quantity(1.0, '1')
+    electricity = _sum(it and it * pue, elsewhere)
+    operational = _times(electricity, factors.intensity, 'g CO2e')
+    embodied = _times(factors.embodied, occupied, 'g CO2e')
+    on_site = _times(it, factors.water_on_site, 'L')
+    off_site = _times(electricity, factors.water_off_site, 'L')
+    return {
+        'facility': it and factors.pue and it * pue - it,
+        'operational': operational,
+        'embodied': embodied,
+        'carbon': _sum(operational, embodied),
+        'water_on_site': on_site,
+        'water_off_site': off_site,
+        'water': _sum(on_site, off_site),
+        'minerals': _sum(
+            _times(electricity, factors.electricity_minerals, 'kg Sb eq'),
+            _times(factors.minerals, occupied, 'kg Sb eq'),
+        ),
+        'cost': _times(factors.price, occupied, 'USD')
+        if factors.price
+        else _times(electricity, factors.electricity_price, 'USD'),
+    }
+
+
+def _times(one: Quantity | None, two: Quantity | None, unit: str) -> Quantity | None:
+    return None if one is None or two is None else (one * two).to(unit)
+
+
+def _sum(*parts: Quantity | None) -> Quantity | None:
+    """Add what is known; None where nothing is."""
+    known = [part for part in parts if part is not None]
+    return total(known) if known else None
 
 
 def _covers(components: Mapping[str, Quantity]) -> str:
@@ -177,18 +268,21 @@ def rebuild(lines: Iterable[Mapping[str, Any]]) -> Footprint:
     shares = Shares()
     accuracies: dict[str, tuple[Component, Quantity]] = {}
     gaps: list[Gap] = []
+    factors = Factors()
     if header.get('start_up'):
         shares.add(START_UP, header['start_up']['seconds'], header['start_up']['joules'])
     last = header['start']
     for line in lines:
         for name, sensor in line.get('sensors', {}).items():
             accuracies[name] = (sensor['component'], Quantity.from_json(sensor['accuracy']))
+        if 'factors' in line:  # again when a GPU was found late
+            factors = Factors.from_json(line['factors'])
         if 'gaps' in line:  # each time the whole of them
             gaps = [Gap(g['sensor'], g['reason'], g['start'], g['end']) for g in line['gaps']]
         if 'joules' in line and line['monotonic'] >= last['monotonic']:
             seconds = line['monotonic'] - last['monotonic']
-            shares.add_between(line['phase'], seconds, last['joules'], line['joules'])
+            occupied = line['occupied'] - last['occupied'] if 'occupied' in line else None
+            shares.add_between(line['phase'], seconds, last['joules'], line['joules'], occupied)
             last = line
     place = Place.from_json(header['place']) if header.get('place') else find()
-    intensity = Quantity.from_json(header['intensity']) if header.get('intensity') else None
-    return footprint(shares, accuracies, place, intensity, gaps)
+    return footprint(shares, accuracies, place, factors, gaps)

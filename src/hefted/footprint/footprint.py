@@ -14,7 +14,18 @@ if TYPE_CHECKING:
 
 Summand = TypeVar('Summand', Quantity, 'PhaseShare')
 
-_FIGURES = ('energy', 'carbon', 'water', 'minerals', 'cost')
+_FIGURES = (
+    'energy',
+    'facility',
+    'carbon',
+    'operational',
+    'embodied',
+    'water',
+    'water_on_site',
+    'water_off_site',
+    'minerals',
+    'cost',
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +44,23 @@ class Footprint:
     """What a run took. What is not accounted for is None, never 0.
 
     Attributes:
-        energy: J at the machine (IT energy; facility overhead is never folded in).
-        carbon: g CO2e, location-based and life-cycle, of the energy.
-        water: L.
-        minerals: kg Sb eq.
-        cost: money.
+        energy: J of the machine, and of networks and storage for what it moved (IT energy; the facility's
+            overhead is never folded in).
+        carbon: g CO2e, operational and embodied, of those that are known.
+        water: L, on site and off site.
+        minerals: kg Sb eq: of making the machine, by the share of its life that was taken, and of electricity.
+        cost: USD.
         duration: s, by CLOCK_MONOTONIC, from process start (first run) or run start.
         components: Energy by component ('cpu', 'dram', 'gpu', 'other').
         phases: Share by phase ('start-up', 'compile', 'input', 'train', 'validate', 'checkpoint').
         place: Where it ran.
         gaps: What the sensors missed, with reasons.
         covers: One line naming what the total covers, such as 'CPU and memory; no board, fans or supply'.
+        facility: J that the data centre spends beside the machines' own (power usage effectiveness less 1).
+        operational: g CO2e of the electricity, the facility's counted; location-based and life-cycle.
+        embodied: g CO2e of making the machine, by the share of its life that the run occupied.
+        water_on_site: L evaporated by the data centre's cooling.
+        water_off_site: L used to generate the electricity.
     """
 
     energy: Quantity | None
@@ -57,6 +74,11 @@ class Footprint:
     phases: dict[str, PhaseShare] = field(default_factory=dict[str, PhaseShare])
     gaps: tuple[Gap, ...] = ()
     covers: str = ''
+    facility: Quantity | None = None
+    operational: Quantity | None = None
+    embodied: Quantity | None = None
+    water_on_site: Quantity | None = None
+    water_off_site: Quantity | None = None
 
     def __repr__(self) -> str:
         energy = 'energy not known' if self.energy is None else str(self.energy)

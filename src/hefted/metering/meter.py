@@ -82,7 +82,7 @@ class Meter:
             joules = {guard.sensor.name: guard.read(instant) for guard in self._guards}
             self._find_suspend(now, boot)
             self._last = RawReading(
-                now, boot if boot is not None else now, joules, instant.cpu_seconds, instant.resident_bytes
+                now, boot if boot is not None else now, joules, instant.cpu_seconds, instant.resident_bytes, now
             )
             return self._last
         finally:

@@ -8,7 +8,9 @@ from typing import Any, Literal, NamedTuple
 
 from hefted.quantities import Quantity
 
-Component = Literal['cpu', 'dram', 'gpu', 'other']
+Component = Literal['cpu', 'dram', 'gpu', 'other', 'unseen', 'network', 'storage']
+"""What energy is of. 'unseen' is what no sensor sees: supplies, fans, board, disks; 'network' and 'storage' are outside
+the machine."""
 
 
 class Gap(NamedTuple):
@@ -56,6 +58,7 @@ class RawReading(NamedTuple):
         joules: Cumulative joules by sensor name (central values).
         cpu_seconds: Cumulative CPU time of the process tree.
         resident_bytes: Resident memory of the process tree at this instant.
+        occupied: Cumulative seconds for which the machine was this run's: less than have passed where it is shared.
     """
 
     monotonic: float
@@ -63,3 +66,4 @@ class RawReading(NamedTuple):
     joules: Mapping[str, float] = MappingProxyType({})
     cpu_seconds: float = 0.0
     resident_bytes: int = 0
+    occupied: float = 0.0
