@@ -1,11 +1,14 @@
 """What the user has set: environment variables first, then `config.toml` in the user's configuration folder.
 
-The file is read once in a process.
+The file is read once in a process. Between the two, the project may say where it runs (`hefted.footprint.project`).
 
 | variable | key in config.toml | what |
 |---|---|---|
 | HEFTED_METER | meter | 'auto' (the default), 'on' (even where a program says `meter=None`) or 'off' |
 | HEFTED_PLACE | place | where the work runs, such as 'FR', 'US-WA' or 'aws:us-west-2' |
+| HEFTED_LAND | land | whose land that is, in your own words; 'ask' to have `hefted.footprint.land` ask for it |
+| HEFTED_GRID | grid | carbon intensity from the 'table' (the default), or live: 'electricitymaps', 'watttime', 'uk' |
+| HEFTED_CLOUD_METADATA | cloud_metadata | 'on' to ask the cloud that this machine is of for its region; 'off' |
 | HEFTED_DATA_DIR | data_dir | the folder of journals and the ledger |
 | HEFTED_CACHE_DIR | cache_dir | the folder of compiled programs and downloads |
 | HEFTED_DATASETS | datasets | a folder with data sets that need no download |
@@ -15,12 +18,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from hefted import host
-from hefted.errors import ArgumentError
+from hefted.errors import ArgumentError, unknown_name
 
 MeterMode = Literal['auto', 'on', 'off']
+GridMode = Literal['table', 'electricitymaps', 'watttime', 'uk']
 
 _parsed: dict[str, dict[str, Any]] = {}
 
@@ -44,6 +48,37 @@ def meter_mode() -> MeterMode:
 def place_setting() -> str | None:
     """Where the user says that work runs; None when nothing is said."""
     return _setting('HEFTED_PLACE', 'place')[1]
+
+
+def land_setting() -> str | None:
+    """Whose land the user says it is, or 'ask'; None when nothing is said."""
+    return _setting('HEFTED_LAND', 'land')[1]
+
+
+def grid_mode() -> GridMode:
+    """Where the carbon intensity of electricity comes from: the tables, or a service that is asked while a run goes on.
+
+    Raises:
+        UnknownNameError: If HEFTED_GRID (or `grid` in config.toml) is not one of those that there are.
+    """
+    name, value = _setting('HEFTED_GRID', 'grid')
+    for mode in get_args(GridMode):
+        if mode == (value or 'table').lower():
+            return mode
+    raise unknown_name(name, value, get_args(GridMode))
+
+
+def cloud_metadata() -> bool:
+    """Whether the metadata service of the cloud that this machine is of may be asked.
+
+    Raises:
+        ArgumentError: If HEFTED_CLOUD_METADATA (or `cloud_metadata` in config.toml) is neither 'on' nor 'off'.
+    """
+    name, value = _setting('HEFTED_CLOUD_METADATA', 'cloud_metadata')
+    mode = (value or 'off').lower()
+    if mode not in ('on', 'off'):
+        raise ArgumentError(f"{name}: expected 'on' or 'off', received {value!r}. Unset it and no cloud is asked.")
+    return mode == 'on'
 
 
 def data_folder() -> Path:

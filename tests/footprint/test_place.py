@@ -122,3 +122,41 @@ def test_an_assumed_place_says_how_to_set_it_and_a_known_one_does_not() -> None:
 def test_a_place_survives_json(said: str | None) -> None:
     there = Place.of(said)
     assert Place.from_json({**json.loads(json.dumps(there.to_json())), 'from the future': 1}) == there
+
+
+def test_a_bare_region_of_a_cloud_is_refused_with_the_clouds_that_have_one() -> None:
+    with pytest.raises(UnknownNameError, match=r"Did you mean 'aws:us-east-1'\? A cloud's region"):
+        Place.of('US-EAST-1')
+
+
+def test_the_project_goes_between_the_environment_and_the_settings_file() -> None:
+    config, project = {'place': 'DE'}, {'place': 'SE-SE3'}
+    found = place.find(None, {}, config, project)
+    assert (found.code, found.known_by) == ('SE-SE3', 'project')
+    assert place.find(None, {'HEFTED_PLACE': 'FR'}, config, project).known_by == 'environment'
+
+
+def test_whose_land_it_is_comes_from_whoever_says_so_first() -> None:
+    found = place.find('US-WA', {}, {'land': 'theirs'}, {'land': 'Duwamish land'})
+    assert (found.land, found.land_known_by, found.known_by) == ('Duwamish land', 'project', 'argument')
+    mine = place.find(Place('US-WA', land='mine'), {'HEFTED_LAND': 'theirs'}, {})
+    assert (mine.land, mine.land_known_by) == ('mine', 'argument')
+    nobody = place.find('US-WA', {}, {})
+    assert (nobody.land, nobody.land_known_by) == (None, None)
+
+
+def test_the_land_that_is_said_beside_a_place_holds_for_that_place_alone() -> None:
+    config = {'place': 'US-WA', 'land': 'Duwamish land'}
+    assert place.find(None, {}, config).land == 'Duwamish land'
+    assert place.find('us-wa', {}, config).land == 'Duwamish land'
+    assert place.find('FR', {}, config).land is None
+    assert place.find('FR', {'HEFTED_LAND': 'mine'}, config).land == 'mine'
+
+
+def test_a_wish_to_ask_for_the_land_is_no_land() -> None:
+    assert place.find('US-WA', {'HEFTED_LAND': 'Ask'}, {}).land is None
+
+
+def test_a_declared_land_survives_json() -> None:
+    there = place.find('FR', {'HEFTED_LAND': 'mine'}, {})
+    assert Place.from_json(json.loads(json.dumps(there.to_json()))) == there
