@@ -42,7 +42,7 @@ def says(folder: str | None = None, home: str | None = None) -> dict[str, str]:
         {}
     """
     try:
-        start = os.path.abspath(folder or os.getcwd())  # noqa: PTH100, PTH109 (pathlib costs a start)
+        start = os.path.abspath(folder) if folder else os.getcwd()  # noqa: PTH100, PTH109 (pathlib costs a start)
     except FileNotFoundError:  # the folder was removed meanwhile
         return {}
     if start not in _found:
