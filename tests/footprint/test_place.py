@@ -22,7 +22,8 @@ from hefted.footprint.place import Place
         ('aws:us-west-2', 'US-OR', 'US', 'US-OR', 'aws:us-west-2'),
         (' AWS:eu-west-3 ', 'FR', 'FR', None, 'aws:eu-west-3'),
         ('gcp:us-west2', 'US-CA', 'US', 'US-CA', 'gcp:us-west2'),
-        ('47.6, -122.3', 'world', None, None, None),
+        ('47.6, -122.3', 'US-WA', 'US', 'US-WA', None),
+        ('0, -30', 'world', None, None, None),
         ('world', 'world', None, None, None),
     ],
 )
@@ -37,12 +38,28 @@ def test_a_place_is_found_by_what_people_call_it(said, code, country, subdivisio
     assert Place(said) == found
 
 
-def test_coordinates_are_a_label_and_say_that_they_tell_no_grid() -> None:
+def test_coordinates_tell_the_country_where_it_is_beyond_doubt() -> None:
     there = Place.of('-33.87,151.21')
-    assert (there.latitude, there.longitude, str(there)) == (-33.87, 151.21, '33.87° S, 151.21° E')
-    assert there.basis == 'assumed'
-    assert there.hint is not None
-    assert 'Coordinates do not tell the grid' in there.hint
+    assert (there.latitude, there.longitude, there.code) == (-33.87, 151.21, 'AU')
+    assert str(there) == 'Australia (33.87° S, 151.21° E)'
+    assert (there.basis, there.hint) == ('measured', None)
+
+
+def test_coordinates_near_a_border_are_not_guessed_and_say_what_to_choose_from() -> None:
+    geneva = Place.of('46.2,6.15')
+    assert (geneva.code, geneva.basis, str(geneva)) == ('world', 'assumed', '46.2° N, 6.15° E')
+    assert geneva.hint is not None
+    assert geneva.hint.startswith(
+        "The coordinates do not tell one grid: say which it is, such as place='CH' or place='FR'"
+    )
+    sea = Place.of('0,-40')
+    assert sea.hint is not None
+    assert 'no grid known here' in sea.hint
+
+
+def test_a_place_may_be_said_by_code_and_by_coordinates() -> None:
+    there = Place('CH', latitude=46.2, longitude=6.15)
+    assert (there.code, there.name, there.latitude, there.hint) == ('CH', 'Switzerland', 46.2, None)
 
 
 def test_what_a_person_adds_about_a_place_is_kept() -> None:

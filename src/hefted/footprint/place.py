@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from hefted import settings
 from hefted.errors import ArgumentError, UnknownNameError, unknown_name
-from hefted.footprint import cloud, project
+from hefted.footprint import cells, cloud, project
 from hefted.footprint.tables import table
 from hefted.quantities import Basis
 
@@ -23,7 +23,7 @@ _HINT = "Say where it runs: place='FR' (or 'US-WA', 'aws:us-west-2'), or set HEF
 
 _FORM = (
     "Expected a country ('FR'), a state or region of one ('US-WA'), a cloud's region ('aws:us-west-2') or coordinates "
-    "('47.6,-122.3')."
+    "('47.6,-122.3', latitude first)."
 )
 
 
@@ -97,8 +97,12 @@ class Place:
     @property
     def hint(self) -> str | None:
         """How to say where the work runs; None where that is known."""
-        if self.latitude is not None and self.code == WORLD:
-            return "Coordinates do not tell the grid; the world's mean is used. " + _HINT
+        if self.latitude is not None and self.longitude is not None and self.code == WORLD:
+            around = ' or '.join(f"place='{code}'" for code in cells.near(self.latitude, self.longitude))
+            tells = (
+                f'do not tell one grid: say which it is, such as {around}' if around else 'are of no grid known here'
+            )
+            return f"The coordinates {tells}; the world's mean is used. " + _HINT
         return _HINT if self.basis == 'assumed' else None
 
     def __str__(self) -> str:
@@ -178,7 +182,8 @@ def _with_land(place: Place, levels: list[tuple[KnownBy, str, Said]]) -> Place:
 
 
 def _same(one: Place, two: Place) -> bool:
-    return (one.code, one.latitude, one.longitude) == (two.code, two.latitude, two.longitude)
+    apart = None not in (one.latitude, two.latitude) and (one.latitude, one.longitude) != (two.latitude, two.longitude)
+    return one.code == two.code and not apart
 
 
 def _of_cloud(region: str) -> Place | None:
@@ -270,4 +275,8 @@ def _at(latitude: float, longitude: float, argument: str) -> Place:
         )
     north, east = ('N' if latitude >= 0 else 'S'), ('E' if longitude >= 0 else 'W')
     name = f'{abs(latitude):g}° {north}, {abs(longitude):g}° {east}'
-    return Place(WORLD, name, latitude=latitude, longitude=longitude)
+    code = cells.code_at(latitude, longitude)
+    there = Place(WORLD, name) if code is None else _coded(code)
+    return replace(
+        there, name=name if code is None else f'{there.name} ({name})', latitude=latitude, longitude=longitude
+    )
