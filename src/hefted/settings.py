@@ -113,6 +113,18 @@ def config_file() -> Path:
     return Path(host.user_folder('config')) / 'config.toml'
 
 
+def in_file(key: str) -> str | None:
+    """What the configuration file alone says; None where it says nothing.
+
+    Raises:
+        ArgumentError: If that is not a string, or the file is not TOML.
+    """
+    found = _config().get(key)
+    if found is not None and not isinstance(found, str):
+        raise ArgumentError(f'{key} in {config_file().name}: expected a string, received {found!r}.')
+    return (found or '').strip() or None
+
+
 def _folder(variable: str, key: str) -> Path | None:
     name, value = _setting(variable, key)
     if value is None:
@@ -129,12 +141,7 @@ def _folder(variable: str, key: str) -> Path | None:
 def _setting(variable: str, key: str) -> tuple[str, str | None]:
     """Where a setting was found (its name in an error message), and its value."""
     value = os.environ.get(variable, '').strip()
-    if value:
-        return variable, value
-    found = _config().get(key)
-    if found is not None and not isinstance(found, str):
-        raise ArgumentError(f'{key} in {config_file().name}: expected a string, received {found!r}.')
-    return f'{key} in config.toml', (found or '').strip() or None
+    return (variable, value) if value else (f'{key} in config.toml', in_file(key))
 
 
 def _config() -> dict[str, Any]:

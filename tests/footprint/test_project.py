@@ -1,5 +1,6 @@
 """What a project's pyproject.toml says: found upwards, no further than the project, and refused where it is wrong."""
 
+import json
 import os
 import subprocess
 import sys
@@ -91,3 +92,24 @@ def test_a_process_reads_it_and_where_there_is_none_no_parser_is_imported(tmp_pa
     (tmp_path / 'pyproject.toml').write_text(TABLE)
     there = subprocess.run(command, cwd=tmp_path / 'a', env=environment, capture_output=True, text=True, check=True)
     assert there.stdout.split() == ['US-WA', 'project', 'Duwamish', 'land', 'project', 'True']
+
+
+@pytest.mark.parametrize(
+    ('environment', 'found'),
+    [
+        ({}, ['US-WA', 'settings', 'Duwamish land', 'settings']),
+        ({'HEFTED_PLACE': 'FR'}, ['FR', 'environment', None, None]),
+        ({'HEFTED_PLACE': 'FR', 'HEFTED_LAND': 'mine'}, ['FR', 'environment', 'mine', 'environment']),
+        ({'HEFTED_LAND': 'mine'}, ['US-WA', 'settings', 'mine', 'environment']),
+    ],
+)
+def test_a_process_hears_the_settings_file_after_the_environment(tmp_path, environment, found):
+    code = (
+        'import json; from hefted.footprint import place; p = place.find();'
+        'print(json.dumps([p.code, p.known_by, p.land, p.land_known_by]))'
+    )
+    (tmp_path / 'hefted').mkdir()
+    (tmp_path / 'hefted' / 'config.toml').write_text("place = 'US-WA'\nland = 'Duwamish land'\n")
+    whole = os.environ | {'PYTHONPATH': str(SRC), 'HOME': str(tmp_path), 'XDG_CONFIG_HOME': str(tmp_path)} | environment
+    done = subprocess.run([sys.executable, '-c', code], cwd=tmp_path, env=whole, capture_output=True, text=True)
+    assert (json.loads(done.stdout), done.stderr) == (found, '')

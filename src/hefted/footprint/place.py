@@ -198,8 +198,7 @@ def _in_environment(environ: Mapping[str, str]) -> Said:
 
 
 def _in_config() -> Said:
-    # A setting is the environment's where that has one; that level was asked before, so what is new is the file's.
-    return {'place': settings.place_setting() or '', 'land': settings.land_setting() or ''}
+    return {key: settings.in_file(key) or '' for key in project.KEYS}
 
 
 def _nobody() -> None:

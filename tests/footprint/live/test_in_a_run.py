@@ -63,13 +63,13 @@ class Home:
         assert (done.returncode, done.stderr) == (0, ''), done.stderr
         return json.loads(done.stdout)
 
-    def again(self, run):
-        """The grams per kWh of a run's journal, rebuilt from its lines without what it says of the end."""
+    def again(self, run, lines=None):
+        """The grams per kWh of a run's journal, rebuilt from its lines (or from so many of them, as after a kill)."""
         from hefted.ledger.lines import read
         from hefted.runs import rebuild
 
         (path,) = (self.data / 'runs').rglob(f'*{run}*')
-        told = rebuild(read(path))
+        told = rebuild(read(path)[:lines])
         return told.operational.value / (told.energy.value / 3.6e6)
 
     def written(self):
@@ -89,13 +89,13 @@ def latest(value):
 
 def test_a_run_is_priced_by_what_the_service_tells_from_its_beginning(home, service):
     service.says(latest(123))
-    told = home.run()
+    told = home.run(2.2)
     assert told['grams'] == pytest.approx(123)
     assert 'grid-live:electricitymaps:FR' in told['sources']
     assert 'grid:FR' not in told['sources']
     assert told['gaps'] == []
     assert len(service.asked) == 1
-    assert home.again(told['run']) == pytest.approx(123)
+    assert home.again(told['run']) == home.again(told['run'], -1) == pytest.approx(123)
     assert TOKEN.encode() not in home.written()
 
 
@@ -159,4 +159,23 @@ def test_runs_at_two_places_in_one_process_have_each_their_own(home, service):
     before = "from hefted import runs\nwith runs.meter('elsewhere', place='DE'): pass\n"
     told = home.run(before=before)
     assert {path.rpartition('zone=')[2] for _, path, _ in service.asked} == {'DE', 'FR'}
+    assert told['grams'] == pytest.approx(123)
+
+
+def test_a_budgets_ticks_count_carbon_by_what_the_service_tells(home, service):
+    service.says(latest(123))
+    told = home.run(
+        before="""
+import time
+from hefted import runs
+run = runs.start('fit', name='ticks')
+begun = time.monotonic()
+while not run._grid._live and time.monotonic() < begun + 20:
+    time.sleep(0.1)
+time.sleep(0.2)
+tick = run.tick(1)
+assert abs(tick.carbon / (tick.energy / 3.6e6) - 123) < 1, tick
+run.finish()
+"""
+    )
     assert told['grams'] == pytest.approx(123)
