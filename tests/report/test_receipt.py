@@ -91,10 +91,8 @@ def test_carbon_and_water_tell_their_parts_where_there_are_two():
         facility=Quantity(9, 'J'),
     )
     text = str(receipt(replace(told, place=Place('FR', land='the commons of our town')), FACTS))
-    assert re.search(r'^  electricity +\d', text, re.M) and re.search(
-        r'^  hardware +300 µg CO2e +100 to 600', text, re.M
-    )
-    assert re.search(r'^Water +30 mL', text, re.M) and '  cooling' not in text
+    assert re.search(r'^  in use +\d', text, re.M) and re.search(r'^  hardware +300 µg CO2e +100 to 600', text, re.M)
+    assert re.search(r'^Water +30 mL', text, re.M) and 'on site' not in text
     assert 'the commons of our town, as declared' in text
     assert '9.0 J more, for cooling and supply' in text
 

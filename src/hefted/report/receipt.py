@@ -173,16 +173,16 @@ def _about_energy(footprint: Footprint) -> Iterator[Line]:
 
 def _about_carbon(footprint: Footprint) -> Iterator[Line]:
     yield _figure('Carbon', footprint.carbon)
-    yield from _parts(electricity=footprint.operational, hardware=footprint.embodied)
+    yield from _parts({'in use': footprint.operational, 'hardware': footprint.embodied})
 
 
 def _about_water(footprint: Footprint) -> Iterator[Line]:
     if footprint.water is not None:
         yield _figure('Water', footprint.water)
-        yield from _parts(cooling=footprint.water_on_site, electricity=footprint.water_off_site)
+        yield from _parts({'on site': footprint.water_on_site, 'off site': footprint.water_off_site})
 
 
-def _parts(**parts: Quantity | None) -> Iterator[Line]:
+def _parts(parts: dict[str, Quantity | None]) -> Iterator[Line]:
     """The parts of a figure, where there are two of them."""
     known = {label: part for label, part in parts.items() if part is not None}
     if len(known) > 1:
