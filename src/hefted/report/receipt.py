@@ -172,22 +172,24 @@ def _about_energy(footprint: Footprint) -> Iterator[Line]:
 
 
 def _about_carbon(footprint: Footprint) -> Iterator[Line]:
-    yield _figure('Carbon', footprint.carbon)
-    yield from _parts({'in use': footprint.operational, 'hardware': footprint.embodied})
+    yield from _of_parts('Carbon', footprint.carbon, {'in use': footprint.operational, 'hardware': footprint.embodied})
 
 
 def _about_water(footprint: Footprint) -> Iterator[Line]:
     if footprint.water is not None:
-        yield _figure('Water', footprint.water)
-        yield from _parts({'on site': footprint.water_on_site, 'off site': footprint.water_off_site})
+        parts = {'on site': footprint.water_on_site, 'off site': footprint.water_off_site}
+        yield from _of_parts('Water', footprint.water, parts)
 
 
-def _parts(parts: dict[str, Quantity | None]) -> Iterator[Line]:
-    """The parts of a figure, where there are two of them."""
-    known = {label: part for label, part in parts.items() if part is not None}
-    if len(known) > 1:
-        for label, part in known.items():
-            yield _figure(label, part, 'part')
+def _of_parts(label: str, whole: Quantity | None, parts: dict[str, Quantity | None]) -> Iterator[Line]:
+    """A figure and its parts; where only one of these is known, the figure says that it is of no more."""
+    known = {name: part for name, part in parts.items() if part is not None}
+    line = _figure(label, whole)
+    if len(known) != 1:
+        yield line
+        yield from (_figure(name, part, 'part') for name, part in known.items())
+        return
+    yield replace(line, detail=f'{line.detail}; {next(iter(known))} only')
 
 
 def _about_place(footprint: Footprint) -> Iterator[Line]:
