@@ -10,7 +10,11 @@ FOLDER (or HEFTED_WALL_DATA) holds published rows, which are not Hefted's to shi
 A software meter's energy stands for the components: RAPL and NVML, less the memory that CodeCarbon models on the
 DGX-1 (192 W), less PUE. Readings that are none are left out (counters that wrapped; idle machines said to draw
 under 100 W, by a meter that counts its own process alone). Where a meter gives one sum, the split between
-processors and GPUs is taken as `_split` says: 100 W moved between them move a wall by a hundredth.
+processors and GPUs is taken as `_split` says; 100 W moved between them move the wall by 11 to 13 W.
+
+The coefficients of GPU servers in air are themselves arithmetic on the DGX-1's figures, and those of desktops on
+the desktops': what the tables show first is how well few figures fit many runs. What is left out whole, and fitted
+without, is the test.
 """
 
 from __future__ import annotations
