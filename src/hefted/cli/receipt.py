@@ -9,7 +9,8 @@ import click
 
 from hefted import ledger
 from hefted.cli.ledger import opened
-from hefted.report.receipt import Facts, Receipt, receipt
+from hefted.report.exports.record import facts_of
+from hefted.report.receipt import Receipt, receipt
 
 
 @click.command('receipt')
@@ -40,13 +41,4 @@ def command(run: str, as_json: bool, page: Path | None) -> None:
 
 def receipt_of(run: ledger.RunSummary) -> Receipt:
     """The receipt of a run in the ledger."""
-    facts = Facts(
-        run_id=run.id,
-        kind=run.kind,
-        name=run.name,
-        status=run.status,
-        started=run.started,
-        meter_share=run.meter_share,
-        children=len(run.children),
-    )
-    return receipt(run.footprint, facts)
+    return receipt(run.footprint, facts_of(run))

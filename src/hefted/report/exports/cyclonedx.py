@@ -1,0 +1,108 @@
+"""A CycloneDX 1.6 bill of materials whose one component is the model, with its energy in the model card.
+
+Source: ECMA-424 (CycloneDX 1.6), modelCard.considerations.environmentalConsiderations.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from hefted.footprint.footprint import Footprint
+from hefted.quantities import Quantity
+from hefted.report.exports import Options
+from hefted.report.exports.record import Record, unknown_figure
+from hefted.report.exports.words import boundaries, by_hefted, dumped, instant, place
+
+_ACTIVITIES = {
+    'fit': 'training',
+    'sweep': 'training',
+    'train_on_batch': 'training',
+    'evaluate': 'validation',
+    'test_on_batch': 'validation',
+    'predict': 'inference',
+    'predict_on_batch': 'inference',
+}
+_TONNE = 1e6  # grams
+_UUID = re.compile(r'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}')
+
+
+def write(record: Record, _options: Options) -> str:
+    """Write it.
+
+    Raises:
+        ArgumentError: If the run's energy is not known.
+    """
+    facts = record.facts
+    bill: dict[str, Any] = {
+        '$schema': 'http://cyclonedx.org/schema/bom-1.6.schema.json',
+        'bomFormat': 'CycloneDX',
+        'specVersion': '1.6',
+        'version': 1,
+        'metadata': {'tools': {'components': [_tool()]}},
+        'components': [_model(record)],
+    }
+    if _UUID.fullmatch(facts.run_id):
+        bill['serialNumber'] = f'urn:uuid:{facts.run_id}'
+    if facts.started is not None:
+        bill['metadata']['timestamp'] = instant(facts.started)
+    return dumped(bill)
+
+
+def _tool() -> dict[str, str]:
+    name, _, version = by_hefted().partition(' ')
+    return {'type': 'application', 'name': name, 'version': version}
+
+
+def _model(record: Record) -> dict[str, Any]:
+    told = record.known('energy')
+    environmental = {'energyConsumptions': [_consumption(record, told)], 'properties': list(_properties(record, told))}
+    return {
+        'type': 'machine-learning-model',
+        'bom-ref': f'model-{record.facts.run_id}',
+        'name': record.facts.name or 'model',
+        'modelCard': {'considerations': {'environmentalConsiderations': environmental}},
+    }
+
+
+def _consumption(record: Record, told: Footprint) -> dict[str, Any]:
+    if record.electricity is None:
+        raise unknown_figure(record, 'energy')
+    energy = {'value': record.electricity.to('kWh').value, 'unit': 'kWh'}
+    grid = f'The grid of {told.place}' + (f', at {record.intensity}' if record.intensity else '')
+    provider = {
+        'description': f'{grid}. Its mix and its supplier are not recorded.',
+        'organization': {'name': 'not recorded'},
+        'energySource': 'unknown',
+        'energyProvided': energy,
+    }
+    consumption: dict[str, Any] = {
+        'activity': _ACTIVITIES.get(record.facts.kind, 'other'),
+        'energyProviders': [provider],
+        'activityEnergyCost': energy,
+    }
+    if record.operational is not None:  # the schema's is that of the energy; embodied carbon is a property
+        consumption['co2CostEquivalent'] = {'value': record.operational.to('g CO2e').value / _TONNE, 'unit': 'tCO2eq'}
+    return consumption
+
+
+def _properties(record: Record, told: Footprint) -> Iterator[dict[str, str]]:
+    figures: dict[str, Quantity | None] = {
+        'energy': told.energy,
+        'facility': told.facility,
+        'carbon:operational': record.operational,
+        'carbon:embodied': told.embodied,
+        'water': told.water,
+        'minerals': told.minerals,
+        'duration': told.duration,
+    }
+    yield from (_property(name, str(figure)) for name, figure in figures.items() if figure is not None)
+    yield _property('status', record.facts.status)
+    yield _property('place', place(record) or 'not known')
+    yield from (_property('boundary', sentence) for sentence in boundaries(record, inside=True))
+    yield from (_property(name, text) for name, text in record.included.items())
+
+
+def _property(name: str, value: str) -> dict[str, str]:
+    return {'name': f'hefted:{name}', 'value': value}
