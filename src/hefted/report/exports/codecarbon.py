@@ -17,7 +17,7 @@ from hefted.quantities import Quantity
 from hefted.report.exports import Options
 from hefted.report.exports.iso3166 import ALPHA_3
 from hefted.report.exports.record import Record
-from hefted.report.exports.words import by_hefted, finite_ratio
+from hefted.report.exports.words import by_hefted, exact, finite_ratio
 
 COLUMNS: tuple[str, ...] = (
     'timestamp',
@@ -72,8 +72,12 @@ def write(record: Record, _options: Options) -> str:
     out = io.StringIO(newline='')
     writer = csv.writer(out, lineterminator='\n')
     writer.writerow(COLUMNS)
-    writer.writerow([cells.get(name) for name in COLUMNS])
+    writer.writerow([_cell(cells.get(name)) for name in COLUMNS])
     return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return exact(value) if isinstance(value, float) else value
 
 
 def _run(record: Record) -> dict[str, Any]:

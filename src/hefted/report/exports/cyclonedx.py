@@ -13,7 +13,7 @@ from hefted.footprint.footprint import Footprint
 from hefted.quantities import Quantity
 from hefted.report.exports import Options
 from hefted.report.exports.record import Record, unknown_figure
-from hefted.report.exports.words import boundaries, by_hefted, dumped, instant, place
+from hefted.report.exports.words import boundaries, by_hefted, dumped, exact, instant, place
 
 _ACTIVITIES = {
     'fit': 'training',
@@ -39,12 +39,11 @@ def write(record: Record, _options: Options) -> str:
         '$schema': 'http://cyclonedx.org/schema/bom-1.6.schema.json',
         'bomFormat': 'CycloneDX',
         'specVersion': '1.6',
+        **({'serialNumber': f'urn:uuid:{facts.run_id}'} if _UUID.fullmatch(facts.run_id) else {}),
         'version': 1,
         'metadata': {'tools': {'components': [_tool()]}},
         'components': [_model(record)],
     }
-    if _UUID.fullmatch(facts.run_id):
-        bill['serialNumber'] = f'urn:uuid:{facts.run_id}'
     if facts.started is not None:
         bill['metadata']['timestamp'] = instant(facts.started)
     return dumped(bill)
@@ -69,7 +68,7 @@ def _model(record: Record) -> dict[str, Any]:
 def _consumption(record: Record, told: Footprint) -> dict[str, Any]:
     if record.electricity is None:
         raise unknown_figure(record, 'energy')
-    energy = {'value': record.electricity.to('kWh').value, 'unit': 'kWh'}
+    energy = {'value': exact(record.electricity.to('kWh').value), 'unit': 'kWh'}
     grid = f'The grid of {told.place}' + (f', at {record.intensity}' if record.intensity else '')
     provider = {
         'description': f'{grid}. Its mix and its supplier are not recorded.',
@@ -83,7 +82,8 @@ def _consumption(record: Record, told: Footprint) -> dict[str, Any]:
         'activityEnergyCost': energy,
     }
     if record.operational is not None:  # the schema's is that of the energy; embodied carbon is a property
-        consumption['co2CostEquivalent'] = {'value': record.operational.to('g CO2e').value / _TONNE, 'unit': 'tCO2eq'}
+        tonnes = exact(record.operational.to('g CO2e').value / _TONNE)
+        consumption['co2CostEquivalent'] = {'value': tonnes, 'unit': 'tCO2eq'}
     return consumption
 
 

@@ -151,11 +151,11 @@ def _told_time(record: Record) -> str | None:
     told = record.footprint
     if told is None:
         return None
-    kind = 'machine time of all runs, added up' if record.facts.children else 'wall-clock time on one machine'
+    kind = 'machine time of all runs, added up' if record.summed else 'wall-clock time on one machine'
     train = told.phases.get('train')
-    part = f', of which {Quantity(train.seconds, "s").rounded} in training steps' if train else ''
+    part = f', {Quantity(train.seconds, "s").rounded} of it in training steps' if train else ''
     days = scientific(told.duration.to('d').value)
-    return f'{told.duration.rounded}, which is {days} days ({kind}{part})'
+    return f'{told.duration.rounded} ({days} days; {kind}{part})'
 
 
 def _resources(record: Record) -> str | None:

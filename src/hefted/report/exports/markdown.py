@@ -43,7 +43,7 @@ def write(record: Record, _options: Options) -> str:
     parts += [['### What is counted'], [f'- {cell(sentence)}' for sentence in boundaries(record)]]
     found = list(_sources(record))
     parts += [['### Sources'], found] if found else []
-    parts += [['### To cite'], [f'> {sentence(record)}']]
+    parts += [['### To cite'], [f'> {cell(sentence(record))}']]
     return '\n\n'.join('\n'.join(part) for part in parts) + '\n'
 
 
@@ -69,7 +69,7 @@ def _figures(told: Footprint) -> Iterator[tuple[str, ...]]:
     yield _row('**Energy** of the machine', told.energy)
     for name, energy in told.components.items() if len(told.components) > 1 else ():
         yield _row(f'– {COMPONENTS.get(name, name)}', energy)
-    yield from _known('Energy of the data centre beside it', told.facility)
+    yield from _known('Overhead of the data centre', told.facility)
     yield _row('**Carbon**', told.carbon)
     if told.embodied is not None:
         yield _row('– operational', told.operational)

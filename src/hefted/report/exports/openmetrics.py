@@ -12,7 +12,7 @@ from hefted.footprint.footprint import Footprint
 from hefted.quantities import Quantity
 from hefted.report.exports import Options
 from hefted.report.exports.record import Record
-from hefted.report.exports.words import by_hefted
+from hefted.report.exports.words import by_hefted, exact
 
 Labels = dict[str, str]
 Sample = tuple[Labels, Quantity]
@@ -83,7 +83,7 @@ def _family(name: str, word: str, says: str, samples: list[Sample]) -> Iterator[
         yield from _head(metric, 'gauge', word, told)
         for labels, figure in found:
             value = {'': figure.value, '_low': figure.low, '_high': figure.high}[end]
-            yield f'{metric}{_labels(labels | {"basis": figure.basis})} {value!r}'
+            yield f'{metric}{_labels(labels | {"basis": figure.basis})} {exact(value)!r}'
 
 
 def _head(metric: str, kind: str, unit: str, says: str) -> Iterator[str]:

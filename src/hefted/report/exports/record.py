@@ -32,6 +32,7 @@ class Record(NamedTuple):
         factors: What it is priced by; none where its parts were priced by several sets.
         versions: Of Python, Hefted and JAX.
         attributes: What else its journal holds.
+        summed: Whether its figures are the sums of its parts, as it kept no journal of its own.
         included: Of host, user, arguments and paths, what was asked for.
     """
 
@@ -41,6 +42,7 @@ class Record(NamedTuple):
     factors: Factors = Factors()
     versions: Mapping[str, str] = _NOTHING
     attributes: Mapping[str, Any] = _NOTHING
+    summed: bool = False
     included: Mapping[str, str] = _NOTHING
 
     @property
@@ -133,16 +135,24 @@ def record(run: RunSummary | Receipt) -> Record:
         )
     told = receipt(run.footprint, facts_of(run))
     headers = _headers(run)
+    try:
+        return _finite(_recorded(run, told, headers))
+    except (TypeError, KeyError, AttributeError) as error:  # JSON, and yet not a journal's
+        raise LedgerError(
+            f'run: expected one whose journal can be read, received {run.short_id}: its header is damaged.'
+        ) from error
+
+
+def _recorded(run: RunSummary, told: Receipt, headers: list[dict[str, Any]]) -> Record:
     machine = _agreed(headers, 'machine')
-    return _finite(
-        Record(
-            told,
-            run.parent,
-            Machine.from_json(machine) if machine else None,
-            Factors.from_json(_agreed(headers, 'factors') or {}),
-            _agreed(headers, 'versions') or {},
-            _agreed(headers, 'attributes') or {},
-        )
+    return Record(
+        told,
+        run.parent,
+        Machine.from_json(machine) if machine else None,
+        Factors.from_json(_agreed(headers, 'factors') or {}),
+        _agreed(headers, 'versions') or {},
+        _agreed(headers, 'attributes') or {},
+        run.path is None,
     )
 
 

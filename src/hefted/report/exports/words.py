@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -43,6 +44,16 @@ def two_digits(value: float) -> float:
     return float(f'{value:.1e}')
 
 
+def exact(value: float) -> float:
+    """A value without the last digits, which are the arithmetic's and not the figure's.
+
+    Example:
+        >>> exact(0.1 + 0.2)
+        0.3
+    """
+    return float(f'{value:.12g}')
+
+
 def scientific(value: float) -> str:
     """A value to two significant figures, as a form wants it.
 
@@ -72,9 +83,7 @@ def interval(quantity: Quantity) -> str:
 
 def by_hefted() -> str:
     """What made the export, such as 'Hefted 0.1.0'."""
-    import hefted
-
-    return f'Hefted {hefted.__version__}'
+    return f'Hefted {sys.modules["hefted"].__version__}'  # the package is imported before any of its rooms
 
 
 def instant(seconds: float) -> str:
@@ -97,7 +106,7 @@ def hardware(record: Record) -> str | None:
     chip = machine.microarchitecture or 'a processor that is not known'
     told = [f'{machine.threads:g} thread{"" if machine.threads == 1 else "s"} of {chip}']
     if machine.memory_bytes:
-        told.append(f'{machine.memory_bytes / 2**30:.1f} GiB of memory')
+        told.append(f'{machine.memory_bytes / 2**30:.3g} GiB of memory')
     told += [f'{machine.gpus.count(name)} × {name}' for name in dict.fromkeys(machine.gpus)]
     return ', '.join(told) + (', virtual' if machine.virtual else '')
 
@@ -133,16 +142,16 @@ def energy_boundary(record: Record, *, inside: bool) -> Iterator[str]:
         return
     yield f'Energy covers {told.covers}.' if told.covers else 'What the energy covers is not recorded.'
     if told.facility is None:
-        yield 'The data centre’s own energy is not counted: no PUE is known.'
+        yield 'The data centre’s overhead is not counted: no PUE is known.'
     else:
-        how = 'is in the energy' if inside else 'is told beside the machine’s and is not in it'
-        yield f'The data centre’s own energy {how} (PUE {record.pue:.3g}, {told.facility.basis}).'
+        how = 'is counted in' if inside else 'is told beside the machine’s energy and is not in it'
+        yield f'The data centre’s overhead {how} (PUE {record.pue:.3g}, {told.facility.basis}).'
     yield from _ending(record)
 
 
 def _ending(record: Record) -> Iterator[str]:
     facts = record.facts
-    if facts.children:
+    if record.summed:
         yield f'Figures are the sums of {facts.children} runs; durations add up as machine time does.'
     if facts.status in _ENDINGS:
         yield _ENDINGS[facts.status]
