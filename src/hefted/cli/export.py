@@ -22,7 +22,7 @@ _TOLD = '\n'.join(f'  {name:<16}{chosen.told}' for name, chosen in FORMATS.items
 )
 @click.option('--unit', default='training run', show_default=True, help='sci: the functional unit.')
 @click.option('--units', default=1.0, show_default=True, help='sci: how many of them the run was.')
-@click.option('--training-type', metavar='TYPE', help='huggingface: pre-training or fine-tuning.')
+@click.option('--training-type', metavar='TYPE', help='huggingface, cyclonedx, spdx: pre-training or fine-tuning.')
 def command(
     run: str, format_: str | None, output: Path | None, include: str, unit: str, units: float, training_type: str | None
 ) -> None:

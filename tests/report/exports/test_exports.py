@@ -19,7 +19,7 @@ from hefted.report.receipt import Facts, receipt
 
 Make = Callable[..., RunSummary]
 GAP = Gap('rapl:dram', 'only its owner may read it', 1.0).to_json()
-NEEDS_ENERGY = {'sci', 'huggingface', 'cyclonedx'}
+NEEDS_ENERGY = {'sci', 'huggingface', 'cyclonedx', 'spdx'}
 
 
 @pytest.mark.parametrize('format', FORMATS)

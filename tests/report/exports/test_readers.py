@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hefted.errors import UnknownNameError
+from hefted.errors import ArgumentError, UnknownNameError
 from hefted.footprint.footprint import _FIGURES
 from hefted.footprint.tables import table
 from hefted.ledger import RunSummary
@@ -228,6 +228,41 @@ def test_a_bill_tells_the_energy_with_the_data_centres_and_the_carbon_in_tonnes(
 @pytest.mark.parametrize(('kind', 'activity'), [('evaluate', 'validation'), ('predict', 'inference'), ('x', 'other')])
 def test_a_bill_names_the_activity_by_the_runs_kind(make: Make, kind: str, activity: str):
     assert consumption(export(make(kind=kind), 'cyclonedx'))['activity'] == activity
+
+
+# spdx
+
+
+def spdx_package(text: str) -> Any:
+    from spdx_python_model import v3_0_1 as spdx
+
+    objects = spdx.SHACLObjectSet()
+    spdx.JSONLDDeserializer().read(io.BytesIO(text.encode()), objects)
+    assert not objects.missing_ids
+    (package,) = objects.foreach_type(spdx.ai_AIPackage)
+    return package
+
+
+def test_spdxs_own_model_reads_the_document(run: RunSummary):
+    package = spdx_package(export(run, 'spdx'))
+    assert package.name == run.name or 'model'
+    assert package.creationInfo.specVersion == '3.0.1'
+
+
+def test_spdx_tells_the_energy_of_what_was_done(make: Make):
+    (told,) = spdx_package(export(make(), 'spdx')).ai_energyConsumption.ai_trainingEnergyConsumption
+    assert told.ai_energyQuantity == pytest.approx(3.6)
+    assert told.ai_energyUnit.endswith('kilowattHour')
+    tuned = spdx_package(export(make(), 'spdx', training_type='fine-tuning')).ai_energyConsumption
+    assert len(tuned.ai_finetuningEnergyConsumption) == 1
+    assert not tuned.ai_trainingEnergyConsumption
+    with pytest.raises(ArgumentError, match='expected one that trained or predicted, received the evaluate'):
+        export(make(kind='evaluate'), 'spdx')
+
+
+def test_spdxs_model_refuses_a_document_that_is_not_its_own(make: Make):
+    with pytest.raises(ValueError, match='kWh'):
+        spdx_package(export(make(), 'spdx').replace('kilowattHour', 'kWh'))
 
 
 # openmetrics

@@ -39,13 +39,16 @@ class Format(NamedTuple):
     includes: bool = True
 
 
+TRAINING_TYPES = ('pre-training', 'fine-tuning')
+
+
 class Options(NamedTuple):
     """What only some formats ask.
 
     Attributes:
         unit: SCI's functional unit.
         units: How many of them the run was.
-        training_type: A model card's 'pre-training' or 'fine-tuning'; None leaves it out.
+        training_type: 'pre-training' or 'fine-tuning'; None where that was not said.
     """
 
     unit: str = 'training run'
@@ -63,6 +66,7 @@ FORMATS = {
     'huggingface': Format('huggingface', 'write', 'front matter for a model card: co2_eq_emissions', includes=False),
     'codecarbon': Format('codecarbon', 'write', "a row of CodeCarbon's emissions.csv", includes=False),
     'cyclonedx': Format('cyclonedx', 'write', 'a CycloneDX 1.6 bill of materials with a model card'),
+    'spdx': Format('spdx', 'write', 'an SPDX 3.0.1 document with the AI profile'),
     'openmetrics': Format('openmetrics', 'write', 'metrics for Prometheus and its kin'),
 }
 
@@ -85,7 +89,7 @@ def export(
         include: Of 'host', 'user', 'arguments' and 'paths', those that the export should hold.
         unit: For 'sci', the functional unit.
         units: For 'sci', how many of them the run was.
-        training_type: For 'huggingface', 'pre-training' or 'fine-tuning'.
+        training_type: For 'huggingface', 'cyclonedx' and 'spdx', 'pre-training' or 'fine-tuning'.
 
     Returns:
         The text of a file.
@@ -97,6 +101,8 @@ def export(
     """
     if format not in FORMATS:
         raise unknown_name('format', format, FORMATS)
+    if training_type not in (None, *TRAINING_TYPES):
+        raise unknown_name('training_type', training_type, TRAINING_TYPES)
     chosen = FORMATS[format]
     from hefted.report.exports.record import included, record
 

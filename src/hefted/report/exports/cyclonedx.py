@@ -13,22 +13,13 @@ from hefted.footprint.footprint import Footprint
 from hefted.quantities import Quantity
 from hefted.report.exports import Options
 from hefted.report.exports.record import Record, unknown_figure
-from hefted.report.exports.words import boundaries, by_hefted, dumped, exact, instant, place
+from hefted.report.exports.words import activity, boundaries, by_hefted, dumped, exact, instant, place
 
-_ACTIVITIES = {
-    'fit': 'training',
-    'sweep': 'training',
-    'train_on_batch': 'training',
-    'evaluate': 'validation',
-    'test_on_batch': 'validation',
-    'predict': 'inference',
-    'predict_on_batch': 'inference',
-}
 _TONNE = 1e6  # grams
 _UUID = re.compile(r'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}')
 
 
-def write(record: Record, _options: Options) -> str:
+def write(record: Record, options: Options) -> str:
     """Write it.
 
     Raises:
@@ -42,7 +33,7 @@ def write(record: Record, _options: Options) -> str:
         **({'serialNumber': f'urn:uuid:{facts.run_id}'} if _UUID.fullmatch(facts.run_id) else {}),
         'version': 1,
         'metadata': {'tools': {'components': [_tool()]}},
-        'components': [_model(record)],
+        'components': [_model(record, options.training_type)],
     }
     if facts.started is not None:
         bill['metadata']['timestamp'] = instant(facts.started)
@@ -54,9 +45,12 @@ def _tool() -> dict[str, str]:
     return {'type': 'application', 'name': name, 'version': version}
 
 
-def _model(record: Record) -> dict[str, Any]:
+def _model(record: Record, training_type: str | None) -> dict[str, Any]:
     told = record.known('energy')
-    environmental = {'energyConsumptions': [_consumption(record, told)], 'properties': list(_properties(record, told))}
+    environmental = {
+        'energyConsumptions': [_consumption(record, told, training_type)],
+        'properties': list(_properties(record, told)),
+    }
     return {
         'type': 'machine-learning-model',
         'bom-ref': f'model-{record.facts.run_id}',
@@ -65,7 +59,7 @@ def _model(record: Record) -> dict[str, Any]:
     }
 
 
-def _consumption(record: Record, told: Footprint) -> dict[str, Any]:
+def _consumption(record: Record, told: Footprint, training_type: str | None) -> dict[str, Any]:
     if record.electricity is None:
         raise unknown_figure(record, 'energy')
     energy = {'value': exact(record.electricity.to('kWh').value), 'unit': 'kWh'}
@@ -77,7 +71,7 @@ def _consumption(record: Record, told: Footprint) -> dict[str, Any]:
         'energyProvided': energy,
     }
     consumption: dict[str, Any] = {
-        'activity': _ACTIVITIES.get(record.facts.kind, 'other'),
+        'activity': activity(record, training_type),
         'energyProviders': [provider],
         'activityEnergyCost': energy,
     }

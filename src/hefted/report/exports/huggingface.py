@@ -8,23 +8,18 @@ from __future__ import annotations
 
 import json
 
-from hefted.errors import unknown_name
 from hefted.quantities import Quantity
 from hefted.report.exports import Options
 from hefted.report.exports.record import Record, unknown_figure
 from hefted.report.exports.words import by_hefted, grams, hardware, place
-
-TRAINING_TYPES = ('pre-training', 'fine-tuning')
 
 
 def write(record: Record, options: Options) -> str:
     """Write it, between the two lines that mark front matter: it goes to the top of a README.md.
 
     Raises:
-        ArgumentError: If the run's operational carbon is not known, or the training type is not.
+        ArgumentError: If the run's operational carbon is not known.
     """
-    if options.training_type not in (None, *TRAINING_TYPES):
-        raise unknown_name('training_type', options.training_type, TRAINING_TYPES)
     record.known('carbon')
     if record.operational is None:
         raise unknown_figure(record, 'carbon')

@@ -21,6 +21,15 @@ COMPONENTS = {
     'network': 'networks',
     'storage': 'storage elsewhere',
 }
+_ACTIVITIES = {
+    'fit': 'training',
+    'sweep': 'training',
+    'train_on_batch': 'training',
+    'evaluate': 'validation',
+    'test_on_batch': 'validation',
+    'predict': 'inference',
+    'predict_on_batch': 'inference',
+}
 _ENDINGS = {
     'interrupted': 'The run was killed: told is what it had used up to the last line of its journal.',
     'running': 'The run still goes on: told is what it has used so far.',
@@ -96,6 +105,12 @@ def called(record: Record) -> str:
     facts = record.facts
     what = f'{facts.kind} of {facts.name}' if facts.name else facts.kind
     return f'{what}, {facts.children} runs together' if facts.children else what
+
+
+def activity(record: Record, training_type: str | None = None) -> str:
+    """What the run did to the model: 'training', 'fine-tuning', 'validation', 'inference' or 'other'."""
+    found = _ACTIVITIES.get(record.facts.kind, 'other')
+    return 'fine-tuning' if found == 'training' and training_type == 'fine-tuning' else found
 
 
 def hardware(record: Record) -> str | None:
