@@ -182,18 +182,10 @@ def test_codecarbon_reads_the_row_and_appends_to_the_file(make: Make, tmp_path: 
 
 
 @pytest.mark.service('codecarbon')
-def test_three_letter_codes_are_those_of_codecarbons_table_of_countries():
-    from codecarbon.input import DataSource
+def test_three_letter_codes_are_those_of_the_iso():
+    import pycountry  # CodeCarbon brings it
 
-    mix = json.loads(Path(str(DataSource().global_energy_mix_data_path)).read_text('utf-8'))
-    theirs = {code: told['country_name'] for code, told in mix.items() if 'country_name' in told}
-    names = {code: row['name'] for code, row in table('grid').items() if code in ALPHA_3}
-    same = {code for code, name in names.items() if theirs.get(ALPHA_3[code], '').lower() == name.lower()}
-    assert len(same) > 150
-    by_name = {name.lower(): code for code, name in theirs.items()}
-    assert {ALPHA_3[code] for code, name in names.items() if name.lower() in by_name} == {
-        by_name[name.lower()] for name in names.values() if name.lower() in by_name
-    }
+    assert {code: pycountry.countries.get(alpha_2=code).alpha_3 for code in ALPHA_3} == ALPHA_3
 
 
 # cyclonedx
@@ -245,7 +237,7 @@ def spdx_package(text: str) -> Any:
 
 def test_spdxs_own_model_reads_the_document(run: RunSummary):
     package = spdx_package(export(run, 'spdx'))
-    assert package.name == run.name or 'model'
+    assert package.name == (run.name or 'model')
     assert package.creationInfo.specVersion == '3.0.1'
 
 

@@ -104,7 +104,7 @@ def _letter(field: Field) -> str:
 def _preamble(record: Record) -> str:
     return (
         f'From run `{record.facts.run_id}` ({record.facts.status}), weighed by {by_hefted()}; intervals are of 90 %. '
-        'Where a model took several runs to train, failed ones and searches too, their sum is what is asked for.'
+        'A model that took more than is told here, such as failed runs and searches, took the sum of them all.'
     )
 
 
