@@ -19,6 +19,7 @@ from hefted.report.exports import export
 from hefted.report.exports.as_json import schema
 from hefted.report.exports.codecarbon import COLUMNS
 from hefted.report.exports.iso3166 import ALPHA_3
+from hefted.report.exports.record import record
 from hefted.report.receipt import Facts, Receipt, receipt
 
 Make = Callable[..., RunSummary]
@@ -143,6 +144,24 @@ def test_what_is_not_known_is_an_empty_cell_and_never_0(make: Make, bare: dict[s
         assert told[name] == ''
     assert told['pue'] == '1.0'
     assert row(receipt(None, Facts('0193')))['emissions'] == ''
+
+
+def test_a_receipt_without_a_start_has_that_of_its_id(make: Make):
+    from dataclasses import replace
+
+    told = record(make()).receipt
+    assert told.facts.started is not None
+    unsaid = replace(told, facts=replace(told.facts, started=None))
+    assert row(unsaid)['timestamp'] == row(told)['timestamp'] != ''
+    assert (row(told)['on_cloud'], row(make())['on_cloud']) == ('Y', 'Y')
+
+
+def test_a_place_that_was_not_said_is_no_geographical_location(make: Make, bare: dict[str, Any]):
+    from huggingface_hub import ModelCard
+
+    told = ModelCard(export(make(**bare), 'huggingface')).data.to_dict()['co2_eq_emissions']
+    assert 'geographical_location' not in told
+    assert 'as the place was not said' in told['source']
 
 
 def test_a_commands_end_is_its_timestamp_and_its_start_up_came_before(make: Make):

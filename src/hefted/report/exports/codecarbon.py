@@ -149,8 +149,14 @@ def _place(record: Record) -> dict[str, Any]:
         'cloud_region': region,
         'longitude': place.longitude,
         'latitude': place.latitude,
-        'on_cloud': 'Y' if region or (record.machine and record.machine.provider) else 'N',
+        'on_cloud': _on_cloud(record, region),
     }
+
+
+def _on_cloud(record: Record, region: str) -> str | None:
+    if region:
+        return 'Y'
+    return record.machine and ('Y' if record.machine.provider else 'N')
 
 
 def _machine(record: Record) -> dict[str, Any]:

@@ -179,6 +179,6 @@ def _details(record: Record) -> Iterator[str]:
     if facts.started is not None:
         yield f'begun {instant(facts.started)}'
     if (where := place(record)) is not None:
-        yield f'in {where}'
+        yield f'place: {where}'
     yield from (f'{name} {version}' for name, version in record.versions.items())
     yield from (f'{name}: {text}' for name, text in record.included.items())

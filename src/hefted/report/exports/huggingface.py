@@ -11,7 +11,7 @@ import json
 from hefted.quantities import Quantity
 from hefted.report.exports import Options
 from hefted.report.exports.record import Record, unknown_figure
-from hefted.report.exports.words import by_hefted, grams, hardware, place
+from hefted.report.exports.words import by_hefted, grams, hardware
 
 
 def write(record: Record, options: Options) -> str:
@@ -20,13 +20,13 @@ def write(record: Record, options: Options) -> str:
     Raises:
         ArgumentError: If the run's operational carbon is not known.
     """
-    record.known('carbon')
     if record.operational is None:
         raise unknown_figure(record, 'carbon')
+    where = record.known('carbon').place
     fields = {
         'source': _source(record, record.operational),
         'training_type': options.training_type,
-        'geographical_location': place(record),
+        'geographical_location': None if where.known_by == 'assumed' else str(where),
         'hardware_used': hardware(record),
     }
     lines = [f'  {name}: {json.dumps(text, ensure_ascii=False)}' for name, text in fields.items() if text]
@@ -50,8 +50,13 @@ def _source(record: Record, operational: Quantity) -> str:
     told = record.known('carbon')
     overhead = 'without the data centre’s' if told.facility is None else 'with the data centre’s'
     covers = f' ({told.covers})' if told.covers else ''
+    grid = (
+        ', by a figure for the grids of the world, as the place was not said'
+        if told.place.known_by == 'assumed'
+        else ''
+    )
     aside = 'is not known' if told.embodied is None else f'is {told.embodied}'
     return (
         f'{by_hefted()}, run {record.facts.run_id}: {operational} for the electricity{covers}, {overhead} overhead; '
-        f'location-based and life-cycle. The carbon of making the hardware is not in it and {aside}.'
+        f'location-based and life-cycle{grid}. The carbon of making the hardware is not in it and {aside}.'
     )

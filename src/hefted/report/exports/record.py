@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from hefted.footprint.footprint import Footprint
     from hefted.ledger.index import RunSummary
 
+_UUID7 = re.compile('[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-')
 INCLUDABLE = ('host', 'user', 'arguments', 'paths')
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -128,7 +131,7 @@ def record(run: RunSummary | Receipt) -> Record:
         ArgumentError: If it holds a number that is not finite.
     """
     if isinstance(run, Receipt):
-        return _finite(Record(run))
+        return _finite(Record(_dated(run)))
     if run.status == 'damaged':
         raise LedgerError(
             f'run: expected one whose journal can be read, received {run.short_id}: {run.reason or "it is damaged"}.'
@@ -141,6 +144,14 @@ def record(run: RunSummary | Receipt) -> Record:
         raise LedgerError(
             f'run: expected one whose journal can be read, received {run.short_id}: its header is damaged.'
         ) from error
+
+
+def _dated(told: Receipt) -> Receipt:
+    """The receipt with its run's start, which a UUIDv7 begins with: milliseconds since 1970 (RFC 9562, section 5.7)."""
+    facts = told.facts
+    if facts.started is not None or not _UUID7.match(facts.run_id):
+        return told
+    return replace(told, facts=replace(facts, started=int(facts.run_id[:13].replace('-', ''), 16) / 1000))
 
 
 def _recorded(run: RunSummary, told: Receipt, headers: list[dict[str, Any]]) -> Record:

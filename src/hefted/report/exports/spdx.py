@@ -69,7 +69,7 @@ def _model(record: Record, options: Options, spdx_id: str) -> dict[str, Any]:
         comment=' '.join(_said(record)),
         software_primaryPurpose='model',
         ai_informationAboutTraining='; '.join(
-            text for text in (hardware(record), place(record), record.facts.status) if text
+            text for text in (hardware(record), f'place: {place(record)}', record.facts.status) if text
         ),
         ai_energyConsumption={'type': 'ai_EnergyConsumption', _SLOTS[doing]: [described]},
     )

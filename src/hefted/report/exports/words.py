@@ -30,6 +30,7 @@ _ACTIVITIES = {
     'predict': 'inference',
     'predict_on_batch': 'inference',
 }
+_UNSAID = 'not said; a figure for the grids of the world is assumed'
 _ENDINGS = {
     'interrupted': 'The run was killed: told is what it had used up to the last line of its journal.',
     'running': 'The run still goes on: told is what it has used so far.',
@@ -206,8 +207,11 @@ def cited(found: Iterable[Source]) -> str:
 
 
 def place(record: Record) -> str | None:
-    """Where it ran."""
-    return None if record.footprint is None else str(record.footprint.place)
+    """Where it ran, or that nobody said so."""
+    told = record.footprint
+    if told is None:
+        return None
+    return _UNSAID if told.place.known_by == 'assumed' else str(told.place)
 
 
 def grams(quantity: Quantity) -> float:
