@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
-from hefted.footprint import grid
+from hefted.footprint import facility, grid, water
 from hefted.footprint.place import Place
 from hefted.metering.machine import Machine
 from hefted.quantities import Quantity
@@ -62,5 +62,9 @@ def factors_for(place: Place, machine: Machine) -> Factors:
         place: Where it stands.
         machine: What it is.
     """
-    del machine
-    return Factors(intensity=grid.intensity(place))
+    return Factors(
+        intensity=grid.intensity(place),
+        pue=facility.pue(place, machine),
+        water_on_site=facility.wue(place, machine),
+        water_off_site=water.off_site(place),
+    )
