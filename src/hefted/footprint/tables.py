@@ -84,6 +84,11 @@ def cited(row: dict[str, str], key: str, note: str = '') -> Source:
     return of._replace(key=key, year=year, title=f'{of.title}; {note}' if note else of.title)
 
 
+def number(cell: str) -> float | None:
+    """Read a field; an empty one is None."""
+    return float(cell) if cell else None
+
+
 def world(figure: str, key: str, unit: str, countries: Iterable[float] = ()) -> Quantity:
     """The world's figure, assumed for a place that is not known.
 
