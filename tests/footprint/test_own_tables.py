@@ -6,6 +6,7 @@ import pytest
 
 from hefted.errors import ArgumentError
 from hefted.footprint import facility, grid, own_tables, water
+from hefted.footprint.factors import factors_for
 from hefted.footprint.place import Place
 from hefted.footprint.tables import shipped, table
 from hefted.metering.machine import Machine
@@ -30,6 +31,22 @@ def test_a_row_overrides_the_shipped_one_and_the_others_stand(folder: Path) -> N
     assert (france.value, france.sources[0].title, france.sources[0].year) == (31.5, 'Your own figure', 2025)
     assert france.sources[0].licence == 'own'
     assert grid.intensity(Place.of('DE')).value == float(shipped('grid')['DE']['g_co2e_per_kwh'])
+
+
+def test_the_factors_of_a_run_follow_the_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(folder, 'grid', GRID, 'FR,France,31.5,,life-cycle,production,2025,own,own')
+    mine = factors_for(Place.of('FR'), Machine()).intensity
+    monkeypatch.delenv('HEFTED_TABLES')
+    shipped_one = factors_for(Place.of('FR'), Machine()).intensity
+    assert mine is not None
+    assert shipped_one is not None
+    assert (mine.value, shipped_one.value) == (31.5, 44.2)
+
+
+def test_a_run_does_not_start_on_a_wrong_table(folder: Path) -> None:
+    write(folder, 'water', 'country,l_per_kwh,year,source,licence', 'KE,wet,2025,own,own')
+    with pytest.raises(ArgumentError, match=r"water.csv in HEFTED_TABLES, line 2: l_per_kwh: .* received 'wet'"):
+        factors_for(Place.of('FR'), Machine())
 
 
 def test_a_row_adds_a_place_and_its_house(folder: Path) -> None:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hefted import settings
@@ -77,15 +76,12 @@ def factors_for(place: Place, machine: Machine) -> Factors:
         >>> str(factors.intensity), str(factors.pue)
         ('44 g CO2e/kWh (30 to 64, modelled)', '1.6 (1.1 to 1.9, assumed)')
     """
-    return _found(place, machine, settings.price_setting(), settings.instance_setting(), settings.tables_folder())
+    return _found(place, machine, settings.of_factors())
 
 
 @cache  # a loop of small fits asks for the same each time
-def _found(
-    place: Place, machine: Machine, said: tuple[str, str | None], instance: tuple[str, str | None], own: Path | None
-) -> Factors:
-    del own  # it decides what the tables hold
-    costs = _prices(said, instance) if said[1] or instance[1] else None
+def _found(place: Place, machine: Machine, said: tuple[str, ...]) -> Factors:
+    costs = _prices() if any(said) else None
     return Factors(
         intensity=grid.intensity(place),
         pue=facility.pue(place, machine),
@@ -98,7 +94,8 @@ def _found(
     )
 
 
-def _prices(said: tuple[str, str | None], instance: tuple[str, str | None]) -> Prices:
+def _prices() -> Prices:
     from hefted.footprint.price import prices  # late: few say one
 
-    return prices(said[1], instance[1], time.gmtime().tm_year, (said[0], instance[0]))
+    (name, said), (also, instance) = settings.price_setting(), settings.instance_setting()
+    return prices(said, instance, time.gmtime().tm_year, (name, also))
