@@ -6,6 +6,8 @@ The file is read once in a process.
 |---|---|---|
 | HEFTED_METER | meter | 'auto' (the default), 'on' (even where a program says `meter=None`) or 'off' |
 | HEFTED_PLACE | place | where the work runs, such as 'FR', 'US-WA' or 'aws:us-west-2' |
+| HEFTED_MACHINE | machine | what the machine is: 'laptop', 'desktop', 'server', 'gpu-server' or 'gpu-server-liquid' |
+| HEFTED_UNSEEN | unseen | 'on' (the default) or 'off': whether what no sensor sees (supplies, fans, board) is counted |
 | HEFTED_DATA_DIR | data_dir | the folder of journals and the ledger |
 | HEFTED_CACHE_DIR | cache_dir | the folder of compiled programs and downloads |
 | HEFTED_DATASETS | datasets | a folder with data sets that need no download |
@@ -18,12 +20,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from hefted import host
-from hefted.errors import ArgumentError
+from hefted.errors import ArgumentError, unknown_name
 
 MeterMode = Literal['auto', 'on', 'off']
+MachineKind = Literal['laptop', 'desktop', 'server', 'gpu-server', 'gpu-server-liquid']
+
+_MACHINE_KINDS: tuple[MachineKind, ...] = get_args(MachineKind)
 
 _parsed: dict[str, dict[str, Any]] = {}
 
@@ -47,6 +52,37 @@ def meter_mode() -> MeterMode:
 def place_setting() -> str | None:
     """Where the user says that work runs; None when nothing is said."""
     return _setting('HEFTED_PLACE', 'place')[1]
+
+
+def machine_kind() -> MachineKind | None:
+    """What the user says that the machine is; None when nothing is said and its firmware is asked.
+
+    Raises:
+        UnknownNameError: If HEFTED_MACHINE (or `machine` in config.toml) is no kind of machine.
+    """
+    name, value = _setting('HEFTED_MACHINE', 'machine')
+    if value is None:
+        return None
+    for kind in _MACHINE_KINDS:
+        if kind == value.lower():
+            return kind
+    raise unknown_name(name, value, _MACHINE_KINDS)
+
+
+def unseen_counts() -> bool:
+    """Whether totals hold what no sensor sees: they do unless the user says 'off'.
+
+    Raises:
+        ArgumentError: If HEFTED_UNSEEN (or `unseen` in config.toml) is neither 'on' nor 'off'.
+    """
+    name, value = _setting('HEFTED_UNSEEN', 'unseen')
+    mode = (value or 'on').lower()
+    if mode not in ('on', 'off'):
+        raise ArgumentError(
+            f"{name}: expected 'on' or 'off', received {value!r}. "
+            "Unset it to count supplies, fans and board, which is what 'on' does."
+        )
+    return mode == 'on'
 
 
 def data_folder() -> Path:
