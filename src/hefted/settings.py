@@ -11,6 +11,9 @@ The file is read once in a process.
 | HEFTED_DATA_DIR | data_dir | the folder of journals and the ledger |
 | HEFTED_CACHE_DIR | cache_dir | the folder of compiled programs and downloads |
 | HEFTED_DATASETS | datasets | a folder with data sets that need no download |
+| HEFTED_TABLES | tables | a folder with your own tables of factors (see `hefted.footprint.own_tables`) |
+| HEFTED_INSTANCE | instance | the cloud's instance, such as 'aws:p4d.24xlarge': its list price is the run's |
+| HEFTED_PRICE | price | what the machine or its electricity costs, such as '1.20 USD/h' or '0.30 USD/kWh' |
 """
 
 from __future__ import annotations
@@ -107,6 +110,35 @@ def datasets_folder() -> Path | None:
         ArgumentError: If the setting is not an absolute path.
     """
     return _folder('HEFTED_DATASETS', 'datasets')
+
+
+def tables_folder() -> Path | None:
+    """The folder with the user's own tables of factors; None when not set.
+
+    Raises:
+        ArgumentError: If the setting is not an absolute path.
+    """
+    return _folder('HEFTED_TABLES', 'tables')
+
+
+def instance_setting() -> tuple[str, str | None]:
+    """Where the cloud's instance is named (for an error message), and its name; None when nothing is said."""
+    return _setting('HEFTED_INSTANCE', 'instance')
+
+
+def price_setting() -> tuple[str, str | None]:
+    """Where the price is said (for an error message), and what is said; None when nothing is."""
+    return _setting('HEFTED_PRICE', 'price')
+
+
+def of_factors() -> tuple[str, ...]:
+    """What is set of tables, instance and price, unread: a key for what follows from the three.
+
+    A loop of small fits asks for it each time; all of it costs five microseconds.
+    """
+    told = _config()
+    keys = (('HEFTED_TABLES', 'tables'), ('HEFTED_INSTANCE', 'instance'), ('HEFTED_PRICE', 'price'))
+    return tuple(os.environ.get(variable) or str(told.get(key, '')) for variable, key in keys)
 
 
 def config_file() -> Path:
