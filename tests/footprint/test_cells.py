@@ -1,9 +1,12 @@
 """Positions: a code only where there is no doubt, and never that of the neighbour."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import hefted.footprint
 from hefted.footprint import cells
 from hefted.footprint.place import Place
 from hefted.footprint.tables import table
@@ -64,8 +67,6 @@ def test_every_position_on_the_globe_is_a_place_with_a_grid(latitude, longitude)
 
 
 def test_the_table_is_whole_and_small():
-    from hefted.footprint.tables import _FOLDER
-
     for south in table('cells'):
         assert len(cells._row(float(south))) == 720
-    assert (_FOLDER / 'cells.csv').stat().st_size < 61_440
+    assert Path(hefted.footprint.__file__).parent.joinpath('tables', 'cells.csv').stat().st_size < 61_440

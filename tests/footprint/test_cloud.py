@@ -46,7 +46,7 @@ def test_aws_is_asked_with_a_token(service):
         return service.send(handler, DOCUMENT)
 
     service.answer = answer
-    assert cloud.ask('aws', service.address, 2) == Cloud('aws:us-west-2', 'p5.48xlarge')
+    assert cloud.ask('aws', service.address, 2) == Cloud('aws:us-west-2', 'aws:p5.48xlarge')
     (one, path, headers), (two, document, _) = service.asked
     assert (one, path, headers['x-aws-ec2-metadata-token-ttl-seconds']) == ('PUT', '/latest/api/token', '60')
     assert (two, document) == ('GET', '/latest/dynamic/instance-identity/document')
@@ -54,12 +54,12 @@ def test_aws_is_asked_with_a_token(service):
 
 def test_azure_and_google_are_asked_as_they_document(service):
     service.says({'compute': {'location': 'westus2', 'vmSize': 'Standard_ND96isr_H100_v5'}, 'network': {}})
-    assert cloud.ask('azure', service.address, 2) == Cloud('azure:westus2', 'Standard_ND96isr_H100_v5')
+    assert cloud.ask('azure', service.address, 2) == Cloud('azure:westus2', 'azure:Standard_ND96isr_H100_v5')
     assert service.asked[0][1] == '/metadata/instance?api-version=2021-02-01'
     assert service.asked[0][2]['metadata'] == 'true'
     service.asked.clear()
     service.says('projects/12345/zones/us-west1-b', 'projects/12345/machineTypes/a3-highgpu-8g')
-    assert cloud.ask('gcp', service.address, 2) == Cloud('gcp:us-west1', 'a3-highgpu-8g')
+    assert cloud.ask('gcp', service.address, 2) == Cloud('gcp:us-west1', 'gcp:a3-highgpu-8g')
     assert [path.rpartition('/')[2] for _, path, _ in service.asked] == ['zone', 'machine-type']
     assert {headers['metadata-flavor'] for _, _, headers in service.asked} == {'Google'}
 
@@ -111,7 +111,7 @@ def test_where_nobody_listens_there_is_no_answer(service):
 def test_proxies_are_not_used(service, monkeypatch):
     monkeypatch.setenv('http_proxy', 'http://127.0.0.1:9')
     service.says('projects/1/zones/europe-west9-a', 'projects/1/machineTypes/n2-standard-4')
-    assert cloud.ask('gcp', service.address, 2) == Cloud('gcp:europe-west9', 'n2-standard-4')
+    assert cloud.ask('gcp', service.address, 2) == Cloud('gcp:europe-west9', 'gcp:n2-standard-4')
 
 
 def test_no_cloud_is_asked_unless_the_user_allows_it(monkeypatch):

@@ -14,7 +14,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 from hefted import settings
 
@@ -23,7 +23,6 @@ Provider = Literal['aws', 'azure', 'gcp']
 ADDRESS = 'http://169.254.169.254'
 LIMIT_SECONDS = 0.3
 _MOST_BYTES = 64 * 1024
-_AZURE_ASSET = '7783-7084-3265-9085-8269-3286-77'  # the chassis asset tag of every machine of Azure
 _REGION = re.compile(r'[a-z][a-z0-9-]{1,39}')
 _INSTANCE = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{1,63}')
 
@@ -36,7 +35,7 @@ class Cloud(NamedTuple):
 
     Attributes:
         region: Such as 'aws:us-west-2'.
-        instance: Such as 'p5.48xlarge'; None where the cloud did not say.
+        instance: Such as 'aws:p5.48xlarge', as HEFTED_INSTANCE takes it; None where the cloud did not say.
     """
 
     region: str
@@ -49,14 +48,10 @@ def provider(root: str = '/') -> Provider | None:
     Args:
         root: Where `sys` is (a constructed tree in tests).
     """
-    sys_vendor, board, product, asset = (
-        _firmware(root, name) for name in ('sys_vendor', 'board_vendor', 'product_name', 'chassis_asset_tag')
-    )
-    if 'Amazon EC2' in (sys_vendor, board) or asset == 'Amazon EC2':
-        return 'aws'
-    if asset == _AZURE_ASSET and sys_vendor == 'Microsoft Corporation':
-        return 'azure'
-    return 'gcp' if sys_vendor == 'Google' and product == 'Google Compute Engine' else None
+    from hefted.metering.firmware import read  # late: few ask
+
+    named = read(root).provider
+    return next((one for one in get_args(Provider) if one == named), None)
 
 
 def ask(provider: Provider, address: str = ADDRESS, limit: float = LIMIT_SECONDS) -> Cloud | None:
@@ -104,14 +99,6 @@ class _Unusable(Exception):
     """An answer that is not what was asked for."""
 
 
-def _firmware(root: str, name: str) -> str:
-    try:
-        with open(f'{root.rstrip("/")}/sys/class/dmi/id/{name}', encoding='utf-8', errors='replace') as file:  # noqa: PTH123
-            return file.read(256).strip()
-    except OSError:
-        return ''
-
-
 def _aws(get: Get) -> Cloud:
     token = get('/latest/api/token', {'X-aws-ec2-metadata-token-ttl-seconds': '60'}, 'PUT').strip()
     document = _object(get('/latest/dynamic/instance-identity/document', {'X-aws-ec2-metadata-token': token}))
@@ -141,7 +128,7 @@ def _cloud(name: Provider, region: object, instance: object) -> Cloud:
     if not isinstance(region, str) or not _REGION.fullmatch(region):
         raise _Unusable
     known = isinstance(instance, str) and _INSTANCE.fullmatch(instance)
-    return Cloud(f'{name}:{region}', cast(str, instance) if known else None)
+    return Cloud(f'{name}:{region}', f'{name}:{instance}' if known else None)
 
 
 def _object(text: str) -> dict[str, Any]:

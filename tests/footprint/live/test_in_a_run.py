@@ -26,7 +26,7 @@ with runs.meter('work') as m:
     time.sleep(SECONDS)
 told = m.footprint
 print(json.dumps({
-    'grams': told.operational.value / (told.energy.value / 3.6e6),
+    'grams': told.operational.value / ((told.energy.value + told.facility.value) / 3.6e6),
     'sources': [source.key for source in told.operational.sources],
     'gaps': [gap.reason for gap in told.gaps if gap.sensor == 'grid'],
     'seconds': told.duration.value, 'run': m.id, 'cost': m.meter_cost,
@@ -70,7 +70,7 @@ class Home:
 
         (path,) = (self.data / 'runs').rglob(f'*{run}*')
         told = rebuild(read(path)[:lines])
-        return told.operational.value / (told.energy.value / 3.6e6)
+        return told.operational.value / ((told.energy.value + told.facility.value) / 3.6e6)
 
     def written(self):
         """All that was written anywhere in this home."""
@@ -175,7 +175,7 @@ while not run._grid._live and time.monotonic() < begun + 20:
     time.sleep(0.1)
 time.sleep(0.2)
 tick = run.tick(1)
-assert abs(tick.carbon / (tick.energy / 3.6e6) - 123) < 1, tick
+assert abs(tick.carbon / (tick.energy * run._factors.pue.value / 3.6e6) - 123) < 1, tick
 run.finish()
 """
     )
