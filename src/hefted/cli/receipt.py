@@ -11,7 +11,8 @@ import click
 from hefted import ledger
 from hefted.cli.ledger import opened
 from hefted.metering.reading import Component
-from hefted.report.receipt import Facts, Receipt, receipt
+from hefted.report.exports.record import facts_of
+from hefted.report.receipt import Receipt, receipt
 
 
 @click.command('receipt')
@@ -48,13 +49,4 @@ def command(run: str, as_json: bool, page: Path | None, without: tuple[str, ...]
 
 def receipt_of(run: ledger.RunSummary, without: tuple[str, ...] = ()) -> Receipt:
     """The receipt of a run in the ledger, without some of its components if so wished."""
-    facts = Facts(
-        run_id=run.id,
-        kind=run.kind,
-        name=run.name,
-        status=run.status,
-        started=run.started,
-        meter_share=run.meter_share,
-        children=len(run.children),
-    )
-    return receipt(run.footprint_without(*without), facts)
+    return receipt(run.footprint_without(*without), facts_of(run))
