@@ -32,6 +32,7 @@ MeterMode = Literal['auto', 'on', 'off']
 GridMode = Literal['table', 'electricitymaps', 'watttime', 'uk']
 MachineKind = Literal['laptop', 'desktop', 'server', 'gpu-server', 'gpu-server-liquid']
 
+_GRID_MODES: tuple[GridMode, ...] = get_args(GridMode)
 _MACHINE_KINDS: tuple[MachineKind, ...] = get_args(MachineKind)
 
 _parsed: dict[str, dict[str, Any]] = {}
@@ -70,10 +71,12 @@ def grid_mode() -> GridMode:
         UnknownNameError: If HEFTED_GRID (or `grid` in config.toml) is not one of those that there are.
     """
     name, value = _setting('HEFTED_GRID', 'grid')
-    for mode in get_args(GridMode):
-        if mode == (value or 'table').lower():
+    if value is None:
+        return 'table'
+    for mode in _GRID_MODES:
+        if mode == value.lower():
             return mode
-    raise unknown_name(name, value, get_args(GridMode))
+    raise unknown_name(name, value, _GRID_MODES)
 
 
 def cloud_metadata() -> bool:

@@ -123,6 +123,19 @@ def test_no_cloud_is_asked_unless_the_user_allows_it(monkeypatch):
     cloud.this_cloud.cache_clear()
 
 
+def test_the_instance_that_the_cloud_names_has_its_list_price(monkeypatch):
+    from hefted.footprint.factors import factors_for
+    from hefted.metering.machine import Machine
+
+    here = place.Place('aws:us-east-1')
+    monkeypatch.setattr(cloud, 'this_cloud', lambda: Cloud('aws:us-east-1', 'aws:p4d.24xlarge'))
+    assert factors_for(here, Machine(provider='aws')).price.basis == 'assumed'
+    assert factors_for(here, Machine(provider='azure')).price is None
+    assert factors_for(here, Machine()).price is None
+    monkeypatch.setattr(cloud, 'this_cloud', lambda: Cloud('aws:us-east-1', 'aws:x9.unheard-of'))
+    assert factors_for(here, Machine(provider='aws')).price is None
+
+
 def test_a_place_that_the_cloud_says_comes_after_all_that_people_say():
     def says():
         return 'aws:us-west-2'

@@ -95,6 +95,12 @@ def region() -> str | None:
     return found and found.region
 
 
+def instance(provider: str) -> str | None:
+    """The type of the instance alone, such as 'aws:p5.48xlarge', if this machine is that cloud's."""
+    found = this_cloud()
+    return found.instance if found and found.region.startswith(f'{provider}:') else None
+
+
 class _Unusable(Exception):
     """An answer that is not what was asked for."""
 

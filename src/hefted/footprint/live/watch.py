@@ -8,6 +8,7 @@ kept in the user's cache folder, so that a hundred short programs ask once.
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -78,7 +79,7 @@ class Kept:
 
     def write(self, state: State) -> None:
         """Write a state beside, then put it in its place; a folder that cannot be written keeps nothing."""
-        beside = self._file.with_suffix(f'.{threading.get_ident()}')
+        beside = self._file.with_suffix(f'.{os.getpid()}-{threading.get_ident()}')
         data: dict[str, Any] = state._asdict() | {'intensity': state.intensity and state.intensity.to_json()}
         with suppress(OSError):
             self._file.parent.mkdir(0o700, parents=True, exist_ok=True)

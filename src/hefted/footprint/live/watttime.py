@@ -1,8 +1,9 @@
 """WattTime: the marginal intensity, that of the plants which one kWh more makes run.
 
 A marginal figure answers another question than the average that all other figures here are: what changes if this work
-is done or not, rather than its share of what there is. The two must not be added or compared. So its source says
-'marginal' and `is_marginal` tells it apart; it prices a run only where the user has set HEFTED_GRID=watttime.
+is done or not, rather than its share of what there is. The two are not to be compared. So its source says 'marginal'
+and `is_marginal` tells it apart; it prices a run only where the user has set HEFTED_GRID=watttime. A part of a run for
+which it did not answer has the table's average, and a gap that says so.
 
 Its figure is CO2 of the stack (co2_moer, in lb/MWh). The interval holds that no meter sees which plant is the marginal
 one (25 %, judgement), and its high end also the way from stack to life cycle of the gas plants that mostly are:
