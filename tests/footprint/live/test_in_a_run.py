@@ -91,7 +91,7 @@ def test_a_run_is_priced_by_what_the_service_tells_from_its_beginning(home, serv
     service.says(latest(123))
     told = home.run(2.2)
     assert told['grams'] == pytest.approx(123)
-    assert 'grid-live:electricitymaps:FR' in told['sources']
+    assert 'grid:live:electricitymaps:FR' in told['sources']
     assert 'grid:FR' not in told['sources']
     assert told['gaps'] == []
     assert len(service.asked) == 1
@@ -180,3 +180,23 @@ run.finish()
 """
     )
     assert told['grams'] == pytest.approx(123)
+
+
+def test_receipts_and_exports_tell_what_the_run_was_priced_by(home, service):
+    service.says(latest(123))
+    told = home.run(1.2)
+    says = [
+        subprocess.run(
+            [sys.executable, '-m', 'hefted.cli', *command],
+            env=home.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for command in (['receipt', told['run']], ['export', told['run'], '--as', 'sci'])
+    ]
+    assert 'France: 123 g CO2e/kWh (Electricity Maps, 20' in says[0]
+    assert '44' not in says[0].partition('Place')[2].partition('\n')[0]
+    intensity = json.loads(says[1])['components']['I'] if 'components' in says[1] else json.loads(says[1])
+    assert '123' in json.dumps(intensity) or '122.99' in json.dumps(intensity)
+    assert '44.2' not in json.dumps(intensity)

@@ -51,7 +51,7 @@ def test_electricity_maps_is_asked_for_the_life_cycle_with_the_key_in_a_header(s
     assert headers['auth-token'] == TOKEN
     assert (told.value, told.unit, told.basis) == (41, 'g CO2e/kWh', 'modelled')
     assert told.high / told.value == pytest.approx(math.exp(math.hypot(math.log(1.16), math.log(1.10))))
-    assert told.sources[0].key == 'grid-live:electricitymaps:FR'
+    assert told.sources[0].key == 'grid:live:electricitymaps:FR'
     assert 'life-cycle' in told.sources[0].title
     assert not is_marginal(told)
 
@@ -198,7 +198,7 @@ def test_great_britain_is_told_by_what_was_else_by_what_was_forecast(service):
     assert forecast.value == pytest.approx(grid.life_cycle(120))
     # The stack alone is told, so it is wider than a figure of the life cycle.
     assert was.high / was.value > math.exp(math.hypot(math.log(1.16), math.log(1.13)))
-    assert (was.sources[0].key, was.sources[0].licence) == ('grid-live:uk', 'CC-BY-4.0')
+    assert (was.sources[0].key, was.sources[0].licence) == ('grid:live:uk', 'CC-BY-4.0')
 
 
 @pytest.mark.parametrize('said', ['FR', 'GB-NIR', 'world', 'IE'])

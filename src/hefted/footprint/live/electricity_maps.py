@@ -70,7 +70,7 @@ class ElectricityMaps:
         title = f'Electricity Maps: average life-cycle intensity of zone {name} in this hour'
         year = time.gmtime(self.clock()).tm_year
         return Source(
-            f'grid-live:electricitymaps:{name}',
+            f'grid:live:electricitymaps:{name}',
             title + (', estimated' if estimated else ''),
             year,
             'https://www.electricitymaps.com',

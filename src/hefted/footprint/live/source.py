@@ -20,7 +20,7 @@ ESTIMATED = math.log(1.28)  # a figure that the service itself calls an estimate
 
 _MOST = 3000.0  # g/kWh: no grid comes near; the dirtiest fuel stands at about 1,200
 _OLDEST_SECONDS = 6 * 3600.0
-MARGINAL = 'grid-marginal:'
+MARGINAL = 'grid:marginal:'
 
 
 class GridSource(Protocol):

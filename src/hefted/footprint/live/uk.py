@@ -55,7 +55,7 @@ class Uk:
         direct = figure(web.field(intensity, 'forecast') if actual is None else actual, self.name)
         check_age(web.field(answer, 'data', 0, 'from'), self.name, self.clock())
         source = Source(
-            'grid-live:uk',
+            'grid:live:uk',
             'National Energy System Operator, Carbon Intensity API: Great Britain in this half hour',
             time.gmtime(self.clock()).tm_year,
             'https://carbonintensity.org.uk',

@@ -82,7 +82,7 @@ class WattTime:
         return told(value, (_WHICH_PLANT,), self._source(region), beyond=_UPSTREAM)
 
     def _source(self, region: str) -> Source:
-        title = f'WattTime: marginal intensity (MOER, not an average) of {region}'
+        title = f'WattTime, marginal: that of the next kWh (MOER) and no average, in {region}'
         return Source(f'{MARGINAL}{region}', title, time.gmtime(self.clock()).tm_year, 'https://watttime.org')
 
 
