@@ -98,8 +98,14 @@ class Repricing:
             give: Gives the present phase its part up to a reading.
             shares: What the run has used.
         """
-        while self._pending and self._pending[0].reading.monotonic <= reading.monotonic:
-            change = self._pending.pop(0)
+        while self._pending:
+            try:
+                change = self._pending.pop(0)
+            except IndexError:  # another thread has given it meanwhile
+                return
+            if change.reading.monotonic > reading.monotonic:
+                self._pending.insert(0, change)
+                return
             give(change.reading)
             self._intensities.change(change.intensity, shares.by_sensor(), from_start=change.back)
 

@@ -4,7 +4,8 @@ It counts the CO2 of generation alone, imports with it, so its figure is brought
 rows are (1.16 x direct + 23 g/kWh, see `hefted.footprint.grid`) and has their wider interval. It does not cover
 Northern Ireland, whose grid is Ireland's.
 
-Source: https://carbon-intensity.github.io/api-definitions/ (GET /intensity). Data: CC-BY-4.0.
+Source: https://carbon-intensity.github.io/api-definitions/ (GET /intensity), and "About" on
+https://carbonintensity.org.uk: CO2 of generation only, with imports and the losses of the grid.
 """
 
 from __future__ import annotations
@@ -59,6 +60,5 @@ class Uk:
             'National Energy System Operator, Carbon Intensity API: Great Britain in this half hour',
             time.gmtime(self.clock()).tm_year,
             'https://carbonintensity.org.uk',
-            'CC-BY-4.0',
         )
         return told(grid.life_cycle(direct), (FACTORS, BOUNDARY, REVISED), source)
