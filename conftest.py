@@ -16,8 +16,9 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp('home')
     for variable in ('HEFTED_DATA_DIR', 'HEFTED_CACHE_DIR', 'XDG_CONFIG_HOME'):
         os.environ[variable] = str(folder / variable.lower())
-    for variable in ('HEFTED_METER', 'HEFTED_PLACE', 'HEFTED_TABLES', 'HEFTED_INSTANCE', 'HEFTED_PRICE'):
-        os.environ.pop(variable, None)
+    names = 'METER PLACE LAND GRID GRID_URL CLOUD_METADATA TABLES INSTANCE PRICE'
+    for name in names.split():
+        os.environ.pop(f'HEFTED_{name}', None)
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from hefted.errors import ArgumentError
 @pytest.fixture
 def config(tmp_path, monkeypatch):
     """Write the user's configuration file; the environment says nothing."""
-    names = 'METER PLACE MACHINE UNSEEN DATA_DIR CACHE_DIR DATASETS TABLES INSTANCE PRICE'
+    names = 'METER PLACE LAND GRID CLOUD_METADATA MACHINE UNSEEN DATA_DIR CACHE_DIR DATASETS TABLES INSTANCE PRICE'
     for name in names.split():
         monkeypatch.delenv(f'HEFTED_{name}', raising=False)
     monkeypatch.setattr(host, 'user_folder', lambda kind: str(tmp_path / kind))
@@ -24,6 +24,8 @@ def config(tmp_path, monkeypatch):
 def test_without_settings_everything_has_its_default(config, tmp_path):
     assert settings.meter_mode() == 'auto'
     assert settings.place_setting() is None
+    assert settings.land_setting() is None
+    assert (settings.grid_mode(), settings.cloud_metadata()) == ('table', False)
     assert settings.machine_kind() is None
     assert settings.unseen_counts()
     assert settings.datasets_folder() is None
@@ -75,6 +77,17 @@ def test_a_relative_folder_is_refused(config, monkeypatch):
 def test_a_home_is_expanded(config, monkeypatch):
     monkeypatch.setenv('HEFTED_DATASETS', '~/sets')
     assert settings.datasets_folder().is_absolute()
+
+
+def test_a_service_of_grids_is_named_by_the_user(config, monkeypatch):
+    config("grid = 'UK'\ncloud_metadata = 'on'\nland = 'mine'\n")
+    assert (settings.grid_mode(), settings.cloud_metadata(), settings.land_setting()) == ('uk', True, 'mine')
+    monkeypatch.setenv('HEFTED_GRID', 'electricitymap')
+    with pytest.raises(ArgumentError, match=r"HEFTED_GRID: 'electricitymap'\. Did you mean 'electricitymaps'"):
+        settings.grid_mode()
+    monkeypatch.setenv('HEFTED_CLOUD_METADATA', 'yes')
+    with pytest.raises(ArgumentError, match="HEFTED_CLOUD_METADATA: expected 'on' or 'off', received 'yes'"):
+        settings.cloud_metadata()
 
 
 def test_what_no_sensor_sees_counts_unless_the_user_says_no(config, monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from hefted import host
 from hefted.footprint import account
@@ -13,11 +13,15 @@ from hefted.footprint.account import IDLE, START_UP
 from hefted.footprint.factors import factors_for
 from hefted.footprint.footprint import Footprint
 from hefted.footprint.place import Place
+from hefted.footprint.repricing import Repricing
 from hefted.identifiers import uuid7
 from hefted.ledger.journal import Journal, writer_cost_seconds
 from hefted.metering.machine import this_machine
 from hefted.metering.meter import Meter
 from hefted.metering.reading import Gap, RawReading
+
+if TYPE_CHECKING:
+    from hefted.footprint.live.watch import Watch
 
 Status = Literal['finished', 'stopped', 'failed', 'interrupted']
 
@@ -64,6 +68,7 @@ class Run:
         attributes: What else the journal should hold.
         thread_costs: CPU time of the threads that meter and write, in seconds so far.
         ended: Told once, when the run has ended.
+        grid: Tells the grid's intensity of this hour; None for the tables' alone.
 
     Attributes:
         id: A UUIDv7.
@@ -86,6 +91,7 @@ class Run:
         attributes: Mapping[str, Any] | None = None,
         thread_costs: Callable[[], float] = writer_cost_seconds,
         ended: Callable[[Run], None] | None = None,
+        grid: Watch | None = None,
     ):
         begun = time.thread_time()
         self.id = uuid7()
@@ -95,7 +101,8 @@ class Run:
         self._over = False
         self._place = place
         self._factors = factors_for(place, this_machine())
-        self._grams_per_joule = account.grams_per_joule(self._factors)
+        self._grid = Repricing(grid)
+        self._factors = self._grid.first(self._factors)
         self._meter = meter
         self._meter_version: int = meter.version
         self.accuracies = meter.accuracies
@@ -214,8 +221,9 @@ class Run:
             return
         begun = time.thread_time()
         reading = self._meter.read()
+        line = self._grid.look(reading, self._began)
         self._give(reading)
-        line = self._line(reading)
+        line = self._line(reading) | line
         self._over = True
         if self._ended is not None:
             self._ended(self)
@@ -239,18 +247,17 @@ class Run:
 
     def _accounted(self) -> Footprint:
         if self._footprint is None:
-            self._footprint = account.footprint(
-                self.shares, self.accuracies, self._place, self._factors, self._gaps_told
-            )
+            factors = self._grid.priced(self._factors, self.shares, self.accuracies)
+            self._footprint = account.footprint(self.shares, self.accuracies, self._place, factors, self._gaps_told)
         return self._footprint
 
     def beat(self, reading: RawReading) -> None:
         """Called by the meter's thread each second: a run that does not tick is kept as well."""
         edges = self._edges
-        if reading.monotonic - self._written_at >= _LINE_SECONDS and not self._over:
+        if (self._grid.changed or reading.monotonic - self._written_at >= _LINE_SECONDS) and not self._over:
             line = self._line(reading)
             if edges == self._edges:
-                self._journal.write(line)
+                self._journal.write(line | self._grid.look(reading, self._began))
                 self._written_at = reading.monotonic
 
     def _start_up(self, since: float | None) -> dict[str, Any] | None:
@@ -266,6 +273,10 @@ class Run:
 
     def _give(self, reading: RawReading) -> None:
         """Give the present phase what was used since the last reading."""
+        self._grid.split(reading, self._give_part, self.shares)
+        self._give_part(reading)
+
+    def _give_part(self, reading: RawReading) -> None:
         last = self._last
         if reading.monotonic >= last.monotonic:
             self.shares.add_between(
@@ -289,7 +300,8 @@ class Run:
         seconds = self._last.monotonic - since
         power = (energy - earlier) / seconds if seconds > 0 else None
         self._window = (self._last.monotonic, energy)
-        self._figures = (energy, power, energy * self._grams_per_joule if self._grams_per_joule else None)
+        grams = account.grams_per_joule(self._grid.priced(self._factors, self.shares, self.accuracies))
+        self._figures = (energy, power, energy * grams if grams else None)
 
     def _renewed(self) -> bool:
         """Whether sensors have come since this was asked last."""
@@ -300,7 +312,7 @@ class Run:
         return True
 
     def _gaps(self) -> tuple[Gap, ...]:
-        return self._meter.gaps(self._began)
+        return self._meter.gaps(self._began) + self._grid.gaps(self._began)
 
     def _due(self, now: float) -> bool:
         """Whether the journal's last line is old."""

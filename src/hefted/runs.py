@@ -20,7 +20,7 @@ import threading
 import weakref
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from hefted import host, settings
 from hefted.errors import ArgumentError
@@ -35,6 +35,9 @@ from hefted.metering.reading import Component, Gap, RawReading
 from hefted.metering.sampler import Sampler
 from hefted.quantities import Quantity
 from hefted.run import NullRun, Run, Status, Tick
+
+if TYPE_CHECKING:
+    from hefted.footprint.live.watch import Watch
 
 __all__ = ['NullRun', 'Run', 'Status', 'Tick', 'Total', 'joined', 'meter', 'process', 'rebuild', 'so_far', 'start']
 
@@ -196,6 +199,7 @@ class _Process:
         self._accuracies: dict[str, tuple[Component, Quantity]] = {}
         self.own: dict[tuple[str, str], Run] = {}  # by kind and name
         self._calls: dict[str, set[int]] = {}  # of each of these, the threads that are in a call
+        self._watches: dict[tuple[object, ...], Watch | None] = {}  # by place: what asks for its grid's intensity
 
     @property
     def runs(self) -> list[Run]:
@@ -257,6 +261,7 @@ class _Process:
             attributes=attributes,
             thread_costs=self._thread_costs,
             ended=self._ended,
+            grid=self._watch(place),
         )
         self._open[run.id] = weakref.ref(run), threading.get_ident()
         os.environ[_PARENT] = run.id
@@ -285,20 +290,39 @@ class _Process:
         os.environ[_PARENT] = next((run.id for run in self.runs[::-1]), self._outside)
 
     def _thread_costs(self) -> float:
-        return (self.sampler.cost_seconds if self.sampler else 0.0) + writer_cost_seconds()
+        asking = sum(watch.cost_seconds for watch in self._watches.values() if watch is not None)
+        return (self.sampler.cost_seconds if self.sampler else 0.0) + writer_cost_seconds() + asking
 
     def total(self, parent: str) -> Total:
         found = self._sums.get(parent, _Sum())
         return Total(parent, found.ended, account.energy_of(found.joules, self._accuracies))
 
+    def _watch(self, place: places.Place) -> Watch | None:
+        """What asks for a place's intensity; None unless the user has named a service for it."""
+        if settings.grid_mode() == 'table':
+            return None
+        key = (place.code, place.latitude, place.longitude)
+        if key not in self._watches:
+            from hefted.footprint import live  # late: few ask for it
+
+            self._watches[key] = live.watch_over(place)
+        return self._watches[key]
+
+    def _look(self) -> None:
+        for watch in list(self._watches.values()):
+            if watch is not None:
+                watch.look()
+
     def _wanted(self) -> bool:
         return bool(self.runs)
 
     def _prepare(self) -> None:
+        self._look()
         if self._meter is not None:
             add_gpus(self._meter)
 
     def _beat(self, reading: RawReading) -> None:
+        self._look()
         for run in self.runs:
             run.beat(reading)
 

@@ -1,11 +1,14 @@
 """What the user has set: environment variables first, then `config.toml` in the user's configuration folder.
 
-The file is read once in a process.
+The file is read once in a process. Between the two, the project may say where it runs (`hefted.footprint.project`).
 
 | variable | key in config.toml | what |
 |---|---|---|
 | HEFTED_METER | meter | 'auto' (the default), 'on' (even where a program says `meter=None`) or 'off' |
 | HEFTED_PLACE | place | where the work runs, such as 'FR', 'US-WA' or 'aws:us-west-2' |
+| HEFTED_LAND | land | whose land that is, in your own words; 'ask' to have `hefted.footprint.land` ask for it |
+| HEFTED_GRID | grid | carbon intensity from the 'table' (the default), or live: 'electricitymaps', 'watttime', 'uk' |
+| HEFTED_CLOUD_METADATA | cloud_metadata | 'on' to ask the cloud that this machine is of for its region; 'off' |
 | HEFTED_MACHINE | machine | what the machine is: 'laptop', 'desktop', 'server', 'gpu-server' or 'gpu-server-liquid' |
 | HEFTED_UNSEEN | unseen | 'on' (the default) or 'off': whether what no sensor sees (supplies, fans, board) is counted |
 | HEFTED_DATA_DIR | data_dir | the folder of journals and the ledger |
@@ -26,8 +29,10 @@ from hefted import host
 from hefted.errors import ArgumentError, unknown_name
 
 MeterMode = Literal['auto', 'on', 'off']
+GridMode = Literal['table', 'electricitymaps', 'watttime', 'uk']
 MachineKind = Literal['laptop', 'desktop', 'server', 'gpu-server', 'gpu-server-liquid']
 
+_GRID_MODES: tuple[GridMode, ...] = get_args(GridMode)
 _MACHINE_KINDS: tuple[MachineKind, ...] = get_args(MachineKind)
 
 _parsed: dict[str, dict[str, Any]] = {}
@@ -52,6 +57,39 @@ def meter_mode() -> MeterMode:
 def place_setting() -> str | None:
     """Where the user says that work runs; None when nothing is said."""
     return _setting('HEFTED_PLACE', 'place')[1]
+
+
+def land_setting() -> str | None:
+    """Whose land the user says it is, or 'ask'; None when nothing is said."""
+    return _setting('HEFTED_LAND', 'land')[1]
+
+
+def grid_mode() -> GridMode:
+    """Where the carbon intensity of electricity comes from: the tables, or a service that is asked while a run goes on.
+
+    Raises:
+        UnknownNameError: If HEFTED_GRID (or `grid` in config.toml) is not one of those that there are.
+    """
+    name, value = _setting('HEFTED_GRID', 'grid')
+    if value is None:
+        return 'table'
+    for mode in _GRID_MODES:
+        if mode == value.lower():
+            return mode
+    raise unknown_name(name, value, _GRID_MODES)
+
+
+def cloud_metadata() -> bool:
+    """Whether the metadata service of the cloud that this machine is of may be asked.
+
+    Raises:
+        ArgumentError: If HEFTED_CLOUD_METADATA (or `cloud_metadata` in config.toml) is neither 'on' nor 'off'.
+    """
+    name, value = _setting('HEFTED_CLOUD_METADATA', 'cloud_metadata')
+    mode = (value or 'off').lower()
+    if mode not in ('on', 'off'):
+        raise ArgumentError(f"{name}: expected 'on' or 'off', received {value!r}. Unset it and no cloud is asked.")
+    return mode == 'on'
 
 
 def machine_kind() -> MachineKind | None:
@@ -146,6 +184,18 @@ def config_file() -> Path:
     return Path(host.user_folder('config')) / 'config.toml'
 
 
+def in_file(key: str) -> str | None:
+    """What the configuration file alone says; None where it says nothing.
+
+    Raises:
+        ArgumentError: If that is not a string, or the file is not TOML.
+    """
+    found = _config().get(key)
+    if found is not None and not isinstance(found, str):
+        raise ArgumentError(f'{key} in {config_file().name}: expected a string, received {found!r}.')
+    return (found or '').strip() or None
+
+
 def _folder(variable: str, key: str) -> Path | None:
     name, value = _setting(variable, key)
     if value is None:
@@ -162,12 +212,7 @@ def _folder(variable: str, key: str) -> Path | None:
 def _setting(variable: str, key: str) -> tuple[str, str | None]:
     """Where a setting was found (its name in an error message), and its value."""
     value = os.environ.get(variable, '').strip()
-    if value:
-        return variable, value
-    found = _config().get(key)
-    if found is not None and not isinstance(found, str):
-        raise ArgumentError(f'{key} in {config_file().name}: expected a string, received {found!r}.')
-    return f'{key} in config.toml', (found or '').strip() or None
+    return (variable, value) if value else (f'{key} in config.toml', in_file(key))
 
 
 def _config() -> dict[str, Any]:

@@ -263,3 +263,9 @@ def test_the_package_itself_is_the_command(home: Path):
         [sys.executable, '-m', 'hefted', '--help'], env=environment(home), capture_output=True, text=True, timeout=60
     )
     assert done.stdout.startswith('Usage: hefted ')
+
+
+def test_the_doctor_names_the_service_that_tells_the_grid_and_asks_it_nothing(home: Path):
+    said = ' '.join(hefted_says(home, 'doctor', HEFTED_GRID='uk', HEFTED_GRID_URL='http://127.0.0.1:9').split())
+    assert 'asked of a service while a run goes on (HEFTED_GRID=uk)' in said
+    assert 'HEFTED_GRID' not in hefted_says(home, 'doctor')

@@ -72,12 +72,16 @@ def test_an_unknown_place_is_as_wide_as_the_world() -> None:
     countries = [float(r['g_co2e_per_kwh']) for c, r in table('grid').items() if len(c) == 2 and r['g_co2e_per_kwh']]
     outside = [value for value in countries if not world.low <= value <= world.high]
     assert 0.08 < len(outside) / len(countries) < 0.12
-    assert grid.intensity(Place.of('47.6,-122.3')) == world
+    assert grid.intensity(Place.of('0,-30')) == world
 
 
 def test_a_country_without_a_figure_is_assumed_to_be_the_world() -> None:
     assert table('grid')['CF']['g_co2e_per_kwh'] == ''
     assert grid.intensity(Place('CF')) == grid.intensity(Place.of(None))
+
+
+def test_coordinates_have_the_grid_of_where_they_lie() -> None:
+    assert grid.intensity(Place.of('47.6,-122.3')) == grid.intensity(Place('US-WA'))
 
 
 def test_a_subdivision_that_is_not_listed_has_its_countrys_grid() -> None:

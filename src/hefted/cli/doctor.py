@@ -61,6 +61,8 @@ def _setting() -> Iterator[tuple[str, str]]:
     yield 'meter', f'{told} (HEFTED_METER={mode})'
     place = find()
     yield 'place', f'{place}. {place.hint}' if place.hint else str(place)
+    if (grid := settings.grid_mode()) != 'table':
+        yield 'grid', f'this hour’s, asked of a service while a run goes on (HEFTED_GRID={grid})'
     folder = settings.data_folder() / 'runs'
     yield (
         'journals',

@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from hefted.footprint.factors import Factors
 from hefted.footprint.footprint import Footprint, PhaseShare
+from hefted.footprint.intensities import Intensities
 from hefted.footprint.place import Place, find
 from hefted.metering.reading import Component, Gap
 from hefted.quantities import Basis, Error, Quantity, Source, total
@@ -21,7 +22,7 @@ Accuracies = Mapping[str, tuple[Component, Quantity]]
 START_UP = 'start-up'
 IDLE = 'idle'  # no phase of the run: what passes in it is not counted
 _COMPONENTS: tuple[Component, ...] = get_args(Component)
-_ELSEWHERE: tuple[Component, ...] = ('network', 'storage')  # outside the machine and its data centre
+ELSEWHERE: tuple[Component, ...] = ('network', 'storage')  # outside the machine and its data centre
 _WORDS = {
     'cpu': 'CPU',
     'dram': 'memory',
@@ -71,6 +72,14 @@ class Shares:
         used = {sensor: joules - before.get(sensor, 0.0) for sensor, joules in after.items()}
         self.add(phase, seconds, used, occupied)
 
+    def by_sensor(self) -> dict[str, float]:
+        """Joules by sensor, of all phases."""
+        found: dict[str, float] = {}
+        for used in self.joules.values():
+            for sensor, joules in used.items():
+                found[sensor] = found.get(sensor, 0.0) + joules
+        return found
+
 
 def footprint(
     shares: Shares,
@@ -104,10 +113,7 @@ def footprint(
     """
     left_out = frozenset(without)
     accuracies = {name: known for name, known in accuracies.items() if known[0] not in left_out}
-    by_sensor: dict[str, float] = {}
-    for used in shares.joules.values():
-        for sensor, joules in used.items():
-            by_sensor[sensor] = by_sensor.get(sensor, 0.0) + joules
+    by_sensor = shares.by_sensor()
     components: dict[str, Quantity] = {
         component: energy
         for component in _COMPONENTS
@@ -199,8 +205,8 @@ def priced(components: Mapping[str, Quantity], occupied: Quantity, factors: Fact
     Source:
         The Green Grid, PUE (2012) and WUE (2011): WUE is per kWh of IT energy. ISO/IEC 21031:2024 for the two carbons.
     """
-    it = _sum(*(energy for name, energy in components.items() if name not in _ELSEWHERE))
-    elsewhere = _sum(*(energy for name, energy in components.items() if name in _ELSEWHERE))
+    it = _sum(*(energy for name, energy in components.items() if name not in ELSEWHERE))
+    elsewhere = _sum(*(energy for name, energy in components.items() if name in ELSEWHERE))
     pue = factors.pue or Quantity(1.0, '1')
     electricity = _sum(it and it * pue, elsewhere)
     operational = _times(electricity, factors.intensity, 'g CO2e')
@@ -276,6 +282,7 @@ def rebuild(lines: Iterable[Mapping[str, Any]], without: Iterable[str] = ()) -> 
     factors = Factors()
     if header.get('start_up'):
         shares.add(START_UP, header['start_up']['seconds'], header['start_up']['joules'])
+    intensities = Intensities()
     last = header['start']
     for line in lines:
         for name, sensor in line.get('sensors', {}).items():
@@ -289,5 +296,10 @@ def rebuild(lines: Iterable[Mapping[str, Any]], without: Iterable[str] = ()) -> 
             occupied = line['occupied'] - last['occupied'] if 'occupied' in line else None
             shares.add_between(line['phase'], seconds, last['joules'], line['joules'], occupied)
             last = line
+        if 'intensity' in line:  # another holds from here on, or from the run's start
+            another = Quantity.from_json(line['intensity'])
+            intensities.change(another, shares.by_sensor(), from_start=bool(line.get('from_start')))
+    counted = {name: known for name, known in accuracies.items() if known[0] not in set(without)}
+    factors = intensities.priced(factors, shares.by_sensor(), counted)
     place = Place.from_json(header['place']) if header.get('place') else find()
     return footprint(shares, accuracies, place, factors, gaps, without)

@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from hefted import settings
-from hefted.footprint import facility, grid, hardware, water
+from hefted.footprint import cloud, facility, grid, hardware, water
 from hefted.footprint.place import Place
 from hefted.metering.machine import Machine
 from hefted.quantities import Quantity
@@ -81,12 +81,14 @@ def factors_for(place: Place, machine: Machine) -> Factors:
         >>> str(factors.intensity), str(factors.pue)
         ('44 g CO2e/kWh (30 to 64, modelled)', '1.6 (1.1 to 1.9, assumed)')
     """
-    return _found(place, machine, settings.of_factors())
+    # Where the user lets it be asked, the cloud names the instance of this machine; of no other is it known.
+    instance = cloud.instance(machine.provider) if machine.provider else None
+    return _found(place, machine, settings.of_factors(), instance)
 
 
 @cache  # a loop of small fits asks for the same each time
-def _found(place: Place, machine: Machine, said: tuple[str, ...]) -> Factors:
-    costs = _prices() if any(said) else None
+def _found(place: Place, machine: Machine, said: tuple[str, ...], of_cloud: str | None) -> Factors:
+    costs = _prices(of_cloud) if any(said) or of_cloud else None
     return Factors(
         intensity=grid.intensity(place),
         pue=facility.pue(place, machine),
@@ -99,8 +101,8 @@ def _found(place: Place, machine: Machine, said: tuple[str, ...]) -> Factors:
     )
 
 
-def _prices() -> Prices:
+def _prices(of_cloud: str | None) -> Prices:
     from hefted.footprint.price import prices  # late: few say one
 
     (name, said), (also, instance) = settings.price_setting(), settings.instance_setting()
-    return prices(said, instance, time.gmtime().tm_year, (name, also))
+    return prices(said, instance or of_cloud, time.gmtime().tm_year, (name, also))

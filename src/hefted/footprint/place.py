@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from hefted import settings
-from hefted.errors import ArgumentError, unknown_name
+from hefted.errors import ArgumentError, UnknownNameError, unknown_name
+from hefted.footprint import cells, cloud, project
 from hefted.footprint.tables import table
 from hefted.quantities import Basis
 
-KnownBy = Literal['argument', 'environment', 'settings', 'assumed']
+KnownBy = Literal['argument', 'environment', 'project', 'settings', 'cloud', 'assumed']
+Said = Mapping[str, str]
+"""What somebody says, by key: 'place' and 'land'."""
 
 WORLD = 'world'
 _HINT = "Say where it runs: place='FR' (or 'US-WA', 'aws:us-west-2'), or set HEFTED_PLACE."
@@ -20,7 +23,7 @@ _HINT = "Say where it runs: place='FR' (or 'US-WA', 'aws:us-west-2'), or set HEF
 
 _FORM = (
     "Expected a country ('FR'), a state or region of one ('US-WA'), a cloud's region ('aws:us-west-2') or coordinates "
-    "('47.6,-122.3')."
+    "('47.6,-122.3', latitude first)."
 )
 
 
@@ -40,7 +43,9 @@ class Place:
         longitude: Degrees east.
         datacentre: The data centre, where it was named.
         land: Whose land it is, in the words of the person who declared it; never looked up.
-        known_by: Who said so: the argument, the environment, the settings file, or nobody (assumed).
+        known_by: Who said so: the argument, the environment, the project (its pyproject.toml), the settings file, the
+            cloud that the machine is of, or nobody (assumed).
+        land_known_by: Who said whose land it is; None where nobody did.
     """
 
     code: str
@@ -53,8 +58,11 @@ class Place:
     datacentre: str | None = None
     land: str | None = None
     known_by: KnownBy = 'argument'
+    land_known_by: KnownBy | None = None
 
     def __post_init__(self) -> None:
+        if self.land and self.land_known_by is None:
+            object.__setattr__(self, 'land_known_by', 'argument')
         if not self.name:
             found = _resolve(self.code, 'place')
             for field in ('code', 'name', 'country', 'subdivision', 'cloud_region', 'latitude', 'longitude'):
@@ -89,8 +97,12 @@ class Place:
     @property
     def hint(self) -> str | None:
         """How to say where the work runs; None where that is known."""
-        if self.latitude is not None and self.code == WORLD:
-            return "Coordinates do not tell the grid; the world's mean is used. " + _HINT
+        if self.latitude is not None and self.longitude is not None and self.code == WORLD:
+            around = ' or '.join(f"place='{code}'" for code in cells.near(self.latitude, self.longitude))
+            tells = (
+                f'do not tell one grid: say which it is, such as {around}' if around else 'are of no grid known here'
+            )
+            return f"The coordinates {tells}; the world's mean is used. " + _HINT
         return _HINT if self.basis == 'assumed' else None
 
     def __str__(self) -> str:
@@ -111,33 +123,86 @@ class Place:
 def find(
     argument: Place | str | None = None,
     environ: Mapping[str, str] | None = None,
-    config: Mapping[str, str] | None = None,
+    config: Said | None = None,
+    project_says: Said | None = None,
+    cloud_says: Callable[[], str | None] | None = None,
 ) -> Place:
-    """Find where the work runs: the argument, HEFTED_PLACE, the settings file, or else the world, assumed.
+    """Find where the work runs: by the argument, else HEFTED_PLACE, the project, the settings file, the cloud.
+
+    Nobody saying so, it is the world, assumed. Whose land it is, is found in the same order; what somebody says of the
+    land beside a place holds for that place alone.
 
     Args:
         argument: What the program said.
         environ: The environment; the process's own by default.
         config: The settings file's entries; the user's own by default.
+        project_says: What the project says; that of the current folder by default.
+        cloud_says: Asks the cloud for its region, such as 'aws:us-west-2'; by default as the settings allow.
 
     Raises:
         UnknownNameError: If what was said is not a place known here; the message names who said it.
 
     Example:
-        >>> find(environ={'HEFTED_PLACE': 'FR'}).known_by
+        >>> find(environ={'HEFTED_PLACE': 'FR', 'HEFTED_LAND': 'mine'}).land_known_by
         'environment'
     """
+    own = environ is None and config is None  # else a test's, from which nothing of this machine is read
+    environ = os.environ if environ is None else environ
+    levels: list[tuple[KnownBy, str, Said]] = [
+        ('environment', 'HEFTED_PLACE', _in_environment(environ)),
+        ('project', 'place in pyproject.toml', project.says() if own and project_says is None else project_says or {}),
+        ('settings', 'place in the settings file', _in_config() if own else config or {}),
+    ]
+    place = _said(argument, levels)
+    if place is None and (region := (cloud_says or (cloud.region if own else _nobody))()):
+        place = _of_cloud(region)
+    return _with_land(place or _resolve(None, 'place'), levels)
+
+
+def _said(argument: Place | str | None, levels: list[tuple[KnownBy, str, Said]]) -> Place | None:
     if isinstance(argument, Place):
         return argument
     if argument is not None:
         return _resolve(argument, 'place')
-    if said := (os.environ if environ is None else environ).get('HEFTED_PLACE', '').strip():
-        return replace(_resolve(said, 'HEFTED_PLACE'), known_by='environment')
-    # The setting is the environment's where that has one; it was asked above, so what is left is the file's.
-    said = settings.place_setting() if config is None and environ is None else (config or {}).get('place')
-    if said:
-        return replace(_resolve(said, 'place in the settings file'), known_by='settings')
-    return _resolve(None, 'place')
+    for known_by, name, says in levels:
+        if said := says.get('place'):
+            return replace(_resolve(said, name), known_by=known_by)
+    return None
+
+
+def _with_land(place: Place, levels: list[tuple[KnownBy, str, Said]]) -> Place:
+    for known_by, name, says in levels:
+        land, beside = says.get('land'), says.get('place')
+        # 'ask' is a wish and no answer: what a service answers is shown and never kept.
+        if place.land or not land or land.lower() == 'ask':
+            continue
+        if not beside or _same(place, _resolve(beside, name)):
+            return replace(place, land=land, land_known_by=known_by)
+    return place
+
+
+def _same(one: Place, two: Place) -> bool:
+    apart = None not in (one.latitude, two.latitude) and (one.latitude, one.longitude) != (two.latitude, two.longitude)
+    return one.code == two.code and not apart
+
+
+def _of_cloud(region: str) -> Place | None:
+    try:
+        return replace(_resolve(region, 'cloud'), known_by='cloud')
+    except UnknownNameError:  # one that opened after the tables were made
+        return None
+
+
+def _in_environment(environ: Mapping[str, str]) -> Said:
+    return {key: environ.get(f'HEFTED_{key.upper()}', '').strip() for key in project.KEYS}
+
+
+def _in_config() -> Said:
+    return {key: settings.in_file(key) or '' for key in project.KEYS}
+
+
+def _nobody() -> None:
+    return None
 
 
 def _resolve(said: object, argument: str) -> Place:
@@ -157,6 +222,12 @@ def _resolve(said: object, argument: str) -> Place:
         code = _by_name(text.lower()) or code
     if code in table('grid') or _plain_subdivision(code):
         return _coded(code)
+    bare = [region for region in table('cloud_regions') if region.partition(':')[2] == text.lower()]
+    if bare:
+        raise UnknownNameError(
+            f'Unknown {argument}: {said!r}. Did you mean {" or ".join(map(repr, bare))}? '
+            "A cloud's region is written with the cloud's name."
+        )
     raise unknown_name(argument, said, _known(), _FORM)
 
 
@@ -203,4 +274,8 @@ def _at(latitude: float, longitude: float, argument: str) -> Place:
         )
     north, east = ('N' if latitude >= 0 else 'S'), ('E' if longitude >= 0 else 'W')
     name = f'{abs(latitude):g}° {north}, {abs(longitude):g}° {east}'
-    return Place(WORLD, name, latitude=latitude, longitude=longitude)
+    code = cells.code_at(latitude, longitude)
+    there = Place(WORLD, name) if code is None else _coded(code)
+    return replace(
+        there, name=name if code is None else f'{there.name} ({name})', latitude=latitude, longitude=longitude
+    )

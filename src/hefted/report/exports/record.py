@@ -242,8 +242,12 @@ def _headers(run: RunSummary) -> list[dict[str, Any]]:
     if run.path is None:
         return [header for child in run.children for header in _headers(child)]
     said: dict[str, Any] = {}
+    repriced = False
     for line in run.lines():
         said |= {key: line[key] for key in ('machine', 'factors', 'versions', 'attributes') if key in line}
+        repriced = repriced or 'intensity' in line
+    if repriced and isinstance(said.get('factors'), dict):  # by a live grid: no one intensity priced it, but their mean
+        said['factors'] = {name: factor for name, factor in said['factors'].items() if name != 'intensity'}
     return [said]
 
 
