@@ -265,6 +265,11 @@ def nvidia_driver_present() -> bool:
     return any(os.path.exists(path) for path in ('/dev/nvidiactl', '/proc/driver/nvidia'))  # noqa: PTH110
 
 
+def amd_driver_present() -> bool:
+    """Whether AMD's compute driver is loaded, found without loading anything."""
+    return os.path.exists('/dev/kfd')  # noqa: PTH110
+
+
 def user_folder(kind: str) -> str:
     """The user's folder for Hefted's own files.
 

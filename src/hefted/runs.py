@@ -29,7 +29,7 @@ from hefted.footprint import place as places
 from hefted.footprint.account import rebuild
 from hefted.identifiers import uuid7
 from hefted.ledger.journal import writer_cost_seconds
-from hefted.metering.discover import add_gpus, discover
+from hefted.metering.discover import add_late, discover
 from hefted.metering.meter import Meter
 from hefted.metering.reading import Component, Gap, RawReading
 from hefted.metering.sampler import Sampler
@@ -296,7 +296,7 @@ class _Process:
 
     def _prepare(self) -> None:
         if self._meter is not None:
-            add_gpus(self._meter)
+            add_late(self._meter)
 
     def _beat(self, reading: RawReading) -> None:
         for run in self.runs:

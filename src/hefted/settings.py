@@ -6,6 +6,7 @@ The file is read once in a process.
 |---|---|---|
 | HEFTED_METER | meter | 'auto' (the default), 'on' (even where a program says `meter=None`) or 'off' |
 | HEFTED_PLACE | place | where the work runs, such as 'FR', 'US-WA' or 'aws:us-west-2' |
+| HEFTED_WATTMETER | wattmeter | a meter of the whole machine: a file, or an address (see `hefted.metering.wattmeter`) |
 | HEFTED_DATA_DIR | data_dir | the folder of journals and the ledger |
 | HEFTED_CACHE_DIR | cache_dir | the folder of compiled programs and downloads |
 | HEFTED_DATASETS | datasets | a folder with data sets that need no download |
@@ -44,6 +45,11 @@ def meter_mode() -> MeterMode:
 def place_setting() -> str | None:
     """Where the user says that work runs; None when nothing is said."""
     return _setting('HEFTED_PLACE', 'place')[1]
+
+
+def wattmeter_setting() -> tuple[str, str | None]:
+    """The user's own meter: what the setting is called, and what it says; None when it is not set."""
+    return _setting('HEFTED_WATTMETER', 'wattmeter')
 
 
 def data_folder() -> Path:

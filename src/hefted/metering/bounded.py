@@ -27,6 +27,7 @@ class Bounded:
         'accuracy',
         'component',
         'counts_always',
+        'device',
         'name',
     )
 
@@ -35,6 +36,7 @@ class Bounded:
         self.component: Component = sensor.component
         self.accuracy: Quantity = sensor.accuracy
         self.counts_always: bool = sensor.counts_always
+        self.device: str = getattr(sensor, 'device', '')
         self._sensor = sensor
         self._limit = limit
         self._waiting = False

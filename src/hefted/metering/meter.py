@@ -13,6 +13,7 @@ from hefted.metering.cpu_model import CpuModel
 from hefted.metering.dram_model import DramModel
 from hefted.metering.reading import Component, Gap, RawReading
 from hefted.metering.sensor import Guard, Instant, Sensor
+from hefted.metering.wall import WholeMachine
 from hefted.quantities import Quantity
 
 _PATIENCE_SECONDS = 0.02
@@ -33,7 +34,7 @@ class Meter:
         models: The models of CPU and memory, for the time before the meter was there.
 
     Attributes:
-        version: Rises when sensors are added.
+        version: Rises when sensors are added, or an accuracy changes.
         cost_seconds: CPU time that readings and the thread have cost so far.
     """
 
@@ -50,7 +51,7 @@ class Meter:
         self.version = 0
         self.cost_seconds = 0.0
         self._models = models
-        self._guards = [Guard(sensor) for sensor in sensors]
+        self._guards: list[Guard | WholeMachine] = [Guard(sensor) for sensor in sensors]
         self._clock = clock
         self._boot = boot
         self._tree = tree or host.ProcessTree()
@@ -97,10 +98,42 @@ class Meter:
         return time.perf_counter() - begun
 
     def add(self, sensors: Iterable[Sensor], gaps: Iterable[Gap] = ()) -> None:
-        """Take in sensors that were found later; they count from their first reading on."""
-        self._guards = [*self._guards, *(Guard(sensor) for sensor in sensors)]
+        """Take in sensors that were found later; they count from their first reading on.
+
+        What reads the CPU or memory stands in for their models.
+        """
+        added = [Guard(sensor) for sensor in sensors]
+        read = {guard.sensor.component for guard in added}
+        models = (*self._models[0].sensors, self._models[1]) if self._models else ()
+        kept = [guard for guard in self._guards if guard.sensor.component not in read or guard.sensor not in models]
+        # A meter of the whole machine is read after its parts.
+        self._guards = sorted((*kept, *added), key=lambda guard: isinstance(guard, WholeMachine))
         self._gaps += gaps
         self.version += 1
+
+    def add_whole_machine(self, sensor: Sensor) -> None:
+        """Take in a meter of the whole machine: what it tells beyond the parts is the unseen."""
+        if any(isinstance(guard, WholeMachine) for guard in self._guards):
+            reason = 'The whole machine has a meter already; a second is not counted.'
+            self._gaps.append(Gap(sensor.name, reason, self._last.monotonic))
+            return
+        seen = [guard for guard in self._guards if guard.sensor.component != 'unseen']  # no model of what is now read
+        self._guards = [*seen, WholeMachine(sensor, self._parts, self._renew)]
+        self.version += 1
+
+    def _parts(self) -> dict[str, tuple[float, Quantity]]:
+        """J so far and accuracy of every sensor of a part of the machine."""
+        guards = [guard for guard in self._guards if isinstance(guard, Guard)]
+        return {guard.sensor.name: (guard.joules, guard.sensor.accuracy) for guard in guards}
+
+    def _renew(self) -> None:
+        self.version += 1
+
+    @property
+    def devices(self) -> dict[str, str]:
+        """What the GPUs and other devices are called, by sensor, where that is told."""
+        told = {guard.sensor.name: str(getattr(guard.sensor, 'device', '')) for guard in self._guards}
+        return {name: device for name, device in told.items() if device}
 
     @property
     def accuracies(self) -> dict[str, tuple[Component, Quantity]]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from hefted.quantities import Quantity
 
 Component = Literal['cpu', 'dram', 'gpu', 'other', 'unseen', 'network', 'storage']
 """What energy is of. 'unseen' is what no sensor sees: supplies, fans, board, disks; 'network' and 'storage' are outside
 the machine."""
+
+COMPONENTS: tuple[Component, ...] = get_args(Component)
 
 
 class Gap(NamedTuple):
