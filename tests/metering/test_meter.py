@@ -67,6 +67,20 @@ def test_a_hung_sensor_is_waited_for_only_so_long_and_comes_back():
     assert meter.gaps(0.0)[0].end is not None
 
 
+def test_a_sensor_that_is_always_late_is_waited_for_once():
+    slow = Steady()
+    slow.read = lambda instant: time.sleep(0.1) or 1.0
+    meter = Meter([Bounded(slow, limit=0.05)])
+    begun, waited = time.perf_counter(), 0.0
+    while time.perf_counter() - begun < 1.0:
+        before = time.perf_counter()
+        meter.read()
+        waited += time.perf_counter() - before
+        time.sleep(0.01)
+    assert waited < 0.05  # and not 50 ms in each of ten readings
+    assert meter.gaps(0.0)[0].end is None
+
+
 def test_a_suspend_is_found_by_the_two_clocks():
     clocks = {'monotonic': 100.0, 'boot': 500.0}
     meter = Meter([], clock=lambda: clocks['monotonic'], boot=lambda: clocks['boot'])
