@@ -46,7 +46,7 @@ def nothing(tmp_path):
 
 def components(meter: Meter):
     """The components that are counted now, by sensor."""
-    return {name: meter.accuracies[name][0] for name in meter.read().joules}
+    return {name: meter.accuracies[name][0] for name in meter.names}
 
 
 def package(root: Path, microjoules=1):
@@ -88,6 +88,28 @@ def test_a_registered_sensor_of_the_cpu_stands_in_for_its_model(nothing, registe
     meter = discover(**nothing)
     registered(Lamp('mine', 'cpu'))
     assert components(meter) == {'dram-model': 'dram', 'mine': 'cpu'}
+
+
+def test_what_a_sensor_counted_stays_when_it_is_replaced_or_taken_back(nothing):
+    meter = discover(**nothing)
+    time.sleep(0.01)
+    modelled = meter.read().joules['cpu-model:idle']
+    assert modelled > 0
+    lamp = Lamp('mine', 'cpu')
+    register(lamp)
+    meter.read()
+    lamp.joules = 5.0
+    assert meter.read().joules['mine'] == 5.0
+    unregister('mine')
+    lamp.joules = 50.0
+    reading = meter.read()
+    assert reading.joules['mine'] == 5.0
+    assert reading.joules['cpu-model:idle'] == modelled
+    assert set(reading.joules) <= set(meter.accuracies)
+    assert meter.names == ['dram-model']
+    register(lamp)
+    unregister('mine')
+    assert meter.read().joules['mine'] == 5.0
 
 
 def test_a_registered_meter_of_the_whole_machine_is_the_unseen(nothing, registered):

@@ -104,3 +104,15 @@ def test_a_reading_never_waits_for_an_answer():
             sensor.read(Instant(time.monotonic()))
     assert time.perf_counter() - begun < 0.1
     free.set()
+
+
+def test_the_first_answer_is_waited_for_only_so_long():
+    free = threading.Event()
+    sensor = Polled('slow', lambda: float(free.wait(10)), accuracy=Quantity(1.0, '1'))
+    begun = time.perf_counter()
+    sensor.begin(0.05)
+    assert time.perf_counter() - begun < 0.5
+    free.set()
+    quick = Polled('quick', lambda: 5.0, accuracy=Quantity(1.0, '1'))
+    quick.begin(5.0)
+    assert quick.read(Instant(time.monotonic())) >= 0

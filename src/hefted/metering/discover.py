@@ -130,7 +130,7 @@ def register(sensor: Sensor, *, whole_machine: bool = False) -> None:
 
 
 def unregister(name: str) -> None:
-    """Count a registered sensor no more in meters made from now on; a meter that counts goes on.
+    """Count a registered sensor no more; what it counted so far stays.
 
     Raises:
         ArgumentError: If none of that name is registered.
@@ -139,6 +139,8 @@ def unregister(name: str) -> None:
     if name not in known:
         raise unknown_name('sensor', name, known)
     del _registered[known.index(name)]
+    for meter in list(_meters):
+        meter.remove(name)
 
 
 def _check(sensor: Sensor) -> None:
@@ -203,14 +205,14 @@ def _whole_machine(meter: Meter, sensors_folder: str) -> None:
         from hefted.metering import wattmeter
 
         sensor = wattmeter.from_setting(variable, value)
-        sensor.poll()  # here, in the background, so that its first reading has an answer
+        sensor.begin()
         meter.add_whole_machine(sensor)
         return
     found, gaps = hwmon.find_machine(sensors_folder, now=host.monotonic())
     # A whole machine less this process's own model would be what others use as well.
     if any(component == 'cpu' and accuracy.basis == 'measured' for component, accuracy in meter.accuracies.values()):
         for sensor in found:
-            sensor.poll()
+            sensor.begin()
             meter.add_whole_machine(sensor)
         meter.add([], gaps)
 

@@ -48,9 +48,8 @@ def kinds(meter: Meter, powercap: str = rapl.ROOT) -> list[Kind]:
         meter: One in which everything was looked for.
         powercap: Linux's folder of energy counters.
     """
-    names = [name for name in meter.accuracies if '-model' not in name]
     gaps = meter.gaps(0.0)
-    told = [_told(known, names, gaps) for known in _known()]
+    told = [_told(known, meter.names, gaps) for known in _known()]
     platform = rapl.platform_zone(powercap)
     if platform:
         reason = 'It is there and not counted: it holds the packages, and what else is up to the maker.'

@@ -55,6 +55,7 @@ class Meter:
         self._clock = clock
         self._boot = boot
         self._tree = tree or host.ProcessTree()
+        self._gone: list[tuple[Sensor, float]] = []
         self._gaps = list(gaps)
         self._process = os.getpid()
         # Taken without waiting where that may not end: a signal's handler may find it held by the code it
@@ -80,7 +81,8 @@ class Meter:
         try:
             now, boot = self._clock(), self._boot()
             instant = self._instant(now)
-            joules = {guard.sensor.name: guard.read(instant) for guard in self._guards}
+            joules = {sensor.name: joules for sensor, joules in self._gone}
+            joules |= {guard.sensor.name: guard.read(instant) for guard in self._guards}
             self._find_suspend(now, boot)
             self._last = RawReading(
                 now, boot if boot is not None else now, joules, instant.cpu_seconds, instant.resident_bytes, now
@@ -103,11 +105,13 @@ class Meter:
         What reads the CPU or memory stands in for their models.
         """
         added = [Guard(sensor) for sensor in sensors]
+        for guard in added:  # one that was counted before goes on
+            guard.joules = next((joules for sensor, joules in self._gone if sensor.name == guard.sensor.name), 0.0)
         read = {guard.sensor.component for guard in added}
         models = (*self._models[0].sensors, self._models[1]) if self._models else ()
-        kept = [guard for guard in self._guards if guard.sensor.component not in read or guard.sensor not in models]
+        self._drop(lambda sensor: sensor in models and sensor.component in read)
         # A meter of the whole machine is read after its parts.
-        self._guards = sorted((*kept, *added), key=lambda guard: isinstance(guard, WholeMachine))
+        self._guards = sorted((*self._guards, *added), key=lambda guard: isinstance(guard, WholeMachine))
         self._gaps += gaps
         self.version += 1
 
@@ -117,9 +121,20 @@ class Meter:
             reason = 'The whole machine has a meter already; a second is not counted.'
             self._gaps.append(Gap(sensor.name, reason, self._last.monotonic))
             return
-        seen = [guard for guard in self._guards if guard.sensor.component != 'unseen']  # no model of what is now read
-        self._guards = [*seen, WholeMachine(sensor, self._parts, self._renew)]
+        self._drop(lambda sensor: sensor.component == 'unseen')  # a model of what is now read
+        self._guards = [*self._guards, WholeMachine(sensor, self._parts, self._renew)]
         self.version += 1
+
+    def remove(self, name: str) -> None:
+        """Count a sensor no more; what it counted stays."""
+        self._drop(lambda sensor: sensor.name == name)
+        self.version += 1
+
+    def _drop(self, which: Callable[[Sensor], bool]) -> None:
+        dropped = [guard for guard in self._guards if which(guard.sensor)]
+        self._gaps += [gap for guard in dropped for gap in guard.gaps]
+        self._gone += [(guard.sensor, guard.joules) for guard in dropped]
+        self._guards = [guard for guard in self._guards if guard not in dropped]
 
     def _parts(self) -> dict[str, tuple[float, Quantity]]:
         """J so far and accuracy of every sensor of a part of the machine."""
@@ -128,6 +143,11 @@ class Meter:
 
     def _renew(self) -> None:
         self.version += 1
+
+    @property
+    def names(self) -> list[str]:
+        """Of the sensors that are counted now; a reading holds those that were replaced as well, standing still."""
+        return [guard.sensor.name for guard in self._guards]
 
     @property
     def devices(self) -> dict[str, str]:
@@ -141,7 +161,8 @@ class Meter:
         found: dict[str, tuple[Component, Quantity]] = {
             guard.sensor.name: (guard.sensor.component, guard.sensor.accuracy) for guard in self._guards
         }
-        for part in (*self._models[0].sensors, self._models[1]) if self._models else ():
+        models = (*self._models[0].sensors, self._models[1]) if self._models else ()
+        for part in (*models, *(sensor for sensor, _ in self._gone)):
             found.setdefault(part.name, (part.component, part.accuracy))
         return found
 

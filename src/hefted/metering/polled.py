@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 
 from hefted import host
@@ -63,7 +64,14 @@ class Polled:
         self._told = 0.0
         self._reason = 'It has not answered yet.'
         self._questions: SimpleQueue[None] = SimpleQueue()
+        self._answered = threading.Event()
         self._thread: threading.Thread | None = None
+
+    def begin(self, limit: float = 0.5) -> None:
+        """Ask for the first time, and wait for the answer a little; one that takes longer comes later."""
+        with suppress(SensorError):
+            self.read(Instant(self._clock()))
+        self._answered.wait(limit)
 
     def read(self, instant: Instant) -> float:
         now = instant.monotonic
@@ -116,3 +124,4 @@ class Polled:
             self._questions.get()
             self.poll()
             self._busy = False
+            self._answered.set()

@@ -105,6 +105,10 @@ class WholeMachine:
     def gaps(self) -> list[Gap]:
         return self._guard.gaps
 
+    @property
+    def joules(self) -> float:
+        return self.sensor.joules
+
     def read(self, instant: Instant) -> float:
         """J of the remainder so far."""
         whole, parts = self._guard.read(instant), self._parts()
