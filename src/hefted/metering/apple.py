@@ -9,7 +9,7 @@ The tests hand in a library that answers as it does; `TRIED_ON` says whether a r
 
 from __future__ import annotations
 
-import platform
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -32,7 +32,7 @@ _FIELDS: dict[Component, tuple[str, ...]] = {
 
 def present() -> bool:
     """Whether this is a Mac with Apple's own chip."""
-    return sys.platform == 'darwin' and platform.machine() == 'arm64'
+    return sys.platform == 'darwin' and os.uname().machine == 'arm64'
 
 
 class ApplePart:

@@ -12,6 +12,7 @@ What a program registers comes beside all of these.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 from weakref import WeakSet
@@ -67,7 +68,8 @@ def discover(powercap: str = rapl.ROOT, sensors_folder: str = hwmon.ROOT) -> Met
 def add_late(meter: Meter, sensors_folder: str = hwmon.ROOT) -> None:
     """Add what takes its time to find: GPUs, Apple's counters, and a meter of the whole machine. Never raises."""
     add_gpus(meter)
-    _guarded(meter, 'apple', _apple)
+    if sys.platform == 'darwin':
+        _guarded(meter, 'apple', _apple)
     _guarded(meter, 'wattmeter', lambda meter: _whole_machine(meter, sensors_folder))
 
 
