@@ -13,7 +13,9 @@ import pytest
 
 from hefted.metering import amd, apple, hwmon, nvml, rapl, wattmeter
 from hefted.metering.bounded import Bounded
+from hefted.metering.polled import Polled
 from hefted.metering.sensor import Guard, Instant
+from hefted.quantities import Quantity
 
 
 class Rig:
@@ -273,3 +275,89 @@ def test_a_sensor_that_hangs_is_given_up_on(rig):
         guard.read(Instant(2.0))
     assert 'did not answer' in guard.gaps[0].reason
     assert guard.gaps[-1].end == 2.0
+
+
+class Power(Rig):
+    """What only tells its watts; steady at 100 W."""
+
+    watts = 100
+    lost = False
+
+    def now_tells(self):
+        if self.lost:
+            raise self.error
+        return self.watts
+
+
+class NvmlPower(Power):
+    def __init__(self, folder):
+        self.error = pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
+        library = SimpleNamespace(
+            NVMLError=pynvml.NVMLError,
+            nvmlDeviceGetHandleByUUID=lambda uuid: 0,
+            nvmlDeviceGetName=lambda handle: 'Tesla P100',
+            nvmlDeviceGetPowerUsage=lambda handle: self.now_tells() * 1000,
+        )
+        self.sensor = nvml.NvmlPower(library, 0, 'nvml:GPU-a')
+
+
+class AmdPower(Power):
+    def __init__(self, folder):
+        self.error = OSError('the driver slipped')
+        library = SimpleNamespace(
+            AmdSmiException=ArithmeticError,
+            amdsmi_get_gpu_asic_info=lambda handle: {'market_name': 'N/A'},
+            amdsmi_get_power_info=lambda handle: {'average_socket_power': self.now_tells()},
+        )
+        self.sensor = amd.AmdPower(library, 0, 'amd:a')
+
+
+class AcpiPower(Power):
+    def __init__(self, folder):
+        self.error = OSError(5, 'Input/output error')
+        self.sensor = Polled('acpi-power-meter', self.now_tells, accuracy=Quantity(1.0, '1'), period=1e9)
+        self.sensor._clock = lambda: self.now
+
+    def before_reading(self):
+        self.sensor.poll()
+
+
+POWERS = pytest.mark.parametrize('rig', [NvmlPower, AmdPower, AcpiPower], indirect=True)
+
+
+def watts_for(rig, seconds):
+    for _ in range(seconds):
+        read(rig)
+    return rig.guard.joules
+
+
+@POWERS
+@pytest.mark.parametrize('fault', ['lost', 'nan', 'negative', 'silent'])
+def test_for_a_power_that_is_not_told_nothing_is_made_up(rig, fault):
+    before = watts_for(rig, 3)
+    assert before == pytest.approx(200)
+    if fault == 'lost':
+        rig.lost = True
+    elif fault == 'silent':
+        rig.now += 3600
+    else:
+        rig.watts = {'nan': float('nan'), 'negative': -5.0}[fault]
+    during = watts_for(rig, 2)
+    rig.lost, rig.watts = False, 100
+    watts_for(rig, 1)
+    after = watts_for(rig, 3)
+    assert after - before <= 100 * 5 + 1  # what was good of it, and never the hour
+    assert during - before <= 101
+    assert after - during >= 299
+    if fault != 'silent' or not isinstance(rig, AcpiPower):
+        assert rig.guard.gaps
+        assert rig.guard.gaps[-1].end is not None
+
+
+@POWERS
+def test_a_power_that_no_machine_draws_is_not_believed(rig):
+    before = watts_for(rig, 3)
+    rig.watts = 1_000_000
+    watts_for(rig, 3)
+    assert rig.guard.joules <= before + 101
+    assert '10 kW' in rig.guard.gaps[-1].reason

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pynvml
 import pytest
 
-from hefted.metering import nvml
+from hefted.metering import Meter, nvml
+from hefted.metering.bounded import Bounded
 from hefted.metering.sensor import Guard, Instant, SensorError
 
 
@@ -191,7 +192,7 @@ def test_a_slice_is_given_its_share_of_the_board_as_a_wide_model(visible):
     assert sensor.accuracy.basis == 'modelled'
     assert sensor.accuracy.low < 0.25
     assert sensor.accuracy.high > 3.4  # alone on the board it drew nearly all
-    assert sensor.device == 'NVIDIA A100-SXM4-40GB, 2/7 of it'
+    assert Meter([Bounded(sensor)]).devices == {'nvml:MIG-2g': ('NVIDIA A100-SXM4-40GB', 2 / 7)}
 
 
 def test_another_slice_has_another_share():

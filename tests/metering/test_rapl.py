@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hefted.metering import rapl
 from hefted.metering.sensor import Guard, Instant, SensorError
@@ -196,3 +198,33 @@ def test_another_zone_in_the_place_of_one_that_went_is_not_taken_for_it(tmp_path
     zone(tmp_path, 'intel-rapl:0', 'psys', 6_000_000)
     with pytest.raises(SensorError, match='gone'):
         sensor.read(Instant(1.0))
+
+
+def test_a_reset_near_the_counters_end_is_not_taken_for_a_wrap(tmp_path):
+    counter = zone(tmp_path, 'intel-rapl:0', 'package-0', RANGE - 100_000_000_000)
+    ((sensor,), _) = rapl.find(str(tmp_path))
+    guard = Guard(sensor)
+    guard.read(Instant(0.0))
+    counter.write_text('5000000\n')  # as a wrap it would be 100 kJ in one second
+    assert guard.read(Instant(1.0)) == 0.0
+    assert 'went back' in guard.gaps[0].reason
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    start=st.integers(0, 65_000_000_000),
+    steps=st.lists(st.tuples(st.integers(1, 60), st.floats(0, 999)), max_size=40),
+)
+def test_energy_adds_up_over_any_number_of_wraps(start, steps):
+    narrow = 65_532_610_987  # 2^32 units of 15.3 microjoules: on a busy server once round in 5 minutes
+    with tempfile.TemporaryDirectory() as folder:
+        counter = zone(Path(folder), 'intel-rapl:0', 'package-0', start)
+        (counter.parent / 'max_energy_range_uj').write_text(str(narrow))
+        ((sensor,), _) = rapl.find(folder)
+        guard, now, used = Guard(sensor), 0.0, 0
+        guard.read(Instant(now))
+        for seconds, watts in steps:
+            now, used = now + seconds, used + int(watts * seconds * 1e6)
+            counter.write_text(str((start + used) % narrow))
+            assert guard.read(Instant(now)) == pytest.approx(used / 1e6)
+        assert [gap for gap in guard.gaps if 'stood still' not in gap.reason] == []

@@ -30,6 +30,7 @@ class Bounded:
         'counts_always',
         'device',
         'name',
+        'share',
     )
 
     def __init__(self, sensor: Sensor, limit: float = 0.05):
@@ -38,6 +39,7 @@ class Bounded:
         self.accuracy: Quantity = sensor.accuracy
         self.counts_always: bool = sensor.counts_always
         self.device: str = getattr(sensor, 'device', '')
+        self.share: float = getattr(sensor, 'share', 1.0)
         self._sensor = sensor
         self._limit = limit
         self._waiting = False

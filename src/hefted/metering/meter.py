@@ -150,10 +150,10 @@ class Meter:
         return [guard.sensor.name for guard in self._guards]
 
     @property
-    def devices(self) -> dict[str, str]:
-        """What the GPUs and other devices are called, by sensor, where that is told."""
-        told = {guard.sensor.name: str(getattr(guard.sensor, 'device', '')) for guard in self._guards}
-        return {name: device for name, device in told.items() if device}
+    def devices(self) -> dict[str, tuple[str, float]]:
+        """Of the GPUs and other devices that tell it: what each is called, and which share of it this process has."""
+        sensors = [guard.sensor for guard in self._guards if getattr(guard.sensor, 'device', '')]
+        return {each.name: (getattr(each, 'device', ''), getattr(each, 'share', 1.0)) for each in sensors}
 
     @property
     def accuracies(self) -> dict[str, tuple[Component, Quantity]]:

@@ -42,24 +42,28 @@ class Slice:
         ...     def read(self, instant): return 700.0
         >>> part = Slice(Board(), 'slice', 2 / 7)
         >>> round(part.read(Instant(0.0))), part.device, part.accuracy.basis
-        (200, 'NVIDIA H100, 2/7 of it', 'modelled')
+        (200, 'NVIDIA H100', 'modelled')
+
+    Attributes:
+        device: What the board is called.
+        share: As given.
     """
 
-    __slots__ = ('_board', '_share', 'accuracy', 'counts_always', 'device', 'name')
+    __slots__ = ('_board', 'accuracy', 'counts_always', 'device', 'name', 'share')
     component: Component = 'gpu'
 
     def __init__(self, board: Sensor, name: str, share: float):
         self.name = name
         self.counts_always = board.counts_always
-        self.device = f'{getattr(board, "device", "")}, {round(share * 7)}/7 of it'
+        self.device: str = getattr(board, 'device', '')
+        self.share = share
         self.accuracy = board.accuracy * Quantity(
             1.0, '1', 'modelled', (Error(SHARE.key, _IDLE_PART - 1, 1 / share - 1),), (SHARE,)
         )
         self._board = board
-        self._share = share
 
     def read(self, instant: Instant) -> float:
-        return self._board.read(instant) * self._share
+        return self._board.read(instant) * self.share
 
 
 def resolved(library: Any, uuid: str, handle: Any) -> tuple[str, str, Any, Any | None]:

@@ -27,14 +27,16 @@ DRAM = Source(
 )
 
 _MOST_ZONE_WATTS = 1000.0  # no socket draws more; a counter that holds 262 kJ goes round in 4 minutes then
+_SLACK_SECONDS = 1.0
 
 
 class RaplZone:
     """One zone's counter, followed over its wraps.
 
-    The counter is in microjoules and wraps at `max_energy_range_uj`. One wrap between two readings is added up; two
-    cannot be told from one, so it must be read every `read_within` seconds: a counter of 262 kJ, which is usual, in
-    262 s. The sampler reads once a second. What was read later than that is a gap, and counts on from there.
+    The counter is in microjoules and wraps at `max_energy_range_uj`. One wrap between two readings is added up, if what
+    it comes to is no more than 1 kW (else it was reset); two cannot be told from one, so it must be read every
+    `read_within` seconds: a counter of 262 kJ, which is usual, in 262 s. The sampler reads once a second. What was read
+    later than that is a gap, and counts on from there.
 
     Args:
         folder: The zone's folder.
@@ -74,8 +76,8 @@ class RaplZone:
         if self._range and waited > self.read_within:
             self._wrapped += last - now  # stands still over the time that nobody saw
             raise SensorError(f'It was not read for {waited:.0f} s and may have wrapped more than once.')
-        if now < last and last - now > self._range // 2:
-            self._wrapped += self._range  # it went over its end; a smaller step back is a reset, which the guard sees
+        if now < last and now + self._range - last <= _MOST_ZONE_WATTS * (waited + _SLACK_SECONDS) * 1e6:
+            self._wrapped += self._range  # it went over its end; else it was reset, which the guard sees
         return (now + self._wrapped) / 1e6
 
     def _microjoules(self) -> int:
