@@ -13,7 +13,7 @@ from hefted.metering.cpu_model import CpuModel
 from hefted.metering.dram_model import DramModel
 from hefted.metering.reading import Component, Gap, RawReading
 from hefted.metering.sensor import Guard, Instant, Sensor
-from hefted.metering.wall import WholeMachine
+from hefted.metering.whole_machine import WholeMachine
 from hefted.quantities import Quantity
 
 _PATIENCE_SECONDS = 0.02
