@@ -16,7 +16,14 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp('home')
     for variable in ('HEFTED_DATA_DIR', 'HEFTED_CACHE_DIR', 'XDG_CONFIG_HOME'):
         os.environ[variable] = str(folder / variable.lower())
-    for variable in ('HEFTED_METER', 'HEFTED_PLACE', 'HEFTED_WATTMETER'):
+    for variable in (
+        'HEFTED_METER',
+        'HEFTED_PLACE',
+        'HEFTED_WATTMETER',
+        'HEFTED_TABLES',
+        'HEFTED_INSTANCE',
+        'HEFTED_PRICE',
+    ):
         os.environ.pop(variable, None)
 
 

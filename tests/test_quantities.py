@@ -248,6 +248,8 @@ def test_the_basis_of_a_mix_is_the_weakest_and_sources_are_told_once() -> None:
         (11.3, 'W', '11 W'),
         (0.25, 'L', '250 mL'),
         (3e-9, 'kg Sb eq', '3.0 µg Sb eq'),
+        (2.8e-11, 'kg Sb eq', '28 ng Sb eq'),
+        (3e-5, 'L', '30 µL'),
         (0.0123, 'USD', '0.012 USD'),
         (2.5e9, 'B', '2.5 GB'),
         (1.56, '1', '1.6'),

@@ -9,7 +9,8 @@ from hefted.errors import ArgumentError
 @pytest.fixture
 def config(tmp_path, monkeypatch):
     """Write the user's configuration file; the environment says nothing."""
-    for name in ('METER', 'PLACE', 'DATA_DIR', 'CACHE_DIR', 'DATASETS'):
+    names = 'METER PLACE MACHINE UNSEEN DATA_DIR CACHE_DIR DATASETS TABLES INSTANCE PRICE'
+    for name in names.split():
         monkeypatch.delenv(f'HEFTED_{name}', raising=False)
     monkeypatch.setattr(host, 'user_folder', lambda kind: str(tmp_path / kind))
 
@@ -23,14 +24,21 @@ def config(tmp_path, monkeypatch):
 def test_without_settings_everything_has_its_default(config, tmp_path):
     assert settings.meter_mode() == 'auto'
     assert settings.place_setting() is None
+    assert settings.machine_kind() is None
+    assert settings.unseen_counts()
     assert settings.datasets_folder() is None
+    assert settings.tables_folder() is None
+    assert settings.price_setting()[1] is settings.instance_setting()[1] is None
     assert settings.data_folder() == tmp_path / 'data'
     assert settings.cache_folder() == tmp_path / 'cache'
 
 
 def test_the_file_is_heard_and_the_environment_before_it(config, monkeypatch, tmp_path):
-    config("meter = 'off'\nplace = 'FR'\n")
+    config("meter = 'off'\nplace = 'FR'\nprice = '1 USD/h'\ninstance = 'aws:p5.48xlarge'\ntables = '/mine'\n")
     assert (settings.meter_mode(), settings.place_setting()) == ('off', 'FR')
+    assert settings.price_setting() == ('price in config.toml', '1 USD/h')
+    assert settings.instance_setting()[1] == 'aws:p5.48xlarge'
+    assert str(settings.tables_folder()) == '/mine'
     monkeypatch.setenv('HEFTED_METER', 'ON')
     monkeypatch.setenv('HEFTED_DATA_DIR', str(tmp_path / 'mine'))
     assert settings.meter_mode() == 'on'
@@ -67,3 +75,21 @@ def test_a_relative_folder_is_refused(config, monkeypatch):
 def test_a_home_is_expanded(config, monkeypatch):
     monkeypatch.setenv('HEFTED_DATASETS', '~/sets')
     assert settings.datasets_folder().is_absolute()
+
+
+def test_what_no_sensor_sees_counts_unless_the_user_says_no(config, monkeypatch):
+    config("unseen = 'off'\n")
+    assert not settings.unseen_counts()
+    monkeypatch.setenv('HEFTED_UNSEEN', 'On')
+    assert settings.unseen_counts()
+    monkeypatch.setenv('HEFTED_UNSEEN', 'no')
+    with pytest.raises(ArgumentError, match="HEFTED_UNSEEN: expected 'on' or 'off', received 'no'"):
+        settings.unseen_counts()
+
+
+def test_the_kind_of_machine_is_what_the_user_says_or_nothing(config, monkeypatch):
+    config("machine = 'gpu-server-liquid'\n")
+    assert settings.machine_kind() == 'gpu-server-liquid'
+    monkeypatch.setenv('HEFTED_MACHINE', 'servers')
+    with pytest.raises(ArgumentError, match=r"Unknown HEFTED_MACHINE: 'servers'\. Did you mean 'server'"):
+        settings.machine_kind()

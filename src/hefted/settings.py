@@ -7,21 +7,29 @@ The file is read once in a process.
 | HEFTED_METER | meter | 'auto' (the default), 'on' (even where a program says `meter=None`) or 'off' |
 | HEFTED_PLACE | place | where the work runs, such as 'FR', 'US-WA' or 'aws:us-west-2' |
 | HEFTED_WATTMETER | wattmeter | a meter of the whole machine: a file, or an address (see `hefted.metering.wattmeter`) |
+| HEFTED_MACHINE | machine | what the machine is: 'laptop', 'desktop', 'server', 'gpu-server' or 'gpu-server-liquid' |
+| HEFTED_UNSEEN | unseen | 'on' (the default) or 'off': whether what no sensor sees (supplies, fans, board) is counted |
 | HEFTED_DATA_DIR | data_dir | the folder of journals and the ledger |
 | HEFTED_CACHE_DIR | cache_dir | the folder of compiled programs and downloads |
 | HEFTED_DATASETS | datasets | a folder with data sets that need no download |
+| HEFTED_TABLES | tables | a folder with your own tables of factors (see `hefted.footprint.own_tables`) |
+| HEFTED_INSTANCE | instance | the cloud's instance, such as 'aws:p4d.24xlarge': its list price is the run's |
+| HEFTED_PRICE | price | what the machine or its electricity costs, such as '1.20 USD/h' or '0.30 USD/kWh' |
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from hefted import host
-from hefted.errors import ArgumentError
+from hefted.errors import ArgumentError, unknown_name
 
 MeterMode = Literal['auto', 'on', 'off']
+MachineKind = Literal['laptop', 'desktop', 'server', 'gpu-server', 'gpu-server-liquid']
+
+_MACHINE_KINDS: tuple[MachineKind, ...] = get_args(MachineKind)
 
 _parsed: dict[str, dict[str, Any]] = {}
 
@@ -52,6 +60,37 @@ def wattmeter_setting() -> tuple[str, str | None]:
     return _setting('HEFTED_WATTMETER', 'wattmeter')
 
 
+def machine_kind() -> MachineKind | None:
+    """What the user says that the machine is; None when nothing is said and its firmware is asked.
+
+    Raises:
+        UnknownNameError: If HEFTED_MACHINE (or `machine` in config.toml) is no kind of machine.
+    """
+    name, value = _setting('HEFTED_MACHINE', 'machine')
+    if value is None:
+        return None
+    for kind in _MACHINE_KINDS:
+        if kind == value.lower():
+            return kind
+    raise unknown_name(name, value, _MACHINE_KINDS)
+
+
+def unseen_counts() -> bool:
+    """Whether totals hold what no sensor sees: they do unless the user says 'off'.
+
+    Raises:
+        ArgumentError: If HEFTED_UNSEEN (or `unseen` in config.toml) is neither 'on' nor 'off'.
+    """
+    name, value = _setting('HEFTED_UNSEEN', 'unseen')
+    mode = (value or 'on').lower()
+    if mode not in ('on', 'off'):
+        raise ArgumentError(
+            f"{name}: expected 'on' or 'off', received {value!r}. "
+            "Unset it to count supplies, fans and board, which is what 'on' does."
+        )
+    return mode == 'on'
+
+
 def data_folder() -> Path:
     """The folder of journals and the ledger (it need not exist yet).
 
@@ -77,6 +116,35 @@ def datasets_folder() -> Path | None:
         ArgumentError: If the setting is not an absolute path.
     """
     return _folder('HEFTED_DATASETS', 'datasets')
+
+
+def tables_folder() -> Path | None:
+    """The folder with the user's own tables of factors; None when not set.
+
+    Raises:
+        ArgumentError: If the setting is not an absolute path.
+    """
+    return _folder('HEFTED_TABLES', 'tables')
+
+
+def instance_setting() -> tuple[str, str | None]:
+    """Where the cloud's instance is named (for an error message), and its name; None when nothing is said."""
+    return _setting('HEFTED_INSTANCE', 'instance')
+
+
+def price_setting() -> tuple[str, str | None]:
+    """Where the price is said (for an error message), and what is said; None when nothing is."""
+    return _setting('HEFTED_PRICE', 'price')
+
+
+def of_factors() -> tuple[str, ...]:
+    """What is set of tables, instance and price, unread: a key for what follows from the three.
+
+    A loop of small fits asks for it each time; all of it costs five microseconds.
+    """
+    told = _config()
+    keys = (('HEFTED_TABLES', 'tables'), ('HEFTED_INSTANCE', 'instance'), ('HEFTED_PRICE', 'price'))
+    return tuple(os.environ.get(variable) or str(told.get(key, '')) for variable, key in keys)
 
 
 def config_file() -> Path:

@@ -53,9 +53,11 @@ _ATOMS: dict[str, tuple[float, Powers]] = {
     'g CO2e': (1.0, _CLIMATE),
     'kg CO2e': (1e3, _CLIMATE),
     't CO2e': (1e6, _CLIMATE),
+    'µL': (1e-6, _WATER),
     'mL': (1e-3, _WATER),
     'L': (1.0, _WATER),
     'm3': (1e3, _WATER),
+    'ng Sb eq': (1e-12, _MINERALS),
     'µg Sb eq': (1e-9, _MINERALS),
     'mg Sb eq': (1e-6, _MINERALS),
     'g Sb eq': (1e-3, _MINERALS),
@@ -74,8 +76,8 @@ _LADDERS: dict[Powers, tuple[str, ...]] = {
     _POWER: ('mW', 'W', 'kW'),
     _TIME: ('ms', 's', 'min', 'h', 'd'),
     _CLIMATE: ('µg CO2e', 'mg CO2e', 'g CO2e', 'kg CO2e', 't CO2e'),
-    _WATER: ('mL', 'L', 'm3'),
-    _MINERALS: ('µg Sb eq', 'mg Sb eq', 'g Sb eq', 'kg Sb eq'),
+    _WATER: ('µL', 'mL', 'L', 'm3'),
+    _MINERALS: ('ng Sb eq', 'µg Sb eq', 'mg Sb eq', 'g Sb eq', 'kg Sb eq'),
     _DATA: ('B', 'kB', 'MB', 'GB', 'TB'),
 }
 

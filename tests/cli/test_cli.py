@@ -16,6 +16,7 @@ import pytest
 
 import hefted.cli.main
 from hefted.cli.ledger import _rows, table
+from hefted.cli.main import _COMMANDS
 from hefted.ledger import RunSummary
 from hefted.quantities import Quantity
 
@@ -124,14 +125,14 @@ finally:
     assert done.stdout
 
 
-@pytest.mark.parametrize('command', ['demo', 'doctor', 'ledger', 'receipt'])
+@pytest.mark.parametrize('command', _COMMANDS)
 def test_each_command_helps(home: Path, command: str):
     assert hefted_says(home, command, '--help').startswith(f'Usage: hefted {command}')
 
 
 def test_a_mistyped_command_is_corrected(home: Path):
     assert "Unknown command: 'recepit'. Did you mean receipt?" in hefted_says(home, 'recepit', code=2)
-    assert 'There are demo, doctor, ledger, receipt.' in hefted_says(home, 'zzz', code=2)
+    assert f'There are {", ".join(_COMMANDS)}.' in hefted_says(home, 'zzz', code=2)
 
 
 def test_the_version_is_told(home: Path):

@@ -1,5 +1,7 @@
 """From counters to a footprint."""
 
+from dataclasses import replace
+
 import pytest
 
 from hefted.footprint.account import Shares, footprint, rebuild
@@ -45,6 +47,50 @@ def test_components_and_phases_add_up_to_the_whole():
     assert sum(share.energy.value for share in told.phases.values()) == pytest.approx(told.energy.value)
     assert told.duration.value == 7.0
     assert told.carbon.value == pytest.approx(told.energy.value / 3.6e6 * 360)
+
+
+def test_every_figure_follows_from_energy_time_and_its_factor():
+    shares = Shares()
+    shares.add('train', 7200.0, {'counter': 3.6e6}, occupied=3600.0)
+    factors = Factors(
+        intensity=Quantity(100, 'g CO2e/kWh'),
+        pue=Quantity(1.5, '1'),
+        water_on_site=Quantity(2, 'L/kWh'),
+        water_off_site=Quantity(4, 'L/kWh'),
+        electricity_minerals=Quantity(1e-8, 'kg Sb eq/kWh'),
+        embodied=Quantity(30, 'g CO2e/h'),
+        minerals=Quantity(1e-6, 'kg Sb eq/h'),
+        electricity_price=Quantity(0.2, 'USD/kWh'),
+    )
+    told = footprint(shares, ACCURACIES, WORLD, factors)
+    figures = ('energy', 'facility', 'operational', 'embodied', 'carbon', 'water_on_site', 'water_off_site', 'water')
+    values = [getattr(told, name).value for name in figures]
+    assert values == pytest.approx([3.6e6, 1.8e6, 150, 30, 180, 2, 6, 8])  # WUE is per kWh of the machines alone
+    assert told.minerals.value == pytest.approx(1.015e-6)
+    assert told.cost.value == pytest.approx(0.3)
+    rented = footprint(shares, ACCURACIES, WORLD, replace(factors, price=Quantity(2, 'USD/h')))
+    assert rented.cost.value == pytest.approx(2.0)
+
+
+def test_networks_are_outside_the_data_centre():
+    shares = Shares()
+    shares.add('train', 1.0, {'counter': 10.0, 'moved:network': 5.0})
+    accuracies = ACCURACIES | {'moved:network': ('network', Quantity(1.0, '1'))}
+    told = footprint(shares, accuracies, WORLD, Factors(pue=Quantity(2.0, '1'), water_on_site=Quantity(3.6e6, 'L/kWh')))
+    assert (told.energy.value, told.facility.value, told.water.value) == pytest.approx((15, 10, 10))
+
+
+def test_a_component_that_is_left_out_is_in_no_figure():
+    shares = Shares()
+    shares.add('train', 1.0, {'counter': 4.0, 'unseen:fixed': 6.0})
+    accuracies = ACCURACIES | {'unseen:fixed': ('unseen', accuracy('unseen', 'modelled', -0.5, 0.5))}
+    whole = footprint(shares, accuracies, WORLD, FACTORS)
+    seen = footprint(shares, accuracies, WORLD, FACTORS, without=['unseen'])
+    assert (whole.energy.value, seen.energy.value) == (10.0, 4.0)
+    assert seen.phases['train'].energy.value == 4.0
+    assert seen.carbon.value == pytest.approx(0.4 * whole.carbon.value)
+    assert 'unseen' not in seen.components
+    assert seen.energy.basis == 'measured'
 
 
 def test_what_nothing_reads_is_absent_and_the_total_says_what_it_covers():

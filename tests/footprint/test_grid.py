@@ -1,51 +1,14 @@
-"""Carbon intensity: one boundary for all rows, intervals wide enough, licences that allow shipping."""
+"""Carbon intensity: one boundary for all rows, intervals wide enough."""
 
-import csv
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-import hefted.footprint
 from hefted.footprint import grid
 from hefted.footprint.place import Place
-from hefted.footprint.tables import source, table
+from hefted.footprint.tables import table
 from hefted.quantities import Quantity
-
-TABLES = sorted(Path(hefted.footprint.__file__).parent.joinpath('tables').glob('*.csv'))
-SHIPPABLE = {'public domain', 'CC0', 'CC-BY-4.0', 'MIT', 'BSD', 'Apache-2.0', 'fact'}
-
-
-@pytest.mark.parametrize('path', TABLES, ids=lambda path: path.stem)
-def test_every_shipped_row_has_a_licence_that_allows_it(path: Path) -> None:
-    with path.open(encoding='utf-8', newline='') as file:
-        rows = list(csv.DictReader(file))
-    assert rows
-    assert {row['licence'] for row in rows} <= SHIPPABLE
-
-
-@pytest.mark.parametrize('path', TABLES, ids=lambda path: path.stem)
-def test_the_tables_hold_no_quoted_field_and_no_key_twice(path: Path) -> None:
-    with path.open(encoding='utf-8', newline='') as file:
-        rows = list(csv.DictReader(file))
-    read = table(path.stem)
-    assert list(read.values()) == rows
-    assert len(read) == len(rows)
-
-
-@pytest.mark.parametrize('name', ['grid', 'cloud_regions'])
-def test_every_row_names_a_source_that_is_told_under_the_same_licence(name: str) -> None:
-    for row in table(name).values():
-        assert source(row['source']).licence == row['licence']
-
-
-def test_notice_attributes_every_source_that_asks_for_it() -> None:
-    notice = Path(__file__).parents[2].joinpath('NOTICE').read_text('utf-8')
-    for row in table('sources').values():
-        if row['licence'] in ('CC-BY-4.0', 'MIT'):
-            assert row['url'] in notice
-            assert row['licence'].split('-4')[0] in notice
 
 
 def test_every_cloud_region_stands_in_a_grid_that_is_known() -> None:
@@ -95,13 +58,17 @@ def test_a_subdivision_covers_what_it_uses_of_its_neighbours(code: str, elsewher
 
 
 def test_direct_rows_are_brought_to_the_life_cycle() -> None:
-    assert grid.intensity(Place('US-VA')).value == pytest.approx(1.16 * 244.8 + 23)
+    virginia = grid.intensity(Place('US-VA'))
+    assert virginia.value == pytest.approx(1.16 * 244.8 + 23)
+    assert 'direct 244.8 g/kWh brought to the life cycle' in virginia.sources[0].title
+    assert 'direct' not in grid.intensity(Place('US')).sources[0].title
 
 
 def test_an_unknown_place_is_as_wide_as_the_world() -> None:
     world = grid.intensity(Place.of(None))
     assert world.basis == 'assumed'
-    assert 400 < world.value < 500
+    assert 458 <= world.value <= 475
+    assert world.sources[0].year == 2024
     countries = [float(r['g_co2e_per_kwh']) for c, r in table('grid').items() if len(c) == 2 and r['g_co2e_per_kwh']]
     outside = [value for value in countries if not world.low <= value <= world.high]
     assert 0.08 < len(outside) / len(countries) < 0.12

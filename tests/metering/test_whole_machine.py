@@ -1,11 +1,14 @@
 """A meter at the wall tells what the parts do not see: nothing is counted twice, and nothing falls below 0."""
 
+from typing import NamedTuple
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hefted.footprint.account import energy_of
 from hefted.metering import Meter, SensorError, measured
+from hefted.metering.whole_machine import PartSoFar, WholeMachine
 from hefted.quantities import Source
 
 
@@ -124,6 +127,27 @@ def test_a_changed_accuracy_is_told_to_runs():
     version = bench.meter.version
     bench.at(400, 600)
     assert bench.meter.version == version  # the same share: nothing new
+
+
+class SharedInstant(NamedTuple):
+    """An instant on a machine of whose idling a part is this process's."""
+
+    monotonic: float
+    machine: tuple[float, float]
+
+
+def test_of_a_shared_machine_the_unseen_is_this_processs_part():
+    cpu, model, plug = Told('cpu', 'cpu'), Told('model', 'dram'), Told('plug', 'other')
+    parts = {}
+    machine = WholeMachine(plug, lambda: parts, lambda: None)
+    for now, (whole, of_all, own) in enumerate([(0, 0, 0), (0, 0, 0), (1000, 400, 50)]):
+        plug.joules = whole
+        parts = {
+            'cpu': PartSoFar(of_all, cpu.accuracy, whole=True),
+            'model': PartSoFar(own, model.accuracy, whole=False),
+        }
+        unseen = machine.read(SharedInstant(float(now), (0.5, 0.25)))
+    assert unseen == 0.25 * (1000 - 400) - 50
 
 
 @given(st.lists(st.tuples(st.floats(0, 500), st.floats(0, 500) | st.none()), max_size=30))

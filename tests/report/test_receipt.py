@@ -39,6 +39,7 @@ def footprint(place: str | None = None, **changes: Any) -> Footprint:
     told: dict[str, Any] = {
         'energy': energy,
         'carbon': carbon(energy, where),
+        'operational': carbon(energy, where),
         'duration': Quantity(1.42, 's'),
         'place': where,
         'components': {'cpu': CPU, 'dram': MEMORY},
@@ -77,8 +78,28 @@ def test_a_known_place_tells_its_grids_intensity_with_source_and_year():
     assert 'HEFTED_PLACE' not in text
 
 
+def test_carbon_and_water_tell_their_parts_where_there_are_two():
+    here = carbon(CPU, Place('FR'))
+    making = Quantity.between(0.3, 0.1, 0.6, 'mg CO2e', source=Source('server', 'Life-cycle assessment', 2021))
+    told = footprint(
+        'FR',
+        carbon=here + making,
+        operational=here,
+        embodied=making,
+        water=Quantity(30, 'mL'),
+        water_off_site=Quantity(30, 'mL'),
+        facility=Quantity(9, 'J'),
+    )
+    text = str(receipt(replace(told, place=Place('FR', land='the commons of our town')), FACTS))
+    assert re.search(r'^  in use +\d', text, re.M) and re.search(r'^  hardware +300 µg CO2e +100 to 600', text, re.M)
+    assert re.search(r'^Water +30 mL +measured; off site only$', text, re.M) and '  on site' not in text
+    assert 'the commons of our town, as declared' in text
+    assert '9.0 J more, for cooling and supply' in text
+
+
 def test_what_is_not_known_is_said_and_never_zero():
-    told = receipt(footprint(energy=None, carbon=None, components={}, phases={'train': PhaseShare(None, 1.4)}), FACTS)
+    unknown = footprint(energy=None, carbon=None, operational=None, components={})
+    told = receipt(replace(unknown, phases={'train': PhaseShare(None, 1.4)}), FACTS)
     text = str(told)
     assert re.search(r'^Energy +not known$', text, re.M)
     assert re.search(r'^Carbon +not known$', text, re.M)

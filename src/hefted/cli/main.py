@@ -15,7 +15,9 @@ from hefted.errors import ArgumentError, LedgerError
 _COMMANDS = {
     'demo': ('hefted.cli.demonstration', 'Train a classifier on real data and see what it took.'),
     'doctor': ('hefted.cli.doctor', 'Say which sensors can be read here, and what is modelled instead.'),
+    'export': ('hefted.cli.export', 'Write one run for a registry, a standard, a dashboard or a paper.'),
     'ledger': ('hefted.cli.ledger', 'List your runs, the newest first.'),
+    'paper': ('hefted.cli.paper', 'Compute a famous table again: what it took to train BERT in 2019.'),
     'receipt': ('hefted.cli.receipt', 'Show what one run took.'),
 }
 

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from hefted import ledger
 from hefted.cli.ledger import opened
-from hefted.report.receipt import Facts, Receipt, receipt
+from hefted.metering.reading import Component
+from hefted.report.exports.record import facts_of
+from hefted.report.receipt import Receipt, receipt
 
 
 @click.command('receipt')
 @click.argument('run', default='last', metavar='[RUN]')
 @click.option('--json', 'as_json', is_flag=True, help='Every figure with its interval, errors and sources.')
 @click.option('--html', 'page', type=click.Path(dir_okay=False, path_type=Path), help='Write a page to this file.')
-def command(run: str, as_json: bool, page: Path | None) -> None:
+@click.option(
+    '--without',
+    multiple=True,
+    type=click.Choice(get_args(Component)),
+    help='Leave a component out of every figure, such as unseen.',
+)
+def command(run: str, as_json: bool, page: Path | None, without: tuple[str, ...]) -> None:
     """Show what one run took: energy by part and by phase, carbon, and how each figure is known.
 
     RUN is the start of a run's id, as `hefted ledger` lists them; without it, the newest run is shown. A run
     that was killed shows what it had used by then.
     """
-    told = receipt_of(opened().get(run))
+    told = receipt_of(opened().get(run), without)
     if page is not None:
         from hefted.report.html import page as as_page
 
@@ -38,15 +47,6 @@ def command(run: str, as_json: bool, page: Path | None) -> None:
         show(told)
 
 
-def receipt_of(run: ledger.RunSummary) -> Receipt:
-    """The receipt of a run in the ledger."""
-    facts = Facts(
-        run_id=run.id,
-        kind=run.kind,
-        name=run.name,
-        status=run.status,
-        started=run.started,
-        meter_share=run.meter_share,
-        children=len(run.children),
-    )
-    return receipt(run.footprint, facts)
+def receipt_of(run: ledger.RunSummary, without: tuple[str, ...] = ()) -> Receipt:
+    """The receipt of a run in the ledger, without some of its components if so wished."""
+    return receipt(run.footprint_without(*without), facts_of(run))

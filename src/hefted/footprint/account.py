@@ -78,6 +78,7 @@ def footprint(
     place: Place,
     factors: Factors,
     gaps: Iterable[Gap] = (),
+    without: Iterable[str] = (),
 ) -> Footprint:
     """Account for a run.
 
@@ -87,6 +88,7 @@ def footprint(
         place: Where it ran.
         factors: What it is priced by.
         gaps: What the sensors missed.
+        without: Components to leave out, such as 'unseen'.
 
     Returns:
         Energy by component and phase, carbon, water, minerals, money and duration; what no factor is known for is
@@ -100,6 +102,8 @@ def footprint(
         >>> str(told.energy), str(told.carbon), told.phases['train'].seconds
         ('2.0 kWh', '100 g CO2e', 2.0)
     """
+    left_out = frozenset(without)
+    accuracies = {name: known for name, known in accuracies.items() if known[0] not in left_out}
     by_sensor: dict[str, float] = {}
     for used in shares.joules.values():
         for sensor, joules in used.items():
@@ -249,11 +253,12 @@ def _covers(components: Mapping[str, Quantity]) -> str:
     return f'{told}; {rest}'
 
 
-def rebuild(lines: Iterable[Mapping[str, Any]]) -> Footprint:
+def rebuild(lines: Iterable[Mapping[str, Any]], without: Iterable[str] = ()) -> Footprint:
     """Account for a run again from its journal's lines, however early they break off.
 
     Args:
         lines: The journal's lines, in order; the header is the first that holds sensors.
+        without: Components to leave out, such as 'unseen'.
 
     Returns:
         The footprint up to the last line with counters.
@@ -285,4 +290,4 @@ def rebuild(lines: Iterable[Mapping[str, Any]]) -> Footprint:
             shares.add_between(line['phase'], seconds, last['joules'], line['joules'], occupied)
             last = line
     place = Place.from_json(header['place']) if header.get('place') else find()
-    return footprint(shares, accuracies, place, factors, gaps)
+    return footprint(shares, accuracies, place, factors, gaps, without)

@@ -5,15 +5,20 @@ They are written into its journal, so that its receipt can be recomputed for eve
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hefted.footprint import grid
+from hefted import settings
+from hefted.footprint import facility, grid, hardware, water
 from hefted.footprint.place import Place
 from hefted.metering.machine import Machine
 from hefted.quantities import Quantity
+
+if TYPE_CHECKING:
+    from hefted.footprint.price import Prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +59,43 @@ class Factors:
         return cls(**{name: Quantity.from_json(data[name]) for name in names if data.get(name)})
 
 
-@cache  # a loop of small fits asks for the same each time
 def factors_for(place: Place, machine: Machine) -> Factors:
     """Find the factors of a place and a machine in the tables.
+
+    Minerals of electricity are not known: the one table by country may not be passed on (see `hefted.footprint.water`).
 
     Args:
         place: Where it stands.
         machine: What it is.
+
+    Raises:
+        ArgumentError: If a table of the user's own, or a price or an instance that the user set, is wrong.
+
+    Example:
+        >>> factors = factors_for(Place.of('FR'), Machine())
+        >>> str(factors.intensity), str(factors.pue)
+        ('44 g CO2e/kWh (30 to 64, modelled)', '1.6 (1.1 to 1.9, assumed)')
     """
-    del machine
-    return Factors(intensity=grid.intensity(place))
+    return _found(place, machine, settings.of_factors())
+
+
+@cache  # a loop of small fits asks for the same each time
+def _found(place: Place, machine: Machine, said: tuple[str, ...]) -> Factors:
+    costs = _prices() if any(said) else None
+    return Factors(
+        intensity=grid.intensity(place),
+        pue=facility.pue(place, machine),
+        water_on_site=facility.wue(place, machine),
+        water_off_site=water.off_site(place),
+        embodied=hardware.embodied(machine),
+        minerals=hardware.minerals(machine),
+        price=costs and costs.machine,
+        electricity_price=costs and costs.electricity,
+    )
+
+
+def _prices() -> Prices:
+    from hefted.footprint.price import prices  # late: few say one
+
+    (name, said), (also, instance) = settings.price_setting(), settings.instance_setting()
+    return prices(said, instance, time.gmtime().tm_year, (name, also))

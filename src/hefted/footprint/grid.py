@@ -6,7 +6,7 @@ The table holds two kinds of row, which are brought to one before use:
 - *direct* rows (US states, Chinese provinces) count the stack only. Their life-cycle value is
   1.16 x direct + 23 g/kWh: a least-squares fit over 136 zones whose 2024 mixes were priced with IPCC AR5's
   factors for both boundaries (gas 490 and 370, coal 820 and 760 g/kWh, and so on). Nine in ten lie
-  within 13 % of it.
+  within 13 % of it. Such a figure's source says that it was converted.
 
 The 90 % interval of a row combines, as ratios and in quadrature:
 
@@ -20,8 +20,10 @@ The 90 % interval of a row combines, as ratios and in quadrature:
 A subdivision trades with its neighbours, so where its figure counts what it generates rather than what it
 uses, the interval reaches at least to its country's mean. (Virginia generates at 307; its grid is at 398.)
 
-A place that is not known has the median of all countries, and an interval from their 5th to their 95th
-percentile. Generation-weighted means of the world lie close by, between 458 and 475 g/kWh.
+A row that is empty or 0 is missing (no grid is without carbon over its life): its country stands, or the world.
+A place that is not known has the world's mean, weighted by generation (473 g/kWh in 2024: Ember, Global
+Electricity Review 2025; 458 to 486 in the vintages around it), and an interval from the 5th to the 95th
+percentile of all countries.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from __future__ import annotations
 import math
 
 from hefted.footprint.place import WORLD, Place
-from hefted.footprint.tables import source, table
+from hefted.footprint.tables import cited, table, world
 from hefted.quantities import Quantity
 
 UNIT = 'g CO2e/kWh'
@@ -57,7 +59,7 @@ def intensity(place: Place) -> Quantity:
     """
     rows = table('grid')
     for code in (place.code, place.country or ''):
-        if code in rows and rows[code]['g_co2e_per_kwh']:
+        if code in rows and _given(rows[code]):
             return _of_row(rows[code])
     return _world()
 
@@ -79,20 +81,25 @@ def carbon(energy: Quantity, place: Place) -> Quantity:
     return (energy * intensity(place)).to('g CO2e')
 
 
+def _given(row: dict[str, str]) -> bool:
+    return float(row['g_co2e_per_kwh'] or 0) > 0
+
+
 def _of_row(row: dict[str, str]) -> Quantity:
     value = _life_cycle(row)
-    earlier = float(row['earlier_g_co2e_per_kwh'] or row['g_co2e_per_kwh'])
+    earlier = float(row['earlier_g_co2e_per_kwh'] or 0) or float(row['g_co2e_per_kwh'])
     year = max(_YEAR_AT_LEAST, abs(math.log(float(row['g_co2e_per_kwh']) / earlier)))
-    boundary = _BOUNDARY if row['boundary'] == 'direct' else 0.0
-    ratio = math.exp(math.hypot(_HOUR, year, _FACTORS, boundary))
+    direct = row['boundary'] == 'direct'
+    ratio = math.exp(math.hypot(_HOUR, year, _FACTORS, _BOUNDARY if direct else 0.0))
     low, high = value / ratio, value * ratio
     country, _, part = row['code'].partition('-')
-    if part and row['accounting'] == 'production':
+    if part and row['accounting'] == 'production' and _given(table('grid')[country]):
         mean = _life_cycle(table('grid')[country])
         low, high = min(low, mean), max(high, mean)
     # One place's grid is one error source: runs there share it, runs elsewhere do not.
-    cited = source(row['source'])._replace(key=f'grid:{row["code"]}', year=int(row['year']))
-    return Quantity.between(value, low, high, UNIT, basis='modelled', source=cited)
+    note = f'direct {float(row["g_co2e_per_kwh"]):g} g/kWh brought to the life cycle' if direct else ''
+    source = cited(row, f'grid:{row["code"]}', note)
+    return Quantity.between(value, low, high, UNIT, basis='modelled', source=source)
 
 
 def _life_cycle(row: dict[str, str]) -> float:
@@ -101,8 +108,6 @@ def _life_cycle(row: dict[str, str]) -> float:
 
 
 def _world() -> Quantity:
-    rows = table('grid').items()
-    values = sorted(_life_cycle(row) for code, row in rows if '-' not in code and row['g_co2e_per_kwh'])
-    low, middle, high = (values[round(share * (len(values) - 1))] for share in (0.05, 0.5, 0.95))
-    cited = source('owid-ember')._replace(key=f'grid:{WORLD}')
-    return Quantity.between(middle, low, high, UNIT, basis='assumed', source=cited)
+    grids = table('grid').items()
+    countries = (_life_cycle(row) for code, row in grids if '-' not in code and _given(row))
+    return world('g_co2e_per_kwh', f'grid:{WORLD}', UNIT, countries)

@@ -81,9 +81,14 @@ class RunSummary:
     @property
     def footprint(self) -> Footprint | None:
         """What it took, recomputed from its journal or those of its parts; None if they do not tell."""
+        return self.footprint_without()
+
+    def footprint_without(self, *components: str) -> Footprint | None:
+        """The footprint without some components, such as 'unseen': every figure of it follows from the others alone."""
         if self.path is not None:
-            return _rebuilt(self.lines())
-        parts = [footprint for child in self.children if (footprint := child.footprint) is not None]
+            return _rebuilt(self.lines(), components)
+        found = (child.footprint_without(*components) for child in self.children)
+        parts = [footprint for footprint in found if footprint is not None]
         return reduce(operator.add, parts) if parts else None
 
 
@@ -249,11 +254,11 @@ def _quantity(data: Any) -> Quantity | None:
         return None
 
 
-def _rebuilt(lines: list[Line]) -> Footprint | None:
+def _rebuilt(lines: list[Line], without: Iterable[str]) -> Footprint | None:
     from hefted.footprint.account import rebuild
 
     try:
-        return rebuild(lines)
+        return rebuild(lines, without)
     except (
         ValueError,
         TypeError,

@@ -13,7 +13,7 @@ from hefted.metering.cpu_model import CpuModel
 from hefted.metering.dram_model import DramModel
 from hefted.metering.reading import Component, Gap, RawReading
 from hefted.metering.sensor import Guard, Instant, Sensor
-from hefted.metering.whole_machine import WholeMachine
+from hefted.metering.whole_machine import PartSoFar, WholeMachine
 from hefted.quantities import Quantity
 
 _PATIENCE_SECONDS = 0.02
@@ -117,7 +117,7 @@ class Meter:
 
     def add_whole_machine(self, sensor: Sensor) -> None:
         """Take in a meter of the whole machine: what it tells beyond the parts is the unseen."""
-        if any(isinstance(guard, WholeMachine) for guard in self._guards):
+        if self.reads_whole_machine:
             reason = 'The whole machine has a meter already; a second is not counted.'
             self._gaps.append(Gap(sensor.name, reason, self._last.monotonic))
             return
@@ -136,10 +136,20 @@ class Meter:
         self._gone += [(guard.sensor, guard.joules) for guard in dropped]
         self._guards = [guard for guard in self._guards if guard not in dropped]
 
-    def _parts(self) -> dict[str, tuple[float, Quantity]]:
-        """J so far and accuracy of every sensor of a part of the machine."""
-        guards = [guard for guard in self._guards if isinstance(guard, Guard)]
-        return {guard.sensor.name: (guard.joules, guard.sensor.accuracy) for guard in guards}
+    @property
+    def reads_whole_machine(self) -> bool:
+        """Whether a meter of the whole machine tells the unseen, so that no model of it is wanted."""
+        return any(isinstance(guard, WholeMachine) for guard in self._guards)
+
+    def _parts(self) -> dict[str, PartSoFar]:
+        """What every sensor of a part of the machine has counted; models and slices are this process's alone."""
+        models = (*self._models[0].sensors, self._models[1]) if self._models else ()
+        parts: dict[str, PartSoFar] = {}
+        for guard in self._guards:
+            if isinstance(guard, Guard):
+                whole = guard.sensor not in models and getattr(guard.sensor, 'share', 1.0) == 1.0
+                parts[guard.sensor.name] = PartSoFar(guard.joules, guard.sensor.accuracy, whole)
+        return parts
 
     def _renew(self) -> None:
         self.version += 1

@@ -135,7 +135,9 @@ class Guard:
         rise = value - self._last_value
         if rise < 0:
             return 'Its counter went back; it counts on from there.'
-        if rise > MOST_WATTS * (now - self._read_at + _SLACK_SECONDS):
+        # What is told comes in lumps; what is drawn does not.
+        told = self.sensor.component in ('network', 'storage')
+        if not told and rise > MOST_WATTS * (now - self._read_at + _SLACK_SECONDS):
             seconds = now - self._read_at
             return f'It rose by {rise:.3g} J in {seconds:.2g} s, which is over {MOST_WATTS / 1000:.0f} kW.'
         return None

@@ -4,6 +4,10 @@ Its reading replaces nothing and is not added to the parts, which it holds alrea
 
     unseen = whole - sum of the parts, never below 0 and never falling
 
+Where the machine is shared (`hefted.metering.share`), with w this process's part of what idling takes,
+
+    unseen = w x (whole - parts that are read whole, as RAPL is) - parts that are this process's own, as models are
+
 So parts and unseen add up to what the meter at the wall says. The errors follow: with the errors of the whole and of
 the parts, each by its source, those of the parts are in the unseen with the opposite sign, and cancel in the total.
 Where the parts tell more than the whole (a model that is too high, a meter that lags) the unseen stands still.
@@ -12,13 +16,29 @@ Where the parts tell more than the whole (a model that is too high, a meter that
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from hefted.metering.reading import Component, Gap
 from hefted.metering.sensor import Guard, Instant, Sensor
 from hefted.quantities import Basis, Error, Quantity, Source
 
-Parts = Mapping[str, tuple[float, Quantity]]
-"""Of each part's sensor: J so far, and its accuracy."""
+
+class PartSoFar(NamedTuple):
+    """What a part of the machine has used.
+
+    Attributes:
+        joules: J so far.
+        accuracy: Of its sensor.
+        whole: Whether they are everybody's, and not this process's alone.
+    """
+
+    joules: float
+    accuracy: Quantity
+    whole: bool = True
+
+
+Parts = Mapping[str, PartSoFar]
+"""By sensor."""
 
 _CHANGE = 0.1  # the accuracy is told anew when the unseen's share of the whole has changed by so much
 _LEAST = -0.95  # no error turns energy negative
@@ -61,12 +81,12 @@ class Remainder:
             >>> from hefted.metering.polled import Polled
             >>> from hefted.metering.sensor import measured
             >>> plug = Remainder(Polled('plug', float, accuracy=measured(Source('plug', ''), 0.02)))
-            >>> plug.take(300.0, {'cpu': (200.0, measured(Source('RAPL package', ''), 0.05))}), plug.joules
+            >>> plug.take(300.0, {'cpu': PartSoFar(200.0, measured(Source('RAPL package', ''), 0.05))}), plug.joules
             (True, 100.0)
             >>> [(error.source, round(error.up, 2)) for error in plug.accuracy.errors]
             [('plug', 0.06), ('RAPL package', -0.1)]
         """
-        of_parts = sum(joules * accuracy.value for joules, accuracy in parts.values())
+        of_parts = sum(part.joules * part.accuracy.value for part in parts.values())
         told = whole * self._whole.value
         self.joules = max(self.joules, told - of_parts)
         share = self.joules / told if told > 0 else 0.0
@@ -98,7 +118,7 @@ class WholeMachine:
         self._changed = changed
         self._good = False
         self._whole = self._seen = 0.0
-        self._used: dict[str, tuple[float, Quantity]] = {}
+        self._used: dict[str, PartSoFar] = {}
         self._parts_seen: Parts = {}
 
     @property
@@ -114,14 +134,20 @@ class WholeMachine:
         whole, parts = self._guard.read(instant), self._parts()
         good = not self.gaps or self.gaps[-1].end is not None
         if good and self._good:
-            self._whole += whole - self._seen
-            for name, (joules, accuracy) in parts.items():
-                rise = joules - self._parts_seen.get(name, (joules, accuracy))[0]
-                self._used[name] = self._used.get(name, (0.0, accuracy))[0] + rise, accuracy
+            mine = _part_of_idling(instant)
+            self._whole += (whole - self._seen) * mine
+            for name, part in parts.items():
+                rise = (part.joules - self._parts_seen.get(name, part).joules) * (mine if part.whole else 1.0)
+                self._used[name] = part._replace(joules=rise + (self._used[name].joules if name in self._used else 0.0))
             if self.sensor.take(self._whole, self._used):
                 self._changed()
         self._good, self._seen, self._parts_seen = good, whole, parts
         return self.sensor.joules
+
+
+def _part_of_idling(instant: Instant) -> float:
+    """This process's part of what the machine takes by idling; all of it where nobody asks."""
+    return getattr(instant, 'machine', (1.0, 1.0))[1]
 
 
 def _difference(whole: Quantity, joules: float, parts: Parts, rest: float) -> Quantity:
@@ -129,7 +155,7 @@ def _difference(whole: Quantity, joules: float, parts: Parts, rest: float) -> Qu
     shifts: dict[str, tuple[float, float]] = {}
     bases: set[Basis] = {whole.basis}
     sources: dict[str, Source] = {source.key: source for source in whole.sources}
-    for of, accuracy in ((joules, whole), *((-used, accuracy) for used, accuracy in parts.values())):
+    for of, accuracy in ((joules, whole), *((-part.joules, part.accuracy) for part in parts.values())):
         bases.add(accuracy.basis)
         sources |= {source.key: source for source in accuracy.sources}
         for error in accuracy.errors:

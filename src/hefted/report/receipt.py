@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
 Kind = Literal['figure', 'part', 'phase', 'note', 'warning']
 
-_COMPONENTS = {'cpu': 'CPU', 'dram': 'memory', 'gpu': 'GPU', 'other': 'other'}
+_COMPONENTS = {
+    'cpu': 'CPU',
+    'dram': 'memory',
+    'gpu': 'GPU',
+    'other': 'other',
+    'unseen': 'unseen',
+    'network': 'network',
+    'storage': 'storage',
+}
 _GAPS_TOLD = 3
 
 
@@ -112,7 +120,8 @@ class Receipt:
             return (Line('Energy', 'not known'), *_about_run(self.facts))
         return (
             *_about_energy(footprint),
-            _figure('Carbon', footprint.carbon),
+            *_about_carbon(footprint),
+            *_about_water(footprint),
             *_others(footprint),
             Line('Duration', footprint.duration.rounded),
             *_about_phases(footprint),
@@ -162,17 +171,43 @@ def _about_energy(footprint: Footprint) -> Iterator[Line]:
             yield _figure(_COMPONENTS.get(name, name), energy, 'part')
 
 
+def _about_carbon(footprint: Footprint) -> Iterator[Line]:
+    yield from _of_parts('Carbon', footprint.carbon, {'in use': footprint.operational, 'hardware': footprint.embodied})
+
+
+def _about_water(footprint: Footprint) -> Iterator[Line]:
+    if footprint.water is not None:
+        parts = {'on site': footprint.water_on_site, 'off site': footprint.water_off_site}
+        yield from _of_parts('Water', footprint.water, parts)
+
+
+def _of_parts(label: str, whole: Quantity | None, parts: dict[str, Quantity | None]) -> Iterator[Line]:
+    """A figure and its parts; where only one of these is known, the figure says that it is of no more."""
+    known = {name: part for name, part in parts.items() if part is not None}
+    line = _figure(label, whole)
+    if len(known) != 1:
+        yield line
+        yield from (_figure(name, part, 'part') for name, part in known.items())
+        return
+    yield replace(line, detail=f'{line.detail}; {next(iter(known))} only')
+
+
 def _about_place(footprint: Footprint) -> Iterator[Line]:
     place = footprint.place
     yield from _notes('Place', [text for text in (f'{place}{_grid(footprint)}', place.hint) if text])
+    if place.land:
+        yield Line('Land', f'{place.land}, as declared by who ran it', kind='note')
+    if footprint.facility is not None and footprint.facility.value > 0:
+        yield Line('Facility', f'{footprint.facility} more, for cooling and supply; in carbon and water', kind='note')
 
 
 def _grid(footprint: Footprint) -> str:
     """The grid's intensity and where that figure is from, such as ': 44 g CO2e/kWh (Ember, 2024)'."""
-    energy, carbon = footprint.energy, footprint.carbon
+    energy, carbon = footprint.energy, footprint.operational
     if energy is None or carbon is None or energy.value <= 0:
         return ''
-    intensity = Quantity(carbon.to('g CO2e').value / energy.to('kWh').value, 'g CO2e/kWh')
+    electricity = energy if footprint.facility is None else energy + footprint.facility
+    intensity = Quantity(carbon.to('g CO2e').value / electricity.to('kWh').value, 'g CO2e/kWh')
     grids = [source for source in carbon.sources if source.key.startswith('grid:')]
     # Who publishes the figure; the whole title is in the JSON.
     told = [f'{grid.title.partition(":")[0]}, {grid.year}' for grid in grids]
@@ -180,11 +215,7 @@ def _grid(footprint: Footprint) -> str:
 
 
 def _others(footprint: Footprint) -> Iterator[Line]:
-    for label, quantity in (
-        ('Water', footprint.water),
-        ('Minerals', footprint.minerals),
-        ('Cost', footprint.cost),
-    ):
+    for label, quantity in (('Minerals', footprint.minerals), ('Cost', footprint.cost)):
         if quantity is not None:
             yield _figure(label, quantity)
 

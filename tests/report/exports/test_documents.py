@@ -1,0 +1,133 @@
+"""What is for people: the fields of the AI Act, the report of the SCI, tables for a paper."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hefted.errors import ArgumentError
+from hefted.ledger import RunSummary
+from hefted.report.exports import export
+
+Make = Callable[..., RunSummary]
+
+ANNEX, FORM = 'AI Act, Annex XI, section 1, point 2', 'Model Documentation Form'
+FIELDS = [
+    (f'{ANNEX}(d)', 'Computational resources used to train the model'),
+    (f'{ANNEX}(d)', 'Training time'),
+    (f'{ANNEX}(d)', 'Other relevant details related to the training'),
+    (f'{ANNEX}(e)', 'Known or estimated energy consumption of the model'),
+    (FORM, 'Training time'),
+    (FORM, 'Amount of computation used for training'),
+    (FORM, 'Measurement methodology'),
+    (FORM, 'Amount of energy used for training'),
+    (FORM, 'Measurement methodology'),
+    (FORM, 'Benchmarked amount of computation used for inference'),
+    (FORM, 'Measurement methodology'),
+]
+
+
+def told_fields(run: RunSummary) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(export(run, 'eu-ai-act-json'))['fields']
+    return found
+
+
+def test_the_ai_acts_fields_are_all_there_in_order_in_both_formats(make: Make):
+    assert [(field['reference'], field['name']) for field in told_fields(make())] == FIELDS
+    rows = re.findall(r'^\| (?:\([de]\) )?([A-Z].+?) \| .', export(make(), 'eu-ai-act'), re.M)
+    assert [name for name in rows if name != 'Field'] == [name for _, name in FIELDS]
+
+
+def test_energy_is_in_megawatt_hours_with_two_significant_figures_and_its_interval(make: Make):
+    energy = told_fields(make())[7]
+    assert energy['figure'] == {'value': 0.0036, 'low': 0.0032, 'high': 0.0045, 'unit': 'MWh', 'basis': 'modelled'}
+    assert energy['told'] == '0.0036 MWh (0.0032 to 0.0045, modelled)'
+
+
+def test_the_methodology_states_boundary_basis_and_sources(make: Make):
+    how = told_fields(make())[8]['told']
+    assert 'CPU measured' in how
+    assert 'GPU modelled: A table of watts (2025).' in how
+    assert 'Energy covers CPU, measured; GPUs, modelled' in how
+    assert 'The data centre’s overhead is counted in (PUE 1.2, modelled).' in how
+
+
+def test_computation_is_told_where_the_journal_has_a_plan_and_else_not_recorded(make: Make):
+    assert told_fields(make())[5] == {'reference': FORM, 'name': FIELDS[5][1], 'told': None, 'figure': None}
+    assert '| Amount of computation used for training | N/A (not recorded) |' in export(make(), 'eu-ai-act')
+    planned = told_fields(make(attributes={'plan': {'flops': 7.31e10}}))
+    assert planned[5]['told'] == '7.3×10^10 FLOP (modelled)'
+    assert planned[5]['figure']['value'] == 7.3e10
+    assert planned[6]['told'] is not None
+    assert '7.3×10^10 FLOP' in planned[0]['told']
+
+
+def sci(run: RunSummary, **options: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(export(run, 'sci', **options))
+    return found
+
+
+def test_sci_is_operational_and_embodied_carbon_for_each_unit(make: Make):
+    told = sci(make(), unit='epoch', units=10)
+    assert told['score']['value'] == pytest.approx(37)  # (360 + 10) / 10
+    assert told['score']['unit'] == 'g CO2e per epoch'
+    assert told['told'].endswith('per epoch')
+    assert told['functional_unit'] == {'R': 'epoch', 'count': 10.0}
+    assert told['complete'] is True
+    assert told['left_out'] == []
+    parts = told['components']
+    assert parts['E']['quantity']['value'] == pytest.approx(3.6)
+    assert parts['E']['quantity']['unit'] == 'kWh'
+    assert parts['I']['quantity']['value'] == pytest.approx(100)
+    assert parts['O']['quantity']['value'] == pytest.approx(360)
+    assert parts['M']['quantity']['value'] == pytest.approx(10)
+    assert parts['M']['time_reserved_h'] == pytest.approx(1)
+    assert all(parts[name]['methodology'].startswith('calculated: modelled, from ') for name in 'EIOM')
+    assert 'no certificate or offset' in told['market_based_measures']
+
+
+def test_an_sci_without_embodied_carbon_says_that_it_is_not_the_standards(make: Make, bare: dict[str, Any]):
+    told = sci(make(**bare))
+    assert told['complete'] is False
+    assert told['components']['M']['quantity'] is None
+    assert told['components']['M']['methodology'] == 'not known'
+    assert told['left_out'][0].startswith('M: nothing is known of the hardware’s making')
+    assert told['left_out'][1].startswith('The facility’s energy')
+
+
+@pytest.mark.parametrize('units', [0, -1, float('nan'), float('inf')])
+def test_units_are_a_number_above_0(make: Make, units: float):
+    with pytest.raises(ArgumentError, match='units: expected a number above 0'):
+        sci(make(), units=units)
+
+
+def test_markdown_tells_figures_with_interval_and_basis_boundaries_sources_and_a_sentence(make: Make):
+    text = export(make(), 'markdown')
+    assert '| **Energy** of the machine | 3.0 kWh | 2.8 to 3.4 | modelled |' in text
+    assert '| – CPU | 1.0 kWh |  | measured |' in text
+    assert re.search(r'^\| \*\*Carbon\*\* \| 370 g CO2e \| .+ to .+ \| modelled \|$', text, re.M)
+    assert '| – embodied | 10 g CO2e | 9 to 12 | modelled |' in text
+    assert re.search(r'^1\. A table of watts \(2025\)\. <https://example.org/watts> Licence: CC0\.$', text, re.M)
+    assert re.search(
+        r'^> This fit took 3\.0 kWh \(2\.8 to 3\.4, modelled\) of energy and caused 370 g CO2e \(.+, modelled\) by its '
+        r'electricity and the making of its hardware, in 1\.0 h, in Oregon, .+ \(run 0193a7c4-.+\); intervals',
+        text,
+        re.M,
+    )
+
+
+def test_every_row_of_a_table_has_the_cells_of_its_head(make: Make):
+    for format in ('markdown', 'eu-ai-act'):
+        blocks = re.findall(r'(?:^\|.*\n)+', export(make(name='a | b\n<script>'), format), re.M)
+        assert blocks
+        for block in blocks:
+            assert len({len(re.findall(r'(?<!\\)\|', row)) for row in block.splitlines()}) == 1
+        assert '<script' not in ''.join(blocks)
+
+
+def test_a_place_that_was_not_said_is_not_cited_as_one(make: Make, bare: dict[str, Any]):
+    assert 'in a place that was not said' in export(make(**bare), 'markdown')
