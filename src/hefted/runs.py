@@ -306,6 +306,8 @@ class _Process:
 def _discovered() -> Meter:
     try:
         return discover()
+    except ArgumentError:  # a setting is wrong, which is for its author to know
+        raise
     except Exception as error:  # what no sensor's author thought of must not end a training
         reason = f'No sensor could be set up: {type(error).__name__}.'
         return Meter([], gaps=[Gap('meter', reason, host.monotonic())])

@@ -5,6 +5,7 @@ The file is read once in a process.
 | variable | key in config.toml | what |
 |---|---|---|
 | HEFTED_METER | meter | 'auto' (the default), 'on' (even where a program says `meter=None`) or 'off' |
+| HEFTED_SHARE | share | 'process' (the default): a run has its part of the machine; or 'machine': it has all of it |
 | HEFTED_PLACE | place | where the work runs, such as 'FR', 'US-WA' or 'aws:us-west-2' |
 | HEFTED_DATA_DIR | data_dir | the folder of journals and the ledger |
 | HEFTED_CACHE_DIR | cache_dir | the folder of compiled programs and downloads |
@@ -21,6 +22,7 @@ from hefted import host
 from hefted.errors import ArgumentError
 
 MeterMode = Literal['auto', 'on', 'off']
+ShareMode = Literal['process', 'machine']
 
 _parsed: dict[str, dict[str, Any]] = {}
 
@@ -37,6 +39,22 @@ def meter_mode() -> MeterMode:
         raise ArgumentError(
             f"{name}: expected 'auto', 'on' or 'off', received {value!r}. "
             'Unset it to meter where the program does not say otherwise.'
+        )
+    return mode
+
+
+def share_mode() -> ShareMode:
+    """Whose the machine is while a process is metered: its own in part, or ('machine') all of it.
+
+    Raises:
+        ArgumentError: If HEFTED_SHARE (or `share` in config.toml) is neither 'process' nor 'machine'.
+    """
+    name, value = _setting('HEFTED_SHARE', 'share')
+    mode = (value or 'process').lower()
+    if mode not in ('process', 'machine'):
+        raise ArgumentError(
+            f"{name}: expected 'process' or 'machine', received {value!r}. Unset it to be charged with the part of the "
+            "machine that the process uses; 'machine' is for one that has the machine to itself."
         )
     return mode
 

@@ -11,8 +11,11 @@ from contextlib import suppress
 from hefted import host
 from hefted.metering.cpu_model import CpuModel
 from hefted.metering.dram_model import DramModel
+from hefted.metering.peers import Peers
+from hefted.metering.process_tree import ProcessTree
 from hefted.metering.reading import Component, Gap, RawReading
-from hefted.metering.sensor import Guard, Instant, Sensor
+from hefted.metering.sensor import Guard, Sensor
+from hefted.metering.share import Divided, Share
 from hefted.quantities import Quantity
 
 _PATIENCE_SECONDS = 0.02
@@ -25,10 +28,12 @@ class Meter:
     """Reads all sensors at once; never raises, never waits longer than a bounded sensor takes.
 
     Args:
-        sensors: What is counted.
+        sensors: What is counted; those that count a whole machine are handed in `Divided`.
         clock: Seconds that never go back.
         boot: The clock that also counts suspends, or None.
         tree: CPU time and memory of the process and its children.
+        share: What part of the machine is this process's; None for all of it.
+        peers: The processes that are metered on this machine; None where nobody asks.
         gaps: What could not even be set up, and why.
         models: The models of CPU and memory, for the time before the meter was there.
 
@@ -39,22 +44,28 @@ class Meter:
 
     def __init__(
         self,
-        sensors: Iterable[Sensor],
+        sensors: Iterable[Sensor | Divided],
         clock: Callable[[], float] = host.monotonic,
         *,
         boot: Callable[[], float | None] = host.boot_clock,
-        tree: host.ProcessTree | None = None,
+        tree: ProcessTree | None = None,
+        share: Share | None = None,
+        peers: Peers | None = None,
         gaps: Iterable[Gap] = (),
         models: tuple[CpuModel, DramModel] | None = None,
     ):
-        self.version = 0
+        self.version = -1
         self.cost_seconds = 0.0
         self._models = models
-        self._guards = [Guard(sensor) for sensor in sensors]
+        self._guards: list[Guard] = []
+        self._divided: list[Divided] = []
         self._clock = clock
         self._boot = boot
-        self._tree = tree or host.ProcessTree()
-        self._gaps = list(gaps)
+        self._tree = tree or ProcessTree()
+        self._share = share or Share()
+        self._peers = peers
+        self._gaps: list[Gap] = []
+        self.add(sensors, gaps)
         self._process = os.getpid()
         # Taken without waiting where that may not end: a signal's handler may find it held by the code it
         # interrupted.
@@ -78,11 +89,24 @@ class Meter:
             return self._last
         try:
             now, boot = self._clock(), self._boot()
-            instant = self._instant(now)
+            own, resident = self._used()
+            instant = self._share.instant(now, own, resident)
             joules = {guard.sensor.name: guard.read(instant) for guard in self._guards}
+            machine: dict[str, float] = {}
+            for counter in self._divided:
+                joules |= counter.read(instant)
+                machine[counter.name] = counter.guard.joules
             self._find_suspend(now, boot)
             self._last = RawReading(
-                now, boot if boot is not None else now, joules, instant.cpu_seconds, instant.resident_bytes, now
+                now,
+                boot if boot is not None else now,
+                joules,
+                own,
+                resident,
+                self._share.occupied,
+                machine,
+                instant.others_seconds,
+                instant.meters,
             )
             return self._last
         finally:
@@ -90,15 +114,29 @@ class Meter:
             lock.release()
 
     def look(self) -> float:
-        """Look at the process's children (dearer than a reading); seconds that it took."""
+        """Look at the process's children and at who else is metered (dearer than a reading); seconds that it took."""
         begun = time.perf_counter()
         with suppress(OSError):  # /proc was taken away meanwhile: what was seen last stands
             self._tree.look()
+            if self._peers is not None:
+                self._share.meters = self._peers.count(self._tree.pids)
         return time.perf_counter() - begun
 
-    def add(self, sensors: Iterable[Sensor], gaps: Iterable[Gap] = ()) -> None:
+    def rest(self) -> None:
+        """Nobody needs it for now: other processes that are metered here need not count this one."""
+        if self._peers is not None:
+            self._peers.leave()
+
+    @property
+    def pids(self) -> frozenset[int]:
+        """The process and its descendants, when they were last looked at."""
+        return self._tree.pids
+
+    def add(self, sensors: Iterable[Sensor | Divided], gaps: Iterable[Gap] = ()) -> None:
         """Take in sensors that were found later; they count from their first reading on."""
-        self._guards = [*self._guards, *(Guard(sensor) for sensor in sensors)]
+        sensors = list(sensors)
+        self._guards = [*self._guards, *(Guard(sensor) for sensor in sensors if not isinstance(sensor, Divided))]
+        self._divided = [*self._divided, *(sensor for sensor in sensors if isinstance(sensor, Divided))]
         self._gaps += gaps
         self.version += 1
 
@@ -108,6 +146,8 @@ class Meter:
         found: dict[str, tuple[Component, Quantity]] = {
             guard.sensor.name: (guard.sensor.component, guard.sensor.accuracy) for guard in self._guards
         }
+        for counter in self._divided:
+            found |= counter.accuracies
         for part in (*self._models[0].sensors, self._models[1]) if self._models else ():
             found.setdefault(part.name, (part.component, part.accuracy))
         return found
@@ -122,20 +162,24 @@ class Meter:
         if self._models is None:
             return {}
         cpu, memory = self._models
-        return cpu.between(seconds, reading.cpu_seconds) | {
+        # Those that are metered beside this one are taken to have begun as it did.
+        others = (self._share.meters - 1) * reading.cpu_seconds
+        return cpu.between(seconds, reading.cpu_seconds, others, self._share.meters) | {
             memory.name: memory.between(seconds, reading.resident_bytes / 2)
         }
 
     def gaps(self, since: float) -> tuple[Gap, ...]:
         """The gaps that last until after an instant, in seconds of CLOCK_MONOTONIC, or still."""
-        gaps = self._gaps + [gap for guard in self._guards for gap in guard.gaps]
+        guards = (*self._guards, *(counter.guard for counter in self._divided))
+        gaps = self._gaps + [gap for guard in guards for gap in guard.gaps]
         return tuple(gap for gap in gaps if gap.end is None or gap.end > since)
 
-    def _instant(self, now: float) -> Instant:
+    def _used(self) -> tuple[float, int]:
+        """CPU seconds and resident bytes of the process and its children."""
         try:
-            return Instant(now, self._tree.cpu_seconds(), self._tree.resident_bytes())
+            return self._tree.cpu_seconds(), self._tree.resident_bytes()
         except (OSError, ValueError, IndexError):  # /proc is gone, or no more files may be opened
-            return Instant(now, max(host.process_cpu_seconds(), self._last.cpu_seconds), self._last.resident_bytes)
+            return max(host.process_cpu_seconds(), self._last.cpu_seconds), self._last.resident_bytes
 
     def _find_suspend(self, now: float, boot: float | None) -> None:
         """The boot clock ran ahead of the other: the machine was suspended since the last reading."""
