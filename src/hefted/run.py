@@ -13,6 +13,7 @@ from hefted.footprint.account import IDLE, START_UP
 from hefted.footprint.factors import factors_for
 from hefted.footprint.footprint import Footprint
 from hefted.footprint.place import Place
+from hefted.footprint.splitting import Slice
 from hefted.identifiers import uuid7
 from hefted.ledger.journal import Journal, writer_cost_seconds
 from hefted.metering.machine import this_machine
@@ -69,6 +70,7 @@ class Run:
         id: A UUIDv7.
         parent: As given.
         kind: As given.
+        meter: As given.
         shares: Seconds and joules by phase, so far.
         accuracies: Of the sensors.
     """
@@ -96,7 +98,7 @@ class Run:
         self._place = place
         self._factors = factors_for(place, this_machine())
         self._grams_per_joule = account.grams_per_joule(self._factors)
-        self._meter = meter
+        self.meter = meter
         self._meter_version: int = meter.version
         self.accuracies = meter.accuracies
         self._thread_costs = thread_costs
@@ -107,12 +109,13 @@ class Run:
         self.shares = account.Shares()
         self._step: int | None = None
         self._epoch: int | None = None
-        self._first = self._last = meter.read()
-        self._began = self._last.monotonic
+        self._first = meter.read()
+        self._slice = Slice(self._first)
+        self._began = self._first.monotonic
         start_up = self._start_up(start_up_from)
-        self._before = account.central_joules(start_up['joules'], self.accuracies) or 0.0 if start_up else 0.0
+        before = account.central_joules(start_up['joules'], self.accuracies) or 0.0 if start_up else 0.0
         self._fresh_at = self._written_at = self._began
-        self._window = (self._began, self._before)
+        self._window = (self._began, before)
         self._figures: tuple[float | None, float | None, float | None] = (None, None, None)
         self._gaps_told = self._gaps()
         self._journal = Journal.open(
@@ -129,7 +132,7 @@ class Run:
                 'machine': this_machine().to_json(),
                 'factors': self._factors,
                 'sensors': _told(self.accuracies),
-                'start': _counters(self._last),
+                'start': _counters(self._first),
                 'start_up': start_up,
                 'gaps': [gap.to_json() for gap in self._gaps_told],
             },
@@ -144,7 +147,7 @@ class Run:
     @property
     def cpu_seconds(self) -> float:
         """CPU time that the process tree has used in this run, up to the last reading."""
-        return self._last.cpu_seconds - self._first.cpu_seconds
+        return self.last.cpu_seconds - self._first.cpu_seconds
 
     @property
     def idle(self) -> bool:
@@ -156,6 +159,20 @@ class Run:
         """Seconds of CPU time that metering this run has cost so far."""
         return self._cost + self._thread_costs() - self._elsewhere
 
+    @property
+    def last(self) -> RawReading:
+        """The last reading that was counted."""
+        return self._slice.last
+
+    @property
+    def part(self) -> float:
+        """What part of what the meter counts is this run's now: less than 1 while others go on beside it."""
+        return self._slice.part
+
+    def split(self, part: float, reading: RawReading) -> None:
+        """Have another part of what the meter counts, from a reading on."""
+        self._give(reading, part)
+
     def enter(self, phase: str) -> None:
         """Begin a phase; what was used since the last edge goes to the phase that ends."""
         if phase == self._phase or self._over:
@@ -163,7 +180,7 @@ class Run:
         begun = time.thread_time()
         self._edges += 1
         if self._phase:  # the first phase that is named began with the run
-            reading = self._meter.read()
+            reading = self.meter.read()
             self._give(reading)
             # A thousand calls a second, and what is between them, do not need a line each.
             if IDLE not in (phase, self._phase) or self._due(reading.monotonic):
@@ -187,7 +204,7 @@ class Run:
         logs = {} if logs is None else logs
         now = host.monotonic()
         if now - self._fresh_at >= _FRESH_SECONDS and not self._over:
-            reading = self._meter.read()
+            reading = self.meter.read()
             self._give(reading)
             self._weigh(now)
             if self._due(now):
@@ -213,7 +230,7 @@ class Run:
         if self._over:
             return
         begun = time.thread_time()
-        reading = self._meter.read()
+        reading = self.meter.read()
         self._give(reading)
         line = self._line(reading)
         self._over = True
@@ -259,48 +276,41 @@ class Run:
             return None
         # A notebook waits for hours before its first fit, for a person and not for the program. So the start is as long
         # as its CPU time explains: twice that, as imports wait for the disk too, and a second.
-        seconds = min(self._began - since, 2 * self._last.cpu_seconds + 1)
-        joules = self._meter.before(seconds, self._last)
+        seconds = min(self._began - since, 2 * self.last.cpu_seconds + 1)
+        joules = self.meter.before(seconds, self.last)
         self.shares.add(START_UP, seconds, joules)
         return {'seconds': seconds, 'joules': joules}
 
-    def _give(self, reading: RawReading) -> None:
+    def _give(self, reading: RawReading, part: float | None = None) -> None:
         """Give the present phase what was used since the last reading."""
-        last = self._last
-        if reading.monotonic >= last.monotonic:
-            self.shares.add_between(
-                self._phase or _UNNAMED,
-                reading.monotonic - last.monotonic,
-                last.joules,
-                reading.joules,
-                reading.occupied - last.occupied,
-            )
-            self._last = reading
+        taken = self._slice.take(reading, part)
+        if taken is not None:
+            self.shares.add(self._phase or _UNNAMED, taken.seconds, taken.joules, taken.occupied)
 
     def _weigh(self, now: float) -> None:
-        """Renew the figures of ticks from the last reading."""
+        """Renew the figures of ticks from what was given so far."""
         self._fresh_at = now
-        used = account.central_joules(self._last.joules, self.accuracies)
-        if used is None:
+        used = [account.central_joules(joules, self.accuracies) for joules in self.shares.joules.values()]
+        known = [joules for joules in used if joules is not None]
+        if not known:
             return
-        origin = account.central_joules(self._first.joules, self.accuracies) or 0.0
-        energy = self._before + used - origin
+        energy = sum(known)
         since, earlier = self._window
-        seconds = self._last.monotonic - since
+        seconds = self.last.monotonic - since
         power = (energy - earlier) / seconds if seconds > 0 else None
-        self._window = (self._last.monotonic, energy)
+        self._window = (self.last.monotonic, energy)
         self._figures = (energy, power, energy * self._grams_per_joule if self._grams_per_joule else None)
 
     def _renewed(self) -> bool:
         """Whether sensors have come since this was asked last."""
-        if self._meter.version == self._meter_version:
+        if self.meter.version == self._meter_version:
             return False
-        self._meter_version = self._meter.version
-        self.accuracies = self._meter.accuracies
+        self._meter_version = self.meter.version
+        self.accuracies = self.meter.accuracies
         return True
 
     def _gaps(self) -> tuple[Gap, ...]:
-        return self._meter.gaps(self._began)
+        return self.meter.gaps(self._began)
 
     def _due(self, now: float) -> bool:
         """Whether the journal's last line is old."""
@@ -315,7 +325,7 @@ class Run:
             'phase': self._phase or _UNNAMED,
             'step': self._step,
             'epoch': self._epoch,
-            **_counters(reading),
+            **_counters(self._slice.own(reading)),
         }
         if self._renewed():
             line['sensors'] = _told(self.accuracies)
@@ -367,6 +377,9 @@ def _counters(reading: RawReading) -> dict[str, Any]:
         'cpu_seconds': reading.cpu_seconds,
         'resident_bytes': reading.resident_bytes,
         'occupied': reading.occupied,
+        'machine': reading.machine,
+        'others_seconds': reading.others_seconds,
+        'meters': reading.meters,
     }
 
 

@@ -5,6 +5,7 @@ The file is read once in a process.
 | variable | key in config.toml | what |
 |---|---|---|
 | HEFTED_METER | meter | 'auto' (the default), 'on' (even where a program says `meter=None`) or 'off' |
+| HEFTED_SHARE | share | 'process' (the default): a run has its part of the machine; or 'machine': it has all of it |
 | HEFTED_PLACE | place | where the work runs, such as 'FR', 'US-WA' or 'aws:us-west-2' |
 | HEFTED_WATTMETER | wattmeter | a meter of the whole machine: a file, or an address (see `hefted.metering.wattmeter`) |
 | HEFTED_MACHINE | machine | what the machine is: 'laptop', 'desktop', 'server', 'gpu-server' or 'gpu-server-liquid' |
@@ -27,6 +28,7 @@ from hefted import host
 from hefted.errors import ArgumentError, unknown_name
 
 MeterMode = Literal['auto', 'on', 'off']
+ShareMode = Literal['process', 'machine']
 MachineKind = Literal['laptop', 'desktop', 'server', 'gpu-server', 'gpu-server-liquid']
 
 _MACHINE_KINDS: tuple[MachineKind, ...] = get_args(MachineKind)
@@ -46,6 +48,22 @@ def meter_mode() -> MeterMode:
         raise ArgumentError(
             f"{name}: expected 'auto', 'on' or 'off', received {value!r}. "
             'Unset it to meter where the program does not say otherwise.'
+        )
+    return mode
+
+
+def share_mode() -> ShareMode:
+    """Whose the machine is while a process is metered: its own in part, or ('machine') all of it.
+
+    Raises:
+        ArgumentError: If HEFTED_SHARE (or `share` in config.toml) is neither 'process' nor 'machine'.
+    """
+    name, value = _setting('HEFTED_SHARE', 'share')
+    mode = (value or 'process').lower()
+    if mode not in ('process', 'machine'):
+        raise ArgumentError(
+            f"{name}: expected 'process' or 'machine', received {value!r}. Unset it to be charged with the part of the "
+            "machine that the process uses; 'machine' is for one that has the machine to itself."
         )
     return mode
 

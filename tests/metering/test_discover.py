@@ -112,6 +112,16 @@ def test_what_a_sensor_counted_stays_when_it_is_replaced_or_taken_back(nothing):
     assert meter.read().joules['mine'] == 5.0
 
 
+def test_counters_of_the_machine_are_divided_and_a_device_of_ones_own_is_not(tmp_path, registered):
+    package(tmp_path / 'powercap')
+    registered(Lamp('memory', 'dram'))
+    registered(Lamp('lamp'))
+    meter = discover(str(tmp_path / 'powercap'), str(tmp_path / 'hwmon'))
+    assert meter.names == ['lamp', 'rapl:package-0', 'memory']
+    shares = {name for name in meter.read().joules if name.endswith(':share')}
+    assert shares == {'rapl:package-0:share', 'memory:share'}
+
+
 def test_a_registered_meter_of_the_whole_machine_is_the_unseen(nothing, registered):
     registered(Lamp('plug'), whole_machine=True)
     assert components(discover(**nothing))['plug'] == 'unseen'

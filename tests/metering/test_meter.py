@@ -13,6 +13,7 @@ import pytest
 from hefted import host
 from hefted.metering import Meter, Sampler, discover
 from hefted.metering.bounded import Bounded
+from hefted.metering.process_tree import ProcessTree
 from hefted.quantities import Quantity
 
 
@@ -152,7 +153,7 @@ def test_a_reading_is_quick_on_linux():
 
 
 def test_a_childs_cpu_time_is_counted_while_it_lives_and_after_and_only_once():
-    tree = host.ProcessTree()
+    tree = ProcessTree()
     before = tree.cpu_seconds()
     child = subprocess.Popen([sys.executable, '-c', 'while True: pass'])
     try:

@@ -1,5 +1,6 @@
 """A meter at the wall tells what the parts do not see: nothing is counted twice, and nothing falls below 0."""
 
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import strategies as st
 
 from hefted.footprint.account import energy_of
 from hefted.metering import Meter, SensorError, measured
+from hefted.metering.busy import OthersClock
+from hefted.metering.share import Divided, Share
 from hefted.metering.whole_machine import PartSoFar, WholeMachine
 from hefted.quantities import Source
 
@@ -160,3 +163,24 @@ def test_the_unseen_never_falls_and_never_exceeds_the_wall(steps):
         unseen = bench.at(cpu, None if wall is None else plug)['plug']
         assert last <= unseen <= plug + 1e-6
         last = unseen
+
+
+def test_with_a_shared_counter_and_a_wall_the_run_has_its_part_of_both():
+    """Half of the work and half of the idling of a machine that draws 300 W, of which a counter sees 200."""
+    now, cpu, plug = [0.0], Told('cpu', 'cpu'), Told('plug', 'other', 0.02)
+    others = OthersClock(lambda: 2 * now[0])  # two threads are busy, one of them by this process
+    tree = SimpleNamespace(cpu_seconds=lambda: now[0], resident_bytes=lambda: 0)
+    meter = Meter(
+        [Divided(cpu, idle_watts=50.0)], clock=lambda: now[0], boot=lambda: None, tree=tree, share=Share(others)
+    )
+    meter._share.meters = 2
+    meter.add_whole_machine(plug)
+    first = meter.read()
+    for second in range(1, 61):
+        now[0], cpu.joules, plug.joules = float(second), 200.0 * second, 300.0 * second
+        last = meter.read()
+    used = {name: last.joules[name] - first.joules.get(name, 0.0) for name in last.joules}
+    assert used['cpu'] == pytest.approx(0.5 * 200 * 60, rel=0.05)
+    assert used['plug'] == pytest.approx(0.5 * 100 * 60, rel=0.05)
+    total = energy_of(used, meter.accuracies)
+    assert total.value == pytest.approx(0.5 * 300 * 60, rel=0.05)

@@ -159,18 +159,21 @@ def energy_of(
     shifts: dict[str, tuple[float, float]] = {}
     sources: dict[str, Source] = {}
     bases: set[Basis] = set()
+    known = False
     for sensor, used in joules.items():
         of, accuracy = accuracies.get(sensor, (None, None))
         if accuracy is None or component not in (None, of):
             continue
         value += accuracy.value * used
-        bases.add(accuracy.basis)
+        known = True
+        if used:  # who shared the machine with nobody owes nothing to the model of shares
+            bases.add(accuracy.basis)
         for error in accuracy.errors:
             down, up = shifts.get(error.source, (0.0, 0.0))
             shifts[error.source] = (down + error.down * used, up + error.up * used)
-        for source in accuracy.sources:
+        for source in accuracy.sources if used else ():
             sources[source.key] = source
-    if not bases:
+    if not known:
         return None
     basis: Basis = 'assumed' if 'assumed' in bases else 'modelled' if 'modelled' in bases else 'measured'
     errors = tuple(Error(source, down, up) for source, (down, up) in shifts.items() if down or up)

@@ -12,8 +12,11 @@ What a program registers comes beside all of these.
 
 from __future__ import annotations
 
+import math
+import os
 import sys
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -21,11 +24,14 @@ from hefted import host, settings
 from hefted.errors import ArgumentError, unknown_name
 from hefted.metering import hwmon, rapl
 from hefted.metering.bounded import Bounded
+from hefted.metering.busy import OthersClock
 from hefted.metering.cpu_model import CpuModel, watts_for
 from hefted.metering.dram_model import DramModel
 from hefted.metering.meter import Meter
-from hefted.metering.reading import COMPONENTS, Gap
+from hefted.metering.peers import Peers
+from hefted.metering.reading import COMPONENTS, Component, Gap
 from hefted.metering.sensor import Sensor, SensorError
+from hefted.metering.share import Divided, Share
 from hefted.quantities import Quantity
 
 if TYPE_CHECKING:
@@ -50,15 +56,19 @@ def discover(powercap: str = rapl.ROOT, sensors_folder: str = hwmon.ROOT) -> Met
     models = CpuModel(watts_for(host.cpu_identity()), host.threads_given()), DramModel()
     now = host.monotonic()
     zones, gaps = rapl.find(powercap, now=now)
-    sensors: list[Sensor] = list(zones)
-    components = {zone.component for zone in zones}
-    if 'cpu' not in components:
+    counters: list[Sensor] = list(zones)
+    if not any(zone.component == 'cpu' for zone in zones):
         sockets, more = hwmon.find_sockets(sensors_folder, now=now)
-        sensors += sockets or models[0].sensors
+        counters += sockets
         gaps += more
+    components = {counter.component for counter in counters}
+    sensors = divided(counters, models)
+    if 'cpu' not in components:
+        sensors += models[0].sensors
     if 'dram' not in components:
         sensors.append(models[1])
-    meter = Meter(sensors, gaps=gaps, models=models)
+    share, peers = _share(bool(counters))
+    meter = Meter(sensors, gaps=gaps, models=models, share=share, peers=peers)
     _meters.add(meter)
     for sensor, whole_machine in _registered:
         _add(meter, sensor, whole_machine)
@@ -71,6 +81,35 @@ def add_late(meter: Meter, sensors_folder: str = hwmon.ROOT) -> None:
     if sys.platform == 'darwin':
         _guarded(meter, 'apple', _apple)
     _guarded(meter, 'wattmeter', lambda meter: _whole_machine(meter, sensors_folder))
+
+
+def divided(counters: Sequence[Sensor], models: tuple[CpuModel, DramModel]) -> list[Sensor | Divided]:
+    """Counters of the whole machine, divided among those who use it.
+
+    Args:
+        counters: Each of a part of the machine; those of one component share its watts at idle evenly.
+        models: Whose watts at idle are taken until less has been seen.
+    """
+    idle: dict[Component, float] = {
+        'cpu': models[0].watts.idle[0] * (os.cpu_count() or 1),
+        'dram': models[1].idle_watts(host.total_memory_bytes()),
+    }
+    count = Counter(counter.component for counter in counters)
+    return [Divided(counter, idle.get(counter.component, math.inf) / count[counter.component]) for counter in counters]
+
+
+def _share(whole: bool) -> tuple[Share, Peers | None]:
+    """Whose the machine is, by its busy threads and by who else is metered on it.
+
+    Args:
+        whole: Whether a counter of the whole machine is to be divided, besides what is given to this process.
+    """
+    given = OthersClock(host.given_busy_seconds())
+    all_given = host.threads_given() >= (os.cpu_count() or 1)
+    machine = OthersClock(host.machine_busy_seconds) if whole and not all_given else None
+    if settings.share_mode() == 'machine':
+        return Share(given, machine, alone=True), None
+    return Share(given, machine), Peers()
 
 
 def add_gpus(meter: Meter) -> None:
@@ -169,7 +208,14 @@ def _add(meter: Meter, sensor: Sensor, whole_machine: bool) -> None:
     if whole_machine:
         meter.add_whole_machine(bounded)
     else:
-        meter.add([bounded])
+        meter.add(_of_machine(meter, [bounded]))
+
+
+def _of_machine(meter: Meter, sensors: Sequence[Sensor]) -> list[Sensor | Divided]:
+    """Those of the CPU and memory count the whole machine, and are divided; others are the run's own device."""
+    shared = [sensor for sensor in sensors if sensor.component in ('cpu', 'dram')]
+    own: list[Sensor | Divided] = [sensor for sensor in sensors if sensor not in shared]
+    return own + (divided(shared, meter.models) if meter.models else [Divided(sensor) for sensor in shared])
 
 
 def _guarded(meter: Meter, name: str, find: Callable[[Meter], None]) -> None:
@@ -220,4 +266,4 @@ def _whole_machine(meter: Meter, sensors_folder: str) -> None:
 
 
 def _add_found(meter: Meter, sensors: Iterable[Sensor], gaps: Iterable[Gap]) -> None:
-    meter.add([Bounded(sensor) for sensor in sensors], gaps)
+    meter.add(_of_machine(meter, [Bounded(sensor) for sensor in sensors]), gaps)
