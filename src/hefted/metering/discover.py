@@ -6,6 +6,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from hefted import host, settings
 from hefted.metering import rapl
@@ -80,9 +81,31 @@ def add_gpus(meter: Meter) -> None:
 
     now = host.monotonic()
     try:
-        sensors, gaps = nvml.find(nvml.load(), visible=nvml.visible_devices(), now=now)
+        library = nvml.load()
+        sensors, gaps = nvml.find(library, visible=nvml.visible_devices(), now=now)
+        devices = [shared_gpu(library, sensor, meter) for sensor in sensors]
     except SensorError as error:
-        sensors, gaps = [], [Gap('nvml', str(error), now)]
+        devices, gaps = [], [Gap('nvml', str(error), now)]
     except Exception as error:  # a driver's own fault must not end the thread that called
-        sensors, gaps = [], [Gap('nvml', f'NVML failed with {type(error).__name__}.', now)]
-    meter.add([Bounded(sensor) for sensor in sensors], gaps)
+        devices, gaps = [], [Gap('nvml', f'NVML failed with {type(error).__name__}.', now)]
+    meter.add(devices, gaps)
+
+
+def shared_gpu(library: Any, sensor: Sensor, meter: Meter) -> Sensor | Divided:
+    """A GPU's sensor, of which the processes of a meter have their part.
+
+    Args:
+        library: NVML, started.
+        sensor: Named 'nvml:' and the device's UUID; one of another name is the process's own.
+        meter: Whose processes.
+    """
+    from hefted.metering.gpu_share import GpuShare, Watched
+
+    if settings.share_mode() == 'machine':
+        return Bounded(sensor)
+    try:
+        handle = library.nvmlDeviceGetHandleByUUID(sensor.name.removeprefix('nvml:'))
+    except library.NVMLError:  # without a handle nobody can be asked whose it is
+        return Bounded(sensor)
+    share = GpuShare(library, handle, lambda: meter.pids)
+    return Divided(Bounded(Watched(sensor, share)), share=share)

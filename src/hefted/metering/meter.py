@@ -170,8 +170,7 @@ class Meter:
 
     def gaps(self, since: float) -> tuple[Gap, ...]:
         """The gaps that last until after an instant, in seconds of CLOCK_MONOTONIC, or still."""
-        guards = (*self._guards, *(counter.guard for counter in self._divided))
-        gaps = self._gaps + [gap for guard in guards for gap in guard.gaps]
+        gaps = self._gaps + [gap for read in (*self._guards, *self._divided) for gap in read.gaps]
         return tuple(gap for gap in gaps if gap.end is None or gap.end > since)
 
     def _used(self) -> tuple[float, int]:
