@@ -17,7 +17,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from hefted import host, settings
@@ -231,7 +231,29 @@ def _guarded(meter: Meter, name: str, find: Callable[[Meter], None]) -> None:
 def _nvidia(meter: Meter) -> None:
     from hefted.metering import nvml
 
-    _add_found(meter, *nvml.find(nvml.load(), visible=nvml.visible_devices(), now=host.monotonic()))
+    library = nvml.load()
+    sensors, gaps = nvml.find(library, visible=nvml.visible_devices(), now=host.monotonic())
+    meter.add([shared_gpu(library, sensor, meter) for sensor in sensors], gaps)
+
+
+def shared_gpu(library: Any, sensor: Sensor, meter: Meter) -> Sensor | Divided:
+    """A GPU's sensor, of which the processes of a meter have their part.
+
+    Args:
+        library: NVML, started.
+        sensor: Named 'nvml:' and the device's UUID; one of another name is the process's own.
+        meter: Whose processes.
+    """
+    from hefted.metering.gpu_share import GpuShare, Watched
+
+    if settings.share_mode() == 'machine':
+        return Bounded(sensor)
+    try:
+        handle = library.nvmlDeviceGetHandleByUUID(sensor.name.removeprefix('nvml:'))
+    except library.NVMLError:  # without a handle nobody can be asked whose it is
+        return Bounded(sensor)
+    share = GpuShare(library, handle, lambda: meter.pids)
+    return Divided(Bounded(Watched(sensor, share)), share=share)
 
 
 def _amd(meter: Meter) -> None:

@@ -174,7 +174,7 @@ class Meter:
         dropped = [each for each in self._everything() if which(_guard_of(each).sensor)]
         for each in dropped:
             guard = _guard_of(each)
-            self._gaps += guard.gaps
+            self._gaps += each.gaps
             told: dict[str, tuple[Component, Quantity]] = {
                 guard.sensor.name: (guard.sensor.component, guard.sensor.accuracy)
             }
@@ -251,7 +251,7 @@ class Meter:
 
     def gaps(self, since: float) -> tuple[Gap, ...]:
         """The gaps that last until after an instant, in seconds of CLOCK_MONOTONIC, or still."""
-        gaps = self._gaps + [gap for each in self._everything() for gap in _guard_of(each).gaps]
+        gaps = self._gaps + [gap for each in self._everything() for gap in each.gaps]
         return tuple(gap for gap in gaps if gap.end is None or gap.end > since)
 
     def _used(self) -> tuple[float, int]:

@@ -12,6 +12,7 @@ import time
 
 from hefted import host
 
+_FRESH_SECONDS = 0.01  # a gigabyte that came meanwhile takes 4 mJ
 _LISTED_FROM_SECONDS = 5.0  # a short run does not pay for the list of its pages
 _MOST_SHARE = 1 / 500  # and a long one at most this part of its time
 
@@ -27,12 +28,23 @@ class ProcessTree:
         pids: The process and its descendants, at the last look.
     """
 
-    __slots__ = ('_children_bytes', '_children_seconds', '_children_unshared', '_pages_at', '_unshared', 'pids')
+    __slots__ = (
+        '_children_bytes',
+        '_children_seconds',
+        '_children_unshared',
+        '_own_at',
+        '_own_bytes',
+        '_pages_at',
+        '_unshared',
+        'pids',
+    )
 
     def __init__(self, *, pages_from: float = _LISTED_FROM_SECONDS) -> None:
         self.pids = frozenset((os.getpid(),))
         self._children_seconds = 0.0
         self._children_bytes = 0
+        self._own_bytes = 0
+        self._own_at = 0.0
         self._unshared = 1.0  # PSS over RSS of this process
         self._children_unshared = 1.0  # and of its children
         self._pages_at = time.monotonic() + pages_from
@@ -44,8 +56,11 @@ class ProcessTree:
         return host.process_cpu_seconds() + self._children_seconds
 
     def resident_bytes(self) -> int:
-        """Bytes of the tree in RAM: this process now, its children at the last look; what is shared, in part."""
-        return int(host.resident_bytes() * self._unshared) + self._children_bytes
+        """Bytes of the tree in RAM: this process (to 10 ms), its children at the last look; what is shared, in part."""
+        now = time.monotonic()
+        if now >= self._own_at:
+            self._own_bytes, self._own_at = host.resident_bytes(), now + _FRESH_SECONDS
+        return int(self._own_bytes * self._unshared) + self._children_bytes
 
     def look(self) -> None:
         """Look at the children that live, and now and then at what memory is shared."""

@@ -89,10 +89,13 @@ class HasPart(Protocol):
 
     Attributes:
         part: What it was when it was last looked at.
+        said: What should be known about it, in a sentence; None where it is plain.
     """
 
     @property
     def part(self) -> Part: ...
+    @property
+    def said(self) -> str | None: ...
 
 
 def measured(source: Source, within: float) -> Quantity:

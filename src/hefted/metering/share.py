@@ -22,7 +22,7 @@ from __future__ import annotations
 import math
 
 from hefted.metering.busy import OthersClock
-from hefted.metering.reading import Component
+from hefted.metering.reading import Component, Gap
 from hefted.metering.sensor import Guard, HasPart, Instant, Part, Sensor
 from hefted.quantities import Error, Quantity, Source
 
@@ -126,7 +126,7 @@ class Divided:
         guard: What reads the counter; its joules are those of the whole.
     """
 
-    __slots__ = ('_at', '_doubt', '_due', '_idle_watts', '_mine', '_seen', '_share', 'guard')
+    __slots__ = ('_at', '_doubt', '_due', '_idle_watts', '_mine', '_said_at', '_seen', '_share', 'guard')
 
     def __init__(self, sensor: Sensor, idle_watts: float = math.inf, share: HasPart | None = None):
         self.guard = Guard(sensor)
@@ -134,6 +134,7 @@ class Divided:
         self._share = share
         self._mine = 0.0
         self._doubt = 0.0
+        self._said_at = 0.0
         self._at: float | None = None
         self._due = 0.0  # joules of idling that its counter, which rises in steps, has not shown yet
         self._seen: tuple[float, float] | None = None  # since when, and from what, a second's mean is taken
@@ -148,11 +149,19 @@ class Divided:
         sensor = self.guard.sensor
         return {sensor.name: (sensor.component, sensor.accuracy), f'{sensor.name}:share': (sensor.component, DOUBT)}
 
+    @property
+    def gaps(self) -> list[Gap]:
+        """Those of its counter, and what should be known about its share."""
+        said = self._share.said if self._share else None
+        return [*self.guard.gaps, *([Gap(self.name, said, self._said_at)] if said else ())]
+
     def read(self, instant: Instant) -> dict[str, float]:
         """Cumulative joules of this process, and those that are in doubt, by sensor."""
         before = self.guard.joules
         rise = self.guard.read(instant) - before
         self._watch(instant.monotonic)
+        if self._share is None or not (self._share.said and self._said_at):
+            self._said_at = instant.monotonic
         part = self._share.part if self._share else instant.machine
         idle = self._idling(rise, instant.monotonic)
         added = rise - idle
