@@ -377,7 +377,7 @@ def _counters(reading: RawReading) -> dict[str, Any]:
         'cpu_seconds': reading.cpu_seconds,
         'resident_bytes': reading.resident_bytes,
         'occupied': reading.occupied,
-        'machine': reading.machine,
+        'machine_joules': reading.machine,
         'others_seconds': reading.others_seconds,
         'meters': reading.meters,
     }
