@@ -156,8 +156,7 @@ class Quantity:
         return self._scaled(1.0 / other, self.unit) if isinstance(other, int | float) else NotImplemented
 
     def _scaled(self, factor: float, unit: str) -> Quantity:
-        errors = tuple(Error(error.source, error.down * factor, error.up * factor) for error in self.errors)
-        return Quantity(self.value * factor, unit, self.basis, errors, self.sources)
+        return Quantity(self.value * factor, unit, self.basis, _scaled(self.errors, factor), self.sources)
 
     def to(self, unit: str) -> Quantity:
         """Tell the same in another unit.
@@ -244,6 +243,22 @@ def _multiplied(left: Quantity, right: Quantity, sign: int) -> Quantity:
     if sign < 0 and any(right.value * (right.value + shift) <= 0 for e in right.errors for shift in (e.down, e.up)):
         raise ArgumentError(f'divisor: expected one whose interval is clear of 0, received {right}.')
     unit, scale = units.product(left.unit, right.unit, sign)
+    both = (left, right)
+    if not right.errors:  # what is exact only scales the other's shifts
+        errors = _scaled(left.errors, right.value**sign * scale)
+    elif not left.errors and sign > 0:
+        errors = _scaled(right.errors, left.value * scale)
+    else:
+        errors = _scaled(_shifted(left, right, sign), scale)
+    return Quantity(left.value * right.value**sign * scale, unit, _weakest(both), errors, _sources(both))
+
+
+def _scaled(errors: Iterable[Error], factor: float) -> tuple[Error, ...]:
+    return tuple(Error(error.source, error.down * factor, error.up * factor) for error in errors)
+
+
+def _shifted(left: Quantity, right: Quantity, sign: int) -> list[Error]:
+    """How far a product or a quotient shifts by each source; what cancels is left out."""
     value = left.value * right.value**sign
     mine, theirs = ({error.source: error for error in quantity.errors} for quantity in (left, right))
     errors: list[Error] = []
@@ -251,9 +266,9 @@ def _multiplied(left: Quantity, right: Quantity, sign: int) -> Quantity:
         one, two = (side.get(source, Error(source, 0.0, 0.0)) for side in (mine, theirs))
         down = (left.value + one.down) * (right.value + two.down) ** sign - value
         up = (left.value + one.up) * (right.value + two.up) ** sign - value
-        errors.append(Error(source, down, up))
-    both = (left, right)
-    return Quantity(value * scale, unit, _weakest(both), _summed((error, scale) for error in errors), _sources(both))
+        if down or up:
+            errors.append(Error(source, down, up))
+    return errors
 
 
 def _summed(terms: Iterable[tuple[Error, float]]) -> tuple[Error, ...]:

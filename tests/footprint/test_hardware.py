@@ -106,6 +106,14 @@ def test_minerals_of_an_h100_are_those_published() -> None:
     assert 'EcoLogits' in told.sources[0].title
 
 
+def test_a_part_of_a_gpu_took_its_part_of_the_making() -> None:
+    whole, part = (
+        Machine('gpu-server', threads=0.01, memory_bytes=1, gpus=(f'NVIDIA A100-SXM4-40GB{mig}',))
+        for mig in ('', ' MIG 2g.10gb')
+    )
+    assert embodied(part).value == pytest.approx(embodied(whole).value * 2 / 7, rel=0.01)
+
+
 def test_a_gpu_that_is_not_known_is_assumed_and_wide() -> None:
     told = making(None)
     assert told.basis == 'assumed'

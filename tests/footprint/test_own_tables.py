@@ -74,6 +74,14 @@ def test_a_world_of_their_own_stands_for_what_is_not_known(folder: Path) -> None
     assert world.low < 100
 
 
+def test_a_figure_may_be_unsaid_where_another_stands_for_it(folder: Path) -> None:
+    write(folder, 'grid', GRID, 'FR,France,,,life-cycle,production,,own,own')
+    write(folder, 'facility', FACILITY, 'aws:eu-west-3,,,,own,own')
+    paris = Place.of('aws:eu-west-3')
+    assert grid.intensity(paris).value == 473
+    assert facility.pue(paris, Machine()).sources[0].key == 'pue:aws'
+
+
 FRANCE = 'FR,France,{},,life-cycle,production,2025,own,own'
 
 
@@ -95,6 +103,17 @@ FRANCE = 'FR,France,{},,life-cycle,production,2025,own,own'
         ('grid', [GRID, FRANCE.format(3).replace('FR,', 'QX-A,')], ['QX-A', "row for 'QX'"]),
         ('grid', [GRID, FRANCE.format(3).replace('FR,', ',')], ['code', 'a key']),
         ('grids', [GRID], ["'grids.csv'", "'grid'"]),
+        ('water', ['country,l_per_kwh,year,source,licence', 'KE,,2025,own,own'], ['line 2', "''", 'Leave the row out']),
+        (
+            'parts',
+            [','.join(next(iter(shipped('parts').values()))), 'cpu,thread,1,1,1,,,,2025,own,own'],
+            ['parts.csv', 'kg_sb_eq', "''", 'Leave the row out'],
+        ),
+        (
+            'world',
+            ['figure,value,low,high,year,source,licence', 'pue,1.4,,,2025,own,own'],
+            ['world.csv', 'low', 'Leave the row out'],
+        ),
         ('facility', [FACILITY, 'home,0,,2025,own,own'], ['facility.csv', 'pue', "'0'"]),
         ('facility', [FACILITY, 'home,0.9,,2025,own,own'], ['pue', '1 or more', "'0.9'"]),
         ('facility', [FACILITY, 'home,1.2,-1,2025,own,own'], ['wue_l_per_kwh', '0 or more', "'-1'"]),

@@ -63,6 +63,15 @@ def test_notice_attributes_every_source_that_asks_for_it() -> None:
             assert row['licence'].split('-4')[0].removesuffix('-2.0') in notice
 
 
+@pytest.mark.parametrize('path', [path for path in ALL if path not in FOOTPRINT], ids=named)
+def test_notice_attributes_what_the_meters_tables_rest_on(path: Path) -> None:
+    notice = NOTICE.read_text('utf-8')
+    works = ('ccf-coefficients', 'Cloud Carbon Footprint', 'pytorch/cpuinfo', 'archspec-json', 'MLPerf Training v4.0')
+    for row in rows_of(path):
+        if row['licence'] not in ('fact', 'public domain'):
+            assert any(work in row['source'] and work in notice for work in works), row['source']
+
+
 @pytest.mark.parametrize('path', FOOTPRINT, ids=named)
 def test_no_figure_that_ships_is_zero_or_outside_its_interval(path: Path) -> None:
     for row in rows_of(path):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from hefted import settings
@@ -49,14 +49,19 @@ class Factors:
 
     def to_json(self) -> dict[str, Any]:
         """Write those that are known as plain data."""
-        known: dict[str, Quantity | None] = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: factor.to_json() for name, factor in known.items() if factor is not None}
+        return dict(_written(self))
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Factors:
         """Read what `to_json` wrote; unknown keys are passed over."""
         names = (each.name for each in fields(cls))
         return cls(**{name: Quantity.from_json(data[name]) for name in names if data.get(name)})
+
+
+@lru_cache(16)  # every journal holds them, and most are the same
+def _written(factors: Factors) -> dict[str, Any]:
+    known: dict[str, Quantity | None] = {each.name: getattr(factors, each.name) for each in fields(factors)}
+    return {name: factor.to_json() for name, factor in known.items() if factor is not None}
 
 
 def factors_for(place: Place, machine: Machine) -> Factors:

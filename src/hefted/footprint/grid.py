@@ -20,6 +20,9 @@ The 90 % interval of a row combines, as ratios and in quadrature:
 A subdivision trades with its neighbours, so where its figure counts what it generates rather than what it
 uses, the interval reaches at least to its country's mean. (Virginia generates at 307; its grid is at 398.)
 
+A cloud's region stands on the grid of its place. What one cloud publishes by region (Google, from another supplier's
+consumption-based means) counts operation only and states no licence, so it is not carried here.
+
 A row that is empty or 0 is missing (no grid is without carbon over its life): its country stands, or the world.
 A place that is not known has the world's mean, weighted by generation (473 g/kWh in 2024: Ember, Global
 Electricity Review 2025; 458 to 486 in the vintages around it), and an interval from the 5th to the 95th

@@ -5,11 +5,11 @@
 - **A server, or a part of one** (a virtual machine, a control group): board, case, supplies and disks by its share
   of the threads, the CPU by threads, memory by GB. How many threads its server has follows from the microarchitecture
   (servers with one or two sockets in SPECpower's results), else 48 to 512 is assumed.
-- **GPUs** by name: what the vendor or a study published; else, by NVIDIA's own breakdown of the HGX H100,
-  54 kg + 0.051 kg/mm2 of die + 0.853 kg/GB of memory. For the A100 SXM 40 GB it gives 130 kg, where Falk et al. have
-  128. **Methods differ by up to 5 times** for the same GPU (H100: NVIDIA 164, Hubblo and ADEME 239, EcoLogits 273,
-  BoaviztAPI 2.5.0 575 kg; B200: 284 to 1415), mostly in what a GB of stacked memory takes, from 0.5 to 6 kg: the
-  interval holds them all.
+- **GPUs** by name (a MIG instance by its slices): what the vendor or a study published; else, by NVIDIA's own
+  breakdown of the HGX H100, 54 kg + 0.051 kg/mm2 of die + 0.853 kg/GB of memory. For the A100 SXM 40 GB it gives
+  130 kg, where Falk et al. have 128. **Methods differ by up to 5 times** for the same GPU (H100: NVIDIA 164, Hubblo
+  and ADEME 239, EcoLogits 273, BoaviztAPI 2.5.0 575 kg; B200: 284 to 1415), mostly in what a GB of stacked memory
+  takes, from 0.5 to 6 kg: the interval holds them all.
 - **A laptop or a desktop** as a whole, and any GPU of a desktop beside it.
 
 Hours are those of ISO/IEC 21031 (SCI): all of a server's expected life, though the interval reaches to one that is
@@ -106,7 +106,7 @@ def _rate(of: Kind, machine: Machine, unit: str) -> Quantity:
 
 def _parts(of: Kind, machine: Machine) -> Iterator[Quantity]:
     """What each part adds by the hour."""
-    found = [(_find(name), machine.gpus.count(name)) for name in dict.fromkeys(machine.gpus)]
+    found = [(_find(name), machine.gpus.count(name) * _part(name)) for name in dict.fromkeys(machine.gpus)]
     if machine.kind in ('laptop', 'desktop'):
         yield _figure(table('parts')[machine.kind], of, f'making:{machine.kind}', 'assumed') / _hours(machine.kind)
         if machine.kind == 'desktop':  # a laptop's is part of it
@@ -121,6 +121,12 @@ def _find(name: str) -> Accelerator | None:
     from hefted.footprint.accelerators import find_accelerator  # late: most machines have none
 
     return find_accelerator(name)
+
+
+def _part(name: str) -> float:
+    """The part of a GPU that a name tells: '… MIG 2g.10gb' is two of seven slices."""
+    slices = name.lower().partition(' mig ')[2].partition('g.')[0]
+    return int(slices) / 7 if slices.isdigit() else 1.0
 
 
 def _of_server(of: Kind, machine: Machine) -> Iterator[Quantity]:

@@ -34,6 +34,7 @@ _NUMBERS = frozenset(
     ('value', 'low', 'high', 'year', 'released', 'pue', 'threads', 'systems', 'years', 'die_mm2', 'with_host')
 )
 _MAY_BE_ZERO = frozenset({'wue_l_per_kwh'})  # cooled by air alone; nowhere else is 0 a figure
+_WITH_GAPS = frozenset({'grid', 'facility', 'accelerators'})  # there another figure stands for one that is not known
 _OWN = {'key': 'own', 'title': 'Your own figure', 'year': '', 'url': '', 'licence': 'own'}
 
 
@@ -113,12 +114,23 @@ def _check(row: _Row, columns: list[str], cells: list[str], seen: dict[str, int]
     if row.key in seen:
         raise row.wrong(columns[0], 'each key once', row.key, f'It stands on line {seen[row.key]} too: leave one out.')
     seen[row.key] = row.line
+    needed = _needed(row.path.stem, row.key)
     for column, cell in row.values.items():
         if column in _WORDS:
             _check_word(row, column, cell)
-        elif cell and _is_number(column):
+        elif (cell or column in needed) and _is_number(column):
             _check_number(row, column, cell)
     _check_intervals(row)
+
+
+def _needed(name: str, key: str) -> frozenset[str]:
+    """The columns that may not be empty: nothing else stands for them."""
+    if name in _WITH_GAPS:
+        return frozenset()
+    every = shipped(name).values()
+    always = {column for column in next(iter(every)) if all(row[column] for row in every)}
+    same = {column for column, cell in shipped(name).get(key, {}).items() if cell}
+    return frozenset((always | same) - {'year'})
 
 
 def _check_word(row: _Row, column: str, cell: str) -> None:
@@ -140,7 +152,8 @@ def _check_number(row: _Row, column: str, cell: str) -> None:
         number = math.nan
     least = 'a number of 0 or more' if column in _MAY_BE_ZERO else 'a number above 0'
     if not (math.isfinite(number) and (number > 0 or (number == 0 and column in _MAY_BE_ZERO))):
-        raise row.wrong(column, least, cell, 'Leave the field empty where the figure is not known.')
+        known = 'Leave the row out' if column in _needed(row.path.stem, row.key) else 'Leave the field empty'
+        raise row.wrong(column, least, cell, f'{known} where the figure is not known.')
     if column == 'pue' and number < 1:
         raise row.wrong(column, 'a number of 1 or more', cell, 'A facility cannot use less than its machines.')
     if column == 'year' and not number.is_integer():

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from hefted.footprint import grid
 from hefted.footprint.place import Place
-from hefted.footprint.tables import source, table
+from hefted.footprint.tables import table, world
 from hefted.quantities import Quantity
 
 PUE = 1.58
@@ -69,7 +69,7 @@ class Row(NamedTuple):
 
 def pue_today() -> Quantity:
     """The mean of data centres in Uptime Institute's survey of 2024, and where single ones lie."""
-    return Quantity.between(1.56, 1.1, 1.9, '1', basis='assumed', source=source('uptime-2024'))
+    return world('pue', 'uptime-2024', '1')
 
 
 def rows() -> list[Row]:

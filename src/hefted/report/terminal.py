@@ -74,7 +74,7 @@ def _row(line: Line, width: int) -> Iterator[list[Piece]]:
         indent = _LABEL + (0 if below else _VALUE)
         detail = textwrap.wrap(line.detail, width - indent)
         beside, rest = ('', detail) if below else ((detail or [''])[0], detail[1:])
-        yield [head, (f'{line.value:<{_VALUE}}', style), (beside, 'bright_black')]
+        yield [head, (f'{line.value:<{_VALUE - 1}} ', style), (beside, 'bright_black')]
         yield from ([(' ' * indent, ''), (more, 'bright_black')] for more in rest)
         return
     first, *others = textwrap.wrap(line.value, width - _LABEL, break_on_hyphens=False) or ['']
