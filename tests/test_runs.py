@@ -120,6 +120,26 @@ def test_a_footprint_is_the_same_when_rebuilt_from_its_journal(data_folder):
     assert again.place.code == 'FR'
 
 
+def test_phases_of_milliseconds_cost_no_reading_each_and_add_up_to_the_run(data_folder):
+    clock, meter = metered()
+    readings = []
+    read, meter.read = meter.read, lambda: readings.append(clock.now) or read()
+    run = runs.start('fit', name='m', meter=meter)
+    run.enter('train')
+    for _ in range(100):
+        clock.now += 0.002
+        run.enter('validate')
+        clock.now += 0.001
+        run.enter('train')
+    told = run.finish()
+    assert 25 < len(readings) < 35
+    assert told.phases['train'].seconds == pytest.approx(0.2)
+    assert told.phases['validate'].seconds == pytest.approx(0.1)
+    assert told.phases['train'].energy.value == pytest.approx(2.0)
+    assert told.energy.value == pytest.approx(3.0)
+    assert runs.rebuild(lines_of(run, data_folder)) == told
+
+
 def test_runs_at_once_in_threads_have_even_parts_and_journals_that_say_so(data_folder):
     clock, meter = metered()
     one = runs.start('fit', name='one', meter=meter)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from hefted.footprint import account
 from hefted.footprint.account import IDLE, START_UP
 from hefted.footprint.factors import factors_for
 from hefted.footprint.footprint import Footprint
+from hefted.footprint.phases import Phases
 from hefted.footprint.place import Place
 from hefted.footprint.splitting import Slice
 from hefted.identifiers import uuid7
@@ -23,6 +25,7 @@ from hefted.metering.reading import Gap, RawReading
 Status = Literal['finished', 'stopped', 'failed', 'interrupted']
 
 _FRESH_SECONDS = 0.1  # a tick reads the sensors at most so often
+_EDGE_SECONDS = 0.01  # phases that follow one another faster are told apart by their time alone
 _UNNAMED = 'run'
 _ANSWER_SECONDS = 0.05  # a disk that has not answered by then is not waited for
 _LINE_SECONDS = 1.0  # and a journal has a line at most so often; more often at first, as most runs are short
@@ -60,8 +63,7 @@ class Run:
         meter: What it is read by.
         parent: The id of what it is a part of.
         attempt: Which attempt it is, from 1.
-        start_up_from: When the process began, in seconds of CLOCK_MONOTONIC, if the run takes on its start-
-            up.
+        start_up_from: When the process began, in seconds of CLOCK_MONOTONIC, if the run takes on its start-up.
         attributes: What else the journal should hold.
         thread_costs: CPU time of the threads that meter and write, in seconds so far.
         ended: Told once, when the run has ended.
@@ -104,7 +106,7 @@ class Run:
         self._thread_costs = thread_costs
         self._ended = ended
         self._elsewhere = thread_costs()
-        self._phase = ''
+        self._phases = Phases()
         self._edges = 0  # rises at each phase's edge, so that the meter's thread never writes across one
         self.shares = account.Shares()
         self._step: int | None = None
@@ -132,7 +134,7 @@ class Run:
                 'machine': this_machine().to_json(),
                 'factors': self._factors,
                 'sensors': _told(self.accuracies),
-                'start': _counters(self._first),
+                'start': self._first._asdict(),
                 'start_up': start_up,
                 'gaps': [gap.to_json() for gap in self._gaps_told],
             },
@@ -152,7 +154,7 @@ class Run:
     @property
     def idle(self) -> bool:
         """Whether what passes now is not the run's."""
-        return self._phase == IDLE
+        return self._phases.present == IDLE
 
     @property
     def meter_cost(self) -> float:
@@ -171,21 +173,28 @@ class Run:
 
     def split(self, part: float, reading: RawReading) -> None:
         """Have another part of what the meter counts, from a reading on."""
-        self._give(reading, part)
+        phases = self._give(reading, part)
+        if phases:
+            self._write(reading, **phases)
 
     def enter(self, phase: str) -> None:
         """Begin a phase; what was used since the last edge goes to the phase that ends."""
-        if phase == self._phase or self._over:
+        if phase == self._phases.present or self._over:
             return
         begun = time.thread_time()
         self._edges += 1
-        if self._phase:  # the first phase that is named began with the run
+        if self._phases.present:  # the first phase that is named began with the run
+            now = self.meter.now()
+            if IDLE not in (phase, self._phases.present) and now - self._read_and_written() < _EDGE_SECONDS:
+                self._phases.enter(phase, now, self.last.monotonic)
+                self._cost += time.thread_time() - begun
+                return
             reading = self.meter.read()
-            self._give(reading)
+            phases = self._give(reading)
             # A thousand calls a second, and what is between them, do not need a line each.
-            if IDLE not in (phase, self._phase) or self._due(reading.monotonic):
-                self._write(reading, enter=phase)
-        self._phase = phase
+            if IDLE not in (phase, self._phases.present) or phases or self._due(reading.monotonic):
+                self._write(reading, enter=phase, **phases)
+        self._phases.present = phase
         self._cost += time.thread_time() - begun
 
     def tick(self, step: int, epoch: int = 0, logs: Mapping[str, Any] | None = None) -> Tick:
@@ -205,10 +214,10 @@ class Run:
         now = host.monotonic()
         if now - self._fresh_at >= _FRESH_SECONDS and not self._over:
             reading = self.meter.read()
-            self._give(reading)
+            phases = self._give(reading)
             self._weigh(now)
-            if self._due(now):
-                self._write(reading, logs=dict(logs))
+            if phases or self._due(now):
+                self._write(reading, logs=dict(logs), **phases)
         self._cost += time.thread_time() - begun
         return Tick(step, epoch, logs, *self._figures, now - self._began)
 
@@ -231,8 +240,8 @@ class Run:
             return
         begun = time.thread_time()
         reading = self.meter.read()
-        self._give(reading)
-        line = self._line(reading)
+        phases = self._give(reading)
+        line = self._line(reading) | phases
         self._over = True
         if self._ended is not None:
             self._ended(self)
@@ -264,7 +273,7 @@ class Run:
     def beat(self, reading: RawReading) -> None:
         """Called by the meter's thread each second: a run that does not tick is kept as well."""
         edges = self._edges
-        if reading.monotonic - self._written_at >= _LINE_SECONDS and not self._over:
+        if reading.monotonic - self._written_at >= _LINE_SECONDS and not self._over and not self._phases.seconds:
             line = self._line(reading)
             if edges == self._edges:
                 self._journal.write(line)
@@ -281,11 +290,19 @@ class Run:
         self.shares.add(START_UP, seconds, joules)
         return {'seconds': seconds, 'joules': joules}
 
-    def _give(self, reading: RawReading, part: float | None = None) -> None:
-        """Give the present phase what was used since the last reading."""
+    def _give(self, reading: RawReading, part: float | None = None) -> dict[str, Any]:
+        """Give phases what was used since the last reading; what the journal must be told of them if they are many."""
+        phases = self._phases.take(reading.monotonic)
         taken = self._slice.take(reading, part)
         if taken is not None:
-            self.shares.add(self._phase or _UNNAMED, taken.seconds, taken.joules, taken.occupied)
+            alone = {self._phases.present or _UNNAMED: 1.0}
+            self.shares.divide(phases or alone, taken.seconds, taken.joules, taken.occupied)
+        return {'phases': phases} if phases else {}
+
+    def _read_and_written(self) -> float:
+        """When the last reading was, if the journal has it: what follows can be told in one line with it."""
+        last = self.last.monotonic
+        return last if self._written_at == last else -math.inf
 
     def _weigh(self, now: float) -> None:
         """Renew the figures of ticks from what was given so far."""
@@ -322,10 +339,10 @@ class Run:
 
     def _line(self, reading: RawReading) -> dict[str, Any]:
         line: dict[str, Any] = {
-            'phase': self._phase or _UNNAMED,
+            'phase': self._phases.present or _UNNAMED,
             'step': self._step,
             'epoch': self._epoch,
-            **_counters(self._slice.own(reading)),
+            **self._slice.own(reading)._asdict(),
         }
         if self._renewed():
             line['sensors'] = _told(self.accuracies)
@@ -367,20 +384,6 @@ class NullRun:
 
     def end(self, status: Status = 'finished', error: BaseException | None = None) -> None:
         """Do nothing."""
-
-
-def _counters(reading: RawReading) -> dict[str, Any]:
-    return {
-        'monotonic': reading.monotonic,
-        'boot': reading.boot,
-        'joules': reading.joules,
-        'cpu_seconds': reading.cpu_seconds,
-        'resident_bytes': reading.resident_bytes,
-        'occupied': reading.occupied,
-        'machine_joules': reading.machine,
-        'others_seconds': reading.others_seconds,
-        'meters': reading.meters,
-    }
 
 
 def _told(accuracies: account.Accuracies) -> dict[str, Any]:

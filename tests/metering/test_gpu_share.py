@@ -127,7 +127,7 @@ def test_a_meter_charges_its_part_and_keeps_the_whole(monkeypatch):
     library.worked(1, **{f'p{mine}': 50, 'p1': 50})
     busy = live(2.0, 250.0)
     assert busy.joules['nvml:GPU-1'] - idle.joules['nvml:GPU-1'] == pytest.approx(0.25 * 100 + 0.5 * 400)
-    assert busy.machine['nvml:GPU-1'] == pytest.approx(800)
+    assert busy.machine_joules['nvml:GPU-1'] == pytest.approx(800)
     library.told = False
     live(2.0, 50.0)
     (gap,) = meter.gaps(0.0)

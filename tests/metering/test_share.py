@@ -215,7 +215,7 @@ def test_a_meter_keeps_what_the_whole_machine_took_beside_what_is_its_own():
     for _ in range(10):
         machine.run(1.0, [1.0, 1.0])
         last = meter.read()
-    assert last.machine[Counter.name] - first.machine.get(Counter.name, 0.0) == pytest.approx(400.0)
+    assert last.machine_joules[Counter.name] - first.machine_joules.get(Counter.name, 0.0) == pytest.approx(400.0)
     assert last.joules[Counter.name] == pytest.approx(200.0, rel=0.05)
     assert last.others_seconds == pytest.approx(10.0, rel=0.05)
     assert last.occupied == pytest.approx(5.0, rel=0.05)

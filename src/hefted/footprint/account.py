@@ -59,17 +59,15 @@ class Shares:
         for sensor, used in joules.items():
             mine[sensor] = mine.get(sensor, 0.0) + used
 
-    def add_between(
-        self,
-        phase: str,
-        seconds: float,
-        before: Mapping[str, float],
-        after: Mapping[str, float],
-        occupied: float | None = None,
+    def divide(
+        self, phases: Mapping[str, float], seconds: float, joules: Mapping[str, float], occupied: float | None = None
     ) -> None:
-        """Give a phase what cumulative counters rose by; a sensor that was not there before counts from 0."""
-        used = {sensor: joules - before.get(sensor, 0.0) for sensor, joules in after.items()}
-        self.add(phase, seconds, used, occupied)
+        """Give phases that followed one another between two readings their parts, by the seconds that each lasted."""
+        whole = sum(phases.values())
+        for phase, lasted in phases.items():
+            part = lasted / whole if whole > 0 else 1 / len(phases)
+            mine = {sensor: part * used for sensor, used in joules.items()}
+            self.add(phase, part * seconds, mine, None if occupied is None else part * occupied)
 
 
 def footprint(
@@ -290,7 +288,9 @@ def rebuild(lines: Iterable[Mapping[str, Any]], without: Iterable[str] = ()) -> 
         if 'joules' in line and line['monotonic'] >= last['monotonic']:
             seconds = line['monotonic'] - last['monotonic']
             occupied = line['occupied'] - last['occupied'] if 'occupied' in line else None
-            shares.add_between(line['phase'], seconds, last['joules'], line['joules'], occupied)
+            before = last['joules']  # a sensor that was not there before counts from 0
+            used = {sensor: joules - before.get(sensor, 0.0) for sensor, joules in line['joules'].items()}
+            shares.divide(line.get('phases') or {line['phase']: 1.0}, seconds, used, occupied)
             last = line
     place = Place.from_json(header['place']) if header.get('place') else find()
     return footprint(shares, accuracies, place, factors, gaps, without)

@@ -121,6 +121,10 @@ class Meter:
             self.cost_seconds += time.perf_counter() - begun
             lock.release()
 
+    def now(self) -> float:
+        """The time by the clock of its readings."""
+        return self._clock()
+
     def look(self) -> float:
         """Look at the process's children and at who else is metered (dearer than a reading); seconds that it took."""
         begun = time.perf_counter()

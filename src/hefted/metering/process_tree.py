@@ -12,7 +12,7 @@ import time
 
 from hefted import host
 
-_FRESH_SECONDS = 0.01  # a gigabyte that came meanwhile takes 4 mJ
+_FRESH_SECONDS = 0.05  # a gigabyte that came meanwhile takes 20 mJ
 _LISTED_FROM_SECONDS = 5.0  # a short run does not pay for the list of its pages
 _MOST_SHARE = 1 / 500  # and a long one at most this part of its time
 
@@ -56,7 +56,7 @@ class ProcessTree:
         return host.process_cpu_seconds() + self._children_seconds
 
     def resident_bytes(self) -> int:
-        """Bytes of the tree in RAM: this process (to 10 ms), its children at the last look; what is shared, in part."""
+        """Bytes of the tree in RAM: this process (to 50 ms), its children at the last look; what is shared, in part."""
         now = time.monotonic()
         if now >= self._own_at:
             self._own_bytes, self._own_at = host.resident_bytes(), now + _FRESH_SECONDS

@@ -61,8 +61,8 @@ class RawReading(NamedTuple):
         cpu_seconds: Cumulative CPU time of the process tree.
         resident_bytes: Resident memory of the process tree at this instant.
         occupied: Cumulative seconds for which the machine was this run's: less than have passed where it is shared.
-        machine: Cumulative joules of the whole machine or device, by sensor, of those that were divided; with the two
-            below, an auditor can divide them again.
+        machine_joules: Cumulative joules of the whole machine or device, by sensor, of those that were divided; with
+            the two below, an auditor can divide them again.
         others_seconds: Cumulative CPU time of all others on the threads that are given to this process.
         meters: How many processes were metered on the machine, this one among them.
     """
@@ -73,6 +73,6 @@ class RawReading(NamedTuple):
     cpu_seconds: float = 0.0
     resident_bytes: int = 0
     occupied: float = 0.0
-    machine: Mapping[str, float] = MappingProxyType({})
+    machine_joules: Mapping[str, float] = MappingProxyType({})
     others_seconds: float = 0.0
     meters: int = 1
