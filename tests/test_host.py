@@ -82,6 +82,81 @@ def test_a_control_groups_quota_cuts_the_threads(tmp_path, groups, files, quota)
     assert host.threads_given(str(tmp_path)) == (whole if quota is None else min(quota, whole))
 
 
+@linux
+@pytest.mark.parametrize(
+    ('groups', 'files', 'limit'),
+    [
+        ('0::/\n', {}, None),
+        ('0::/pod/box\n', {'pod/box/memory.max': 'max\n'}, None),
+        ('0::/pod/box\n', {'pod/box/memory.max': '1048576\n', 'pod/memory.max': '2097152\n'}, 2**20),
+        ('0::/pod/box\n', {'pod/box/memory.max': 'max\n', 'pod/memory.max': '2097152\n'}, 2**21),
+        ('7:memory:/box\n0::/\n', {'memory/box/memory.limit_in_bytes': '4096\n'}, 4096),
+        ('7:memory:/box\n', {'memory/box/memory.limit_in_bytes': '9223372036854771712\n'}, None),
+        ('7:cpu:/box\n', {'memory/box/memory.limit_in_bytes': '4096\n'}, None),
+        ('junk\n', {}, None),
+    ],
+)
+def test_a_control_groups_limit_cuts_the_memory(tmp_path, groups, files, limit):
+    cgroups(tmp_path, groups, files)
+    assert host.memory_given(str(tmp_path)) == (host.total_memory_bytes() if limit is None else limit)
+
+
+@linux
+@pytest.mark.parametrize(
+    ('groups', 'files', 'seconds'),
+    [
+        ('0::/box\n', {'box/cpu.max': '50000 100000\n', 'box/cpu.stat': 'usage_usec 2500000\nuser_usec 1\n'}, 2.5),
+        # the group above is the one that is tight, so its usage is what the quota is shared by
+        (
+            '0::/pod/box\n',
+            {
+                'pod/box/cpu.max': '90000 100000\n',
+                'pod/box/cpu.stat': 'usage_usec 1000000\n',
+                'pod/cpu.max': '50000 100000\n',
+                'pod/cpu.stat': 'usage_usec 7000000\n',
+            },
+            7.0,
+        ),
+        (
+            '4:cpu,cpuacct:/box\n',
+            {
+                'cpu,cpuacct/box/cpu.cfs_quota_us': '75000\n',
+                'cpu,cpuacct/box/cpu.cfs_period_us': '100000\n',
+                'cpu,cpuacct/box/cpu.stat': 'nr_periods 0\nnr_throttled 0\nthrottled_time 0\n',
+                'cpu,cpuacct/box/cpuacct.usage': '3500000000\n',
+            },
+            3.5,
+        ),
+    ],
+)
+def test_what_a_quota_is_shared_by_is_counted_by_its_control_group(tmp_path, groups, files, seconds):
+    cgroups(tmp_path, groups, files)
+    assert host.given_busy_seconds(str(tmp_path))() == seconds
+
+
+@linux
+def test_without_a_quota_the_machine_is_what_is_shared(tmp_path):
+    cgroups(tmp_path, '0::/box\n', {'box/cpu.max': 'max 100000\n', 'box/cpu.stat': 'usage_usec 1\n'})
+    whole = host.machine_busy_seconds()
+    given = host.given_busy_seconds(str(tmp_path))()
+    assert given == pytest.approx(whole, abs=2) or len(host.cpus_given()) < os.cpu_count()
+
+
+@linux
+def test_the_busy_time_of_some_threads_is_theirs_alone_and_stolen_time_is_nobodys(tmp_path):
+    stat = tmp_path / 'stat'
+    stat.write_text(
+        'cpu  700 100 50 9000 80 30 20 999 5 0\n'
+        'cpu0 400 100 20 4000 40 10 10 500 5 0\n'
+        'cpu1 300 0 30 5000 40 20 10 499 0 0\n'
+        'intr 12345 0 0\n'
+    )
+    tick = os.sysconf('SC_CLK_TCK')
+    assert host.machine_busy_seconds(str(stat)) == 900 / tick
+    assert host.machine_busy_seconds(str(stat), frozenset((1,))) == 360 / tick
+    assert host.machine_busy_seconds(str(stat), frozenset((0, 1))) == 900 / tick
+
+
 def test_the_process_started_before_now_and_not_long_before_its_clock():
     started = host.process_started()
     assert started <= host.monotonic()

@@ -120,6 +120,82 @@ def test_a_footprint_is_the_same_when_rebuilt_from_its_journal(data_folder):
     assert again.place.code == 'FR'
 
 
+def test_phases_of_milliseconds_cost_no_reading_each_and_add_up_to_the_run(data_folder):
+    clock, meter = metered()
+    readings = []
+    read, meter.read = meter.read, lambda: readings.append(clock.now) or read()
+    run = runs.start('fit', name='m', meter=meter)
+    run.enter('train')
+    for _ in range(100):
+        clock.now += 0.002
+        run.enter('validate')
+        clock.now += 0.001
+        run.enter('train')
+    told = run.finish()
+    assert 25 < len(readings) < 35
+    assert told.phases['train'].seconds == pytest.approx(0.2)
+    assert told.phases['validate'].seconds == pytest.approx(0.1)
+    assert told.phases['train'].energy.value == pytest.approx(2.0)
+    assert told.energy.value == pytest.approx(3.0)
+    assert runs.rebuild(lines_of(run, data_folder)) == told
+
+
+def test_runs_at_once_in_threads_have_even_parts_and_journals_that_say_so(data_folder):
+    clock, meter = metered()
+    one = runs.start('fit', name='one', meter=meter)
+    clock.now += 2  # alone: 20 J
+    made = []
+    thread = threading.Thread(target=lambda: made.append(runs.start('fit', name='two', meter=meter)))
+    thread.start()
+    thread.join()
+    (two,) = made
+    assert two.parent == one.parent
+    clock.now += 4  # 40 J for both
+    tick = one.tick(1)
+    second = two.finish()
+    clock.now += 1  # alone again: 10 J
+    first = one.finish()
+    assert first.energy.value == pytest.approx(20 + 20 + 10)
+    assert second.energy.value == pytest.approx(20)
+    assert first.duration.value == pytest.approx(7)
+    assert second.duration.value == pytest.approx(4)
+    assert tick.energy in (None, pytest.approx(40))
+    for run, told in ((one, first), (two, second)):
+        again = runs.rebuild(lines_of(run, data_folder))
+        assert again.energy.value == pytest.approx(told.energy.value)
+        assert again.duration == told.duration
+
+
+def test_runs_inside_a_meter_divide_what_is_its_own():
+    clock, meter = metered()
+    outer = runs.start('meter', name='outer', meter=meter)
+    made, begun = [], threading.Barrier(3)
+
+    def fit():
+        made.append(runs.start('fit', name='inner', meter=meter))
+        begun.wait(10)  # a thread's number is given to another when it has ended
+
+    threads = [threading.Thread(target=fit) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    begun.wait(10)
+    clock.now += 6
+    one, two = (run.finish().energy.value for run in made)
+    assert one == two == pytest.approx(30)
+    assert outer.finish().energy.value == pytest.approx(60)
+
+
+def test_a_run_that_is_alone_or_inside_another_costs_no_reading_more():
+    clock, meter = metered()
+    readings = []
+    read, meter.read = meter.read, lambda: readings.append(clock.now) or read()
+    outer = runs.start('meter', name='outer', meter=meter)
+    inner = runs.start('fit', name='inner', meter=meter)
+    clock.now += 1
+    assert inner.finish().energy.value == outer.finish().energy.value == pytest.approx(10)
+    assert len(readings) == 4
+
+
 def test_a_journal_that_breaks_off_tells_what_was_used_up_to_there(data_folder):
     clock, meter = metered()
     run = runs.start('fit', name='m', meter=meter)
@@ -341,7 +417,7 @@ print([name for name in ('jax', 'numpy', 'psutil', 'pynvml', 'platformdirs', 'sq
 
 def test_a_run_in_a_handler_of_a_signal_does_not_deadlock():
     run = runs.start('fit', name='m')
-    with run._meter._lock:
+    with run.meter._lock:
         begun = time.perf_counter()
         assert run.finish().duration.value >= 0
     assert time.perf_counter() - begun < 1.0

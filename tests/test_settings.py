@@ -68,6 +68,16 @@ def test_a_wrong_variable_is_told_by_its_name(config, monkeypatch):
         settings.meter_mode()
 
 
+def test_the_share_is_the_processs_own_unless_the_machine_is_said_to_be(monkeypatch):
+    monkeypatch.delenv('HEFTED_SHARE', raising=False)
+    assert settings.share_mode() == 'process'
+    monkeypatch.setenv('HEFTED_SHARE', 'Machine')
+    assert settings.share_mode() == 'machine'
+    monkeypatch.setenv('HEFTED_SHARE', 'half')
+    with pytest.raises(ArgumentError, match="HEFTED_SHARE: expected 'process' or 'machine', received 'half'"):
+        settings.share_mode()
+
+
 def test_a_relative_folder_is_refused(config, monkeypatch):
     monkeypatch.setenv('HEFTED_DATA_DIR', 'here')
     with pytest.raises(ArgumentError, match='HEFTED_DATA_DIR: expected an absolute path'):

@@ -6,12 +6,14 @@ late, serves elsewhere. A function that can be asked of a constructed tree takes
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
 LINUX = sys.platform == 'linux' and os.path.exists('/proc/self/stat')  # noqa: PTH110 (pathlib costs a start)
@@ -37,7 +39,7 @@ def process_started() -> float:
     now = monotonic()
     try:
         if LINUX:
-            ticks = int(_stat_fields('/proc/self/stat')[19])
+            ticks = int(stat_fields('/proc/self/stat')[19])
             started = now - (time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf('SC_CLK_TCK'))
         else:
             import psutil
@@ -52,7 +54,7 @@ def process_started() -> float:
     return min(started, now)
 
 
-def _read(path: str, most: int = 4096) -> str:
+def read_start(path: str, most: int = 4096) -> str:
     """The beginning of a file of /proc or /sys, in one read."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -61,15 +63,15 @@ def _read(path: str, most: int = 4096) -> str:
         os.close(descriptor)
 
 
-def _stat_fields(path: str) -> list[str]:
+def stat_fields(path: str) -> list[str]:
     """The fields of /proc/<pid>/stat from the third (state) on; the name before them may hold anything."""
-    return _read(path).rpartition(')')[2].split()
+    return read_start(path).rpartition(')')[2].split()
 
 
 def resident_bytes() -> int:
     """Memory of this process that is in RAM, in bytes."""
     if LINUX:
-        return int(_read('/proc/self/statm').split()[1]) * os.sysconf('SC_PAGE_SIZE')
+        return int(read_start('/proc/self/statm').split()[1]) * os.sysconf('SC_PAGE_SIZE')
     import psutil
 
     return int(psutil.Process().memory_info().rss)
@@ -78,7 +80,7 @@ def resident_bytes() -> int:
 def peak_memory_bytes() -> int:
     """The most memory this process had in RAM at once, in bytes."""
     if LINUX:  # not ru_maxrss, which a process inherits from the one that started it
-        for line in _read('/proc/self/status').splitlines():
+        for line in read_start('/proc/self/status').splitlines():
             if line.startswith('VmHWM:'):
                 return int(line.split()[1]) * 1024
     if sys.platform != 'win32':
@@ -100,16 +102,30 @@ def total_memory_bytes() -> int:
     return int(psutil.virtual_memory().total)
 
 
-def machine_busy_seconds(stat: str = '/proc/stat') -> float:
-    """CPU time that the whole machine has spent busy since it booted, all threads together, in seconds."""
+def machine_busy_seconds(stat: str = '/proc/stat', cpus: frozenset[int] | None = None) -> float:
+    """CPU time that the machine has spent busy since it booted, all threads together, in seconds.
+
+    Args:
+        stat: The file in which Linux counts it, in ticks of 10 ms.
+        cpus: Count these hardware threads alone (Linux).
+    """
     if LINUX:
-        # user nice system idle iowait irq softirq steal; guests are counted in user already
-        fields = [int(field) for field in _read(stat, 512).split('\n', 1)[0].split()[1:9]]
-        return (sum(fields) - fields[3] - fields[4]) / os.sysconf('SC_CLK_TCK')
+        lines = read_start(stat, 512 if cpus is None else 192 * (max(cpus, default=0) + 2)).splitlines()
+        wanted = {'cpu'} if cpus is None else {f'cpu{number}' for number in cpus}
+        rows = [fields for line in lines if (fields := line.split(None, 9)) and fields[0] in wanted]
+        # user nice system (idle iowait) irq softirq. Guests are counted in user; what a hypervisor stole was not ours,
+        # nor is it in the times of processes.
+        return sum(int(row[at]) for row in rows for at in (1, 2, 3, 6, 7)) / os.sysconf('SC_CLK_TCK')
     import psutil
 
     times = psutil.cpu_times()
     return float(sum(times) - times.idle - getattr(times, 'iowait', 0.0))
+
+
+def cpus_given() -> frozenset[int] | None:
+    """The hardware threads that this process may run on; None where the system does not say."""
+    affinity = getattr(os, 'sched_getaffinity', None)  # not on macOS, nor on Windows
+    return frozenset(affinity(0)) if affinity else None
 
 
 def threads_given(root: str = '/') -> float:
@@ -121,37 +137,85 @@ def threads_given(root: str = '/') -> float:
     Returns:
         Threads, not always whole (a quota may be 1.5).
     """
-    affinity = getattr(os, 'sched_getaffinity', None)  # not on macOS, nor on Windows
-    count = float(len(affinity(0)) if affinity else os.cpu_count() or 1)
-    quota = _cgroup_quota(root) if sys.platform == 'linux' else None
-    return count if quota is None else max(0.01, min(count, quota))
+    count = float(len(cpus_given() or ()) or os.cpu_count() or 1)
+    quotas = [quota for quota, _ in _cgroup_quotas(root)]
+    return max(0.01, min([count, *quotas]))
 
 
-def _cgroup_quota(root: str) -> float | None:
-    """The smallest CPU quota from this process's control group up to the root (versions 1 and 2)."""
+def memory_given(root: str = '/') -> int:
+    """Memory this process may use, in bytes: the machine's, cut by the limit of its control group.
+
+    Args:
+        root: Where `proc` and `sys` are (a constructed tree in tests).
+    """
+    limits: list[int] = []
+    for unified, folder in _cgroup_folders(root, 'memory'):
+        try:
+            limits.append(int(read_start(f'{folder}/{"memory.max" if unified else "memory.limit_in_bytes"}')))
+        except (OSError, ValueError):  # 'max': no limit here
+            continue
+    return min([total_memory_bytes(), *limits])
+
+
+def given_busy_seconds(root: str = '/') -> Callable[[], float]:
+    """How to read the CPU time that was spent on the threads given to this process, by whomever, in seconds.
+
+    Args:
+        root: Where `proc` and `sys` are (a constructed tree in tests).
+
+    Returns:
+        A function: the accounting of the control group whose quota is the tightest, else that of the threads of the
+        affinity, else the machine's.
+    """
+    quota, folder = min(_cgroup_quotas(root), default=(math.inf, ''))
+    cpus = cpus_given()
+    if quota < len(cpus or ()):
+        for name, unit in (('cpu.stat', 1e6), ('cpuacct.usage', 1e9)):
+            path = f'{folder}/{name}'
+            try:
+                _usage(path, unit)
+            except (OSError, ValueError, IndexError):  # version 1 has its throttling alone in cpu.stat
+                continue
+            return lambda: _usage(path, unit)
+    some = cpus if cpus is not None and len(cpus) < (os.cpu_count() or 1) else None
+    return lambda: machine_busy_seconds(cpus=some)
+
+
+def _usage(path: str, unit: float) -> float:
+    """The CPU seconds of a control group: 'usage_usec <number>' (version 2), or a number of ns (version 1)."""
+    return int(read_start(path).removeprefix('usage_usec').split()[0]) / unit
+
+
+def _cgroup_quotas(root: str) -> list[tuple[float, str]]:
+    """The CPU quotas, in threads, from this process's control group up to the root, each with its folder."""
+    quotas: list[tuple[float, str]] = []
+    for unified, folder in _cgroup_folders(root, 'cpu'):
+        files = ('cpu.max',) if unified else ('cpu.cfs_quota_us', 'cpu.cfs_period_us')
+        try:
+            quota, period = ' '.join(read_start(f'{folder}/{name}') for name in files).split()[:2]
+            if quota not in ('max', '-1'):
+                quotas.append((int(quota) / int(period), folder))
+        except (OSError, ValueError, ZeroDivisionError):
+            continue
+    return quotas
+
+
+def _cgroup_folders(root: str, controller: str) -> Generator[tuple[bool, str]]:
+    """This process's control groups, from its own up to the root, each with whether it is of version 2."""
+    if sys.platform != 'linux':
+        return
     try:
-        groups = _read(f'{root}/proc/self/cgroup').splitlines()
+        groups = read_start(f'{root}/proc/self/cgroup').splitlines()
     except OSError:
-        return None
-    quotas: list[float] = []
+        return
     for line in groups:
         hierarchy, controllers, path, *_ = [*line.split(':', 2), '', '']
-        if hierarchy == '0':
-            base, files = f'{root}/sys/fs/cgroup', ('cpu.max',)
-        elif 'cpu' in controllers.split(','):
-            base, files = f'{root}/sys/fs/cgroup/{controllers}', ('cpu.cfs_quota_us', 'cpu.cfs_period_us')
-        else:
+        if hierarchy != '0' and controller not in controllers.split(','):
             continue
+        base = f'{root}/sys/fs/cgroup' + ('' if hierarchy == '0' else f'/{controllers}')
         parts = [part for part in path.split('/') if part and part != '..']
         for depth in range(len(parts), -1, -1):
-            folder = '/'.join([base, *parts[:depth]])
-            try:
-                quota, period = ' '.join(_read(f'{folder}/{name}') for name in files).split()[:2]
-                if quota not in ('max', '-1'):
-                    quotas.append(int(quota) / int(period))
-            except (OSError, ValueError, ZeroDivisionError):
-                continue
-    return min(quotas, default=None)
+            yield hierarchy == '0', '/'.join([base, *parts[:depth]])
 
 
 class CpuIdentity(NamedTuple):
@@ -188,7 +252,9 @@ def cpu_identity(cpuinfo: str = '/proc/cpuinfo') -> CpuIdentity:
     """
     try:
         if sys.platform == 'linux':
-            return _linux_identity(_read(cpuinfo, 8192))  # the first processor: on 256 threads all of it takes 20 ms
+            return _linux_identity(
+                read_start(cpuinfo, 8192)
+            )  # the first processor: on 256 threads all of it takes 20 ms
         if sys.platform == 'darwin':
             return _mac_identity()
         return _windows_identity()
@@ -265,6 +331,11 @@ def nvidia_driver_present() -> bool:
     return any(os.path.exists(path) for path in ('/dev/nvidiactl', '/proc/driver/nvidia'))  # noqa: PTH110
 
 
+def amd_driver_present() -> bool:
+    """Whether AMD's compute driver is loaded, found without loading anything."""
+    return os.path.exists('/dev/kfd')  # noqa: PTH110
+
+
 def user_folder(kind: str) -> str:
     """The user's folder for Hefted's own files.
 
@@ -283,96 +354,6 @@ def user_folder(kind: str) -> str:
     return f'{base}/hefted'
 
 
-class ProcessTree:
-    """CPU time and memory of this process and of all that it started.
-
-    Children are looked at only by `look`, which costs more the more processes there are; between looks what
-    they did last counts. Their CPU time never falls: when a child has been waited for, its time moves to
-    another counter.
-    """
-
-    __slots__ = ('_children_bytes', '_children_seconds', '_page')
-
-    def __init__(self) -> None:
-        self._children_seconds = 0.0
-        self._children_bytes = 0
-        self._page = os.sysconf('SC_PAGE_SIZE') if LINUX else 1
-
-    def cpu_seconds(self) -> float:
-        """Cumulative CPU seconds of the tree."""
-        times = os.times()  # children that ended and were waited for
-        self._children_seconds = max(self._children_seconds, times.children_user + times.children_system)
-        return process_cpu_seconds() + self._children_seconds
-
-    def resident_bytes(self) -> int:
-        """Bytes of the tree in RAM: this process now, its children at the last look."""
-        return resident_bytes() + self._children_bytes
-
-    def look(self) -> None:
-        """Look at the children that live."""
-        if not _has_children():
-            self._children_bytes = 0
-            return
-        times = os.times()
-        seconds, resident = _children_by_proc(self._page) if LINUX else _children_by_psutil()
-        waited = times.children_user + times.children_system
-        self._children_seconds = max(self._children_seconds, waited + seconds)
-        self._children_bytes = resident
-
-
-def _has_children() -> bool:
-    """Whether this process has children, found without waiting for any of them."""
-    if not hasattr(os, 'waitid'):
-        return True
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    return True
-
-
-def _children_by_proc(page: int) -> tuple[float, int]:
-    """CPU seconds and bytes of all living descendants, by the parents that /proc names."""
-    parents: dict[str, list[str]] = {}
-    ticks: dict[str, int] = {}
-    for entry in os.listdir('/proc'):  # noqa: PTH208
-        if entry.isdigit():
-            try:
-                fields = _stat_fields(f'/proc/{entry}/stat')
-                parents.setdefault(fields[1], []).append(entry)
-                # user, system, and those of its own children that it has waited for
-                ticks[entry] = sum(int(field) for field in fields[11:15])
-            except (OSError, ValueError, IndexError):  # it ended meanwhile
-                continue
-    waiting, tree = [str(os.getpid())], list[str]()
-    while waiting:
-        found = parents.pop(waiting.pop(), [])
-        tree += found
-        waiting += found
-    resident = 0
-    for entry in tree:
-        try:
-            _, whole, shared = _read(f'/proc/{entry}/statm').split()[:3]
-            resident += (int(whole) - int(shared)) * page  # what is shared with the parent is counted there
-        except (OSError, ValueError):
-            continue
-    return sum(ticks[entry] for entry in tree) / os.sysconf('SC_CLK_TCK'), resident
-
-
-def _children_by_psutil() -> tuple[float, int]:
-    import psutil
-
-    seconds, resident = 0.0, 0
-    for child in psutil.Process().children(recursive=True):
-        try:
-            times = child.cpu_times()
-            seconds += times.user + times.system
-            resident += child.memory_info().rss
-        except psutil.Error:
-            continue
-    return float(seconds), int(resident)
-
-
 def is_private_folder(folder: Path) -> bool:
     """Whether a folder is this user's own and nobody else can write to it.
 
@@ -386,7 +367,7 @@ def is_private_folder(folder: Path) -> bool:
 
 def cpu_features(cpuinfo: str = '/proc/cpuinfo') -> str:
     """The processor's instruction sets as one string: machine code made for others may not run here."""
-    for line in _read(cpuinfo, 16384).split('\n\n', 1)[0].splitlines():
+    for line in read_start(cpuinfo, 16384).split('\n\n', 1)[0].splitlines():
         name, _, value = line.partition(':')
         if name.strip() in ('flags', 'Features'):
             return value.strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -12,8 +13,10 @@ from hefted.footprint import account
 from hefted.footprint.account import IDLE, START_UP
 from hefted.footprint.factors import factors_for
 from hefted.footprint.footprint import Footprint
+from hefted.footprint.phases import Phases
 from hefted.footprint.place import Place
 from hefted.footprint.repricing import Repricing
+from hefted.footprint.splitting import Slice
 from hefted.identifiers import uuid7
 from hefted.ledger.journal import Journal, writer_cost_seconds
 from hefted.metering.machine import this_machine
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 Status = Literal['finished', 'stopped', 'failed', 'interrupted']
 
 _FRESH_SECONDS = 0.1  # a tick reads the sensors at most so often
+_EDGE_SECONDS = 0.01  # phases that follow one another faster are told apart by their time alone
 _UNNAMED = 'run'
 _ANSWER_SECONDS = 0.05  # a disk that has not answered by then is not waited for
 _LINE_SECONDS = 1.0  # and a journal has a line at most so often; more often at first, as most runs are short
@@ -63,8 +67,7 @@ class Run:
         meter: What it is read by.
         parent: The id of what it is a part of.
         attempt: Which attempt it is, from 1.
-        start_up_from: When the process began, in seconds of CLOCK_MONOTONIC, if the run takes on its start-
-            up.
+        start_up_from: When the process began, in seconds of CLOCK_MONOTONIC, if the run takes on its start-up.
         attributes: What else the journal should hold.
         thread_costs: CPU time of the threads that meter and write, in seconds so far.
         ended: Told once, when the run has ended.
@@ -74,6 +77,7 @@ class Run:
         id: A UUIDv7.
         parent: As given.
         kind: As given.
+        meter: As given.
         shares: Seconds and joules by phase, so far.
         accuracies: Of the sensors.
     """
@@ -103,23 +107,24 @@ class Run:
         self._factors = factors_for(place, this_machine())
         self._grid = Repricing(grid)
         self._factors = self._grid.first(self._factors)
-        self._meter = meter
+        self.meter = meter
         self._meter_version: int = meter.version
         self.accuracies = meter.accuracies
         self._thread_costs = thread_costs
         self._ended = ended
         self._elsewhere = thread_costs()
-        self._phase = ''
+        self._phases = Phases()
         self._edges = 0  # rises at each phase's edge, so that the meter's thread never writes across one
         self.shares = account.Shares()
         self._step: int | None = None
         self._epoch: int | None = None
-        self._first = self._last = meter.read()
-        self._began = self._last.monotonic
+        self._first = meter.read()
+        self._slice = Slice(self._first)
+        self._began = self._first.monotonic
         start_up = self._start_up(start_up_from)
-        self._before = account.central_joules(start_up['joules'], self.accuracies) or 0.0 if start_up else 0.0
+        before = account.central_joules(start_up['joules'], self.accuracies) or 0.0 if start_up else 0.0
         self._fresh_at = self._written_at = self._began
-        self._window = (self._began, self._before)
+        self._window = (self._began, before)
         self._figures: tuple[float | None, float | None, float | None] = (None, None, None)
         self._gaps_told = self._gaps()
         self._journal = Journal.open(
@@ -136,7 +141,7 @@ class Run:
                 'machine': this_machine().to_json(),
                 'factors': self._factors,
                 'sensors': _told(self.accuracies),
-                'start': _counters(self._last),
+                'start': self._first._asdict(),
                 'start_up': start_up,
                 'gaps': [gap.to_json() for gap in self._gaps_told],
             },
@@ -151,31 +156,52 @@ class Run:
     @property
     def cpu_seconds(self) -> float:
         """CPU time that the process tree has used in this run, up to the last reading."""
-        return self._last.cpu_seconds - self._first.cpu_seconds
+        return self.last.cpu_seconds - self._first.cpu_seconds
 
     @property
     def idle(self) -> bool:
         """Whether what passes now is not the run's."""
-        return self._phase == IDLE
+        return self._phases.present == IDLE
 
     @property
     def meter_cost(self) -> float:
         """Seconds of CPU time that metering this run has cost so far."""
         return self._cost + self._thread_costs() - self._elsewhere
 
+    @property
+    def last(self) -> RawReading:
+        """The last reading that was counted."""
+        return self._slice.last
+
+    @property
+    def part(self) -> float:
+        """What part of what the meter counts is this run's now: less than 1 while others go on beside it."""
+        return self._slice.part
+
+    def split(self, part: float, reading: RawReading) -> None:
+        """Have another part of what the meter counts, from a reading on."""
+        phases = self._give(reading, part)
+        if phases:
+            self._write(reading, **phases)
+
     def enter(self, phase: str) -> None:
         """Begin a phase; what was used since the last edge goes to the phase that ends."""
-        if phase == self._phase or self._over:
+        if phase == self._phases.present or self._over:
             return
         begun = time.thread_time()
         self._edges += 1
-        if self._phase:  # the first phase that is named began with the run
-            reading = self._meter.read()
-            self._give(reading)
+        if self._phases.present:  # the first phase that is named began with the run
+            now = self.meter.now()
+            if IDLE not in (phase, self._phases.present) and now - self._read_and_written() < _EDGE_SECONDS:
+                self._phases.enter(phase, now, self.last.monotonic)
+                self._cost += time.thread_time() - begun
+                return
+            reading = self.meter.read()
+            phases = self._give(reading)
             # A thousand calls a second, and what is between them, do not need a line each.
-            if IDLE not in (phase, self._phase) or self._due(reading.monotonic):
-                self._write(reading, enter=phase)
-        self._phase = phase
+            if IDLE not in (phase, self._phases.present) or phases or self._due(reading.monotonic):
+                self._write(reading, enter=phase, **phases)
+        self._phases.present = phase
         self._cost += time.thread_time() - begun
 
     def tick(self, step: int, epoch: int = 0, logs: Mapping[str, Any] | None = None) -> Tick:
@@ -194,11 +220,11 @@ class Run:
         logs = {} if logs is None else logs
         now = host.monotonic()
         if now - self._fresh_at >= _FRESH_SECONDS and not self._over:
-            reading = self._meter.read()
-            self._give(reading)
+            reading = self.meter.read()
+            phases = self._give(reading)
             self._weigh(now)
-            if self._due(now):
-                self._write(reading, logs=dict(logs))
+            if phases or self._due(now):
+                self._write(reading, logs=dict(logs), **phases)
         self._cost += time.thread_time() - begun
         return Tick(step, epoch, logs, *self._figures, now - self._began)
 
@@ -220,10 +246,10 @@ class Run:
         if self._over:
             return
         begun = time.thread_time()
-        reading = self._meter.read()
-        line = self._grid.look(reading, self._began)
-        self._give(reading)
-        line = self._line(reading) | line
+        reading = self.meter.read()
+        changes = self._grid.look(reading, self._began)
+        phases = self._give(reading)
+        line = self._line(reading) | phases | changes
         self._over = True
         if self._ended is not None:
             self._ended(self)
@@ -254,7 +280,8 @@ class Run:
     def beat(self, reading: RawReading) -> None:
         """Called by the meter's thread each second: a run that does not tick is kept as well."""
         edges = self._edges
-        if (self._grid.changed or reading.monotonic - self._written_at >= _LINE_SECONDS) and not self._over:
+        changed = self._grid.changed or reading.monotonic - self._written_at >= _LINE_SECONDS
+        if changed and not self._over and not self._phases.seconds:
             line = self._line(reading)
             if edges == self._edges:
                 self._journal.write(line | self._grid.look(reading, self._began))
@@ -266,53 +293,58 @@ class Run:
             return None
         # A notebook waits for hours before its first fit, for a person and not for the program. So the start is as long
         # as its CPU time explains: twice that, as imports wait for the disk too, and a second.
-        seconds = min(self._began - since, 2 * self._last.cpu_seconds + 1)
-        joules = self._meter.before(seconds, self._last)
+        seconds = min(self._began - since, 2 * self.last.cpu_seconds + 1)
+        joules = self.meter.before(seconds, self.last)
         self.shares.add(START_UP, seconds, joules)
         return {'seconds': seconds, 'joules': joules}
 
-    def _give(self, reading: RawReading) -> None:
-        """Give the present phase what was used since the last reading."""
-        self._grid.split(reading, self._give_part, self.shares)
-        self._give_part(reading)
+    def _give(self, reading: RawReading, part: float | None = None) -> dict[str, Any]:
+        """Give phases what was used since the last reading; what the journal must be told of them if they are many."""
+        self._grid.split(reading, self._give_first, self.shares)
+        phases = self._phases.take(reading.monotonic)
+        taken = self._slice.take(reading, part)
+        if taken is not None:
+            alone = {self._phases.present or _UNNAMED: 1.0}
+            self.shares.divide(phases or alone, taken.seconds, taken.joules, taken.occupied)
+        return {'phases': phases} if phases else {}
 
-    def _give_part(self, reading: RawReading) -> None:
-        last = self._last
-        if reading.monotonic >= last.monotonic:
-            self.shares.add_between(
-                self._phase or _UNNAMED,
-                reading.monotonic - last.monotonic,
-                last.joules,
-                reading.joules,
-                reading.occupied - last.occupied,
-            )
-            self._last = reading
+    def _give_first(self, reading: RawReading) -> None:
+        """Give what was used up to a reading, since which other phases may have come, to the one that it was in."""
+        taken = self._slice.take(reading)
+        if taken is not None:
+            phase = next(iter(self._phases.seconds), self._phases.present)
+            self.shares.divide({phase or _UNNAMED: 1.0}, taken.seconds, taken.joules, taken.occupied)
+
+    def _read_and_written(self) -> float:
+        """When the last reading was, if the journal has it: what follows can be told in one line with it."""
+        last = self.last.monotonic
+        return last if self._written_at == last else -math.inf
 
     def _weigh(self, now: float) -> None:
-        """Renew the figures of ticks from the last reading."""
+        """Renew the figures of ticks from what was given so far."""
         self._fresh_at = now
-        used = account.central_joules(self._last.joules, self.accuracies)
-        if used is None:
+        used = [account.central_joules(joules, self.accuracies) for joules in self.shares.joules.values()]
+        known = [joules for joules in used if joules is not None]
+        if not known:
             return
-        origin = account.central_joules(self._first.joules, self.accuracies) or 0.0
-        energy = self._before + used - origin
+        energy = sum(known)
         since, earlier = self._window
-        seconds = self._last.monotonic - since
+        seconds = self.last.monotonic - since
         power = (energy - earlier) / seconds if seconds > 0 else None
-        self._window = (self._last.monotonic, energy)
+        self._window = (self.last.monotonic, energy)
         grams = account.grams_per_joule(self._grid.priced(self._factors, self.shares, self.accuracies))
         self._figures = (energy, power, energy * grams if grams else None)
 
     def _renewed(self) -> bool:
         """Whether sensors have come since this was asked last."""
-        if self._meter.version == self._meter_version:
+        if self.meter.version == self._meter_version:
             return False
-        self._meter_version = self._meter.version
-        self.accuracies = self._meter.accuracies
+        self._meter_version = self.meter.version
+        self.accuracies = self.meter.accuracies
         return True
 
     def _gaps(self) -> tuple[Gap, ...]:
-        return self._meter.gaps(self._began) + self._grid.gaps(self._began)
+        return self.meter.gaps(self._began) + self._grid.gaps(self._began)
 
     def _due(self, now: float) -> bool:
         """Whether the journal's last line is old."""
@@ -324,10 +356,10 @@ class Run:
 
     def _line(self, reading: RawReading) -> dict[str, Any]:
         line: dict[str, Any] = {
-            'phase': self._phase or _UNNAMED,
+            'phase': self._phases.present or _UNNAMED,
             'step': self._step,
             'epoch': self._epoch,
-            **_counters(reading),
+            **self._slice.own(reading)._asdict(),
         }
         if self._renewed():
             line['sensors'] = _told(self.accuracies)
@@ -369,17 +401,6 @@ class NullRun:
 
     def end(self, status: Status = 'finished', error: BaseException | None = None) -> None:
         """Do nothing."""
-
-
-def _counters(reading: RawReading) -> dict[str, Any]:
-    return {
-        'monotonic': reading.monotonic,
-        'boot': reading.boot,
-        'joules': reading.joules,
-        'cpu_seconds': reading.cpu_seconds,
-        'resident_bytes': reading.resident_bytes,
-        'occupied': reading.occupied,
-    }
 
 
 def _told(accuracies: account.Accuracies) -> dict[str, Any]:

@@ -8,8 +8,8 @@ No method of a run raises or blocks: what a sensor or a disk fails at becomes a 
 
 A run belongs to the innermost run that is open around it (a `meter(...)`, a fit whose callback starts it, the run of
 the process that started this one), else to the process, so many fits in a loop are parts of one thing with a total.
-What encloses a run has counted it already. Two fits that go on at once in two threads, with no `meter(...)` around
-them, are each charged with what the whole process took meanwhile.
+What encloses a run has counted it already. Runs that go on at once beside one another, such as two fits in two threads,
+have even parts of what the process takes meanwhile, so they too add up to it.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from hefted import host, settings
 from hefted.errors import ArgumentError
-from hefted.footprint import account
+from hefted.footprint import account, splitting
 from hefted.footprint import place as places
 from hefted.footprint.account import rebuild
 from hefted.identifiers import uuid7
 from hefted.ledger.journal import writer_cost_seconds
-from hefted.metering.discover import add_gpus, discover
+from hefted.metering.discover import add_late, discover
 from hefted.metering.meter import Meter
 from hefted.metering.reading import Component, Gap, RawReading
 from hefted.metering.sampler import Sampler
@@ -198,6 +198,7 @@ class _Process:
         self._sums: dict[str, _Sum] = {}
         self._accuracies: dict[str, tuple[Component, Quantity]] = {}
         self.own: dict[tuple[str, str], Run] = {}  # by kind and name
+        self._splitting = threading.RLock()
         self._calls: dict[str, set[int]] = {}  # of each of these, the threads that are in a call
         self._watches: dict[tuple[object, ...], Watch | None] = {}  # by place: what asks for its grid's intensity
 
@@ -220,6 +221,7 @@ class _Process:
             run = self.own[kind, name] = self.open(kind, name, places.find(None), None, attributes=None, attempt=1)
         self._calls.setdefault(run.id, set()).add(threading.get_ident())
         run.enter(kind)
+        self._split(run)
         os.environ[_PARENT] = run.id
         if self.sampler is not None:
             self.sampler.ensure()
@@ -230,6 +232,7 @@ class _Process:
         self._calls[run.id].discard(threading.get_ident())
         if not self._calls[run.id]:
             run.enter(account.IDLE)
+            self._split(run)
         self._tell_children()
 
     def open(
@@ -264,6 +267,7 @@ class _Process:
             grid=self._watch(place),
         )
         self._open[run.id] = weakref.ref(run), threading.get_ident()
+        self._split(run)
         os.environ[_PARENT] = run.id
         if meter is self._meter and self.sampler is not None:
             self.sampler.ensure()
@@ -277,8 +281,17 @@ class _Process:
         meters = (run.id for run in newest_first if run.kind == 'meter')
         return next(mine, '') or next(meters, '')
 
+    def _split(self, changed: Run) -> None:
+        """A run has begun, ended, paused or gone on: tell those whose part of the process is another from then on."""
+        with self._splitting:
+            beside = {run.id: run for run in self.runs if run.meter is changed.meter}
+            for run_id, part in splitting.parts({run.id: run.parent for run in beside.values()}).items():
+                if part != beside[run_id].part:
+                    beside[run_id].split(part, changed.last)
+
     def _ended(self, run: Run) -> None:
         self._open.pop(run.id, None)
+        self._split(run)
         self._tell_children()
         self._accuracies.update(run.accuracies)
         self._sums.setdefault(run.parent, _Sum()).add(run)
@@ -319,7 +332,7 @@ class _Process:
     def _prepare(self) -> None:
         self._look()
         if self._meter is not None:
-            add_gpus(self._meter)
+            add_late(self._meter)
 
     def _beat(self, reading: RawReading) -> None:
         self._look()
@@ -330,6 +343,8 @@ class _Process:
 def _discovered() -> Meter:
     try:
         return discover()
+    except ArgumentError:  # a setting is wrong, which is for its author to know
+        raise
     except Exception as error:  # what no sensor's author thought of must not end a training
         reason = f'No sensor could be set up: {type(error).__name__}.'
         return Meter([], gaps=[Gap('meter', reason, host.monotonic())])

@@ -5,10 +5,12 @@ The file is read once in a process. Between the two, the project may say where i
 | variable | key in config.toml | what |
 |---|---|---|
 | HEFTED_METER | meter | 'auto' (the default), 'on' (even where a program says `meter=None`) or 'off' |
+| HEFTED_SHARE | share | 'process' (the default): a run has its part of the machine; or 'machine': it has all of it |
 | HEFTED_PLACE | place | where the work runs, such as 'FR', 'US-WA' or 'aws:us-west-2' |
 | HEFTED_LAND | land | whose land that is, in your own words; 'ask' to have `hefted.footprint.land` ask for it |
 | HEFTED_GRID | grid | carbon intensity from the 'table' (the default), or live: 'electricitymaps', 'watttime', 'uk' |
 | HEFTED_CLOUD_METADATA | cloud_metadata | 'on' to ask the cloud that this machine is of for its region; 'off' |
+| HEFTED_WATTMETER | wattmeter | a meter of the whole machine: a file, or an address (see `hefted.metering.wattmeter`) |
 | HEFTED_MACHINE | machine | what the machine is: 'laptop', 'desktop', 'server', 'gpu-server' or 'gpu-server-liquid' |
 | HEFTED_UNSEEN | unseen | 'on' (the default) or 'off': whether what no sensor sees (supplies, fans, board) is counted |
 | HEFTED_DATA_DIR | data_dir | the folder of journals and the ledger |
@@ -30,6 +32,7 @@ from hefted.errors import ArgumentError, unknown_name
 
 MeterMode = Literal['auto', 'on', 'off']
 GridMode = Literal['table', 'electricitymaps', 'watttime', 'uk']
+ShareMode = Literal['process', 'machine']
 MachineKind = Literal['laptop', 'desktop', 'server', 'gpu-server', 'gpu-server-liquid']
 
 _GRID_MODES: tuple[GridMode, ...] = get_args(GridMode)
@@ -50,6 +53,22 @@ def meter_mode() -> MeterMode:
         raise ArgumentError(
             f"{name}: expected 'auto', 'on' or 'off', received {value!r}. "
             'Unset it to meter where the program does not say otherwise.'
+        )
+    return mode
+
+
+def share_mode() -> ShareMode:
+    """Whose the machine is while a process is metered: its own in part, or ('machine') all of it.
+
+    Raises:
+        ArgumentError: If HEFTED_SHARE (or `share` in config.toml) is neither 'process' nor 'machine'.
+    """
+    name, value = _setting('HEFTED_SHARE', 'share')
+    mode = (value or 'process').lower()
+    if mode not in ('process', 'machine'):
+        raise ArgumentError(
+            f"{name}: expected 'process' or 'machine', received {value!r}. Unset it to be charged with the part of the "
+            "machine that the process uses; 'machine' is for one that has the machine to itself."
         )
     return mode
 
@@ -90,6 +109,11 @@ def cloud_metadata() -> bool:
     if mode not in ('on', 'off'):
         raise ArgumentError(f"{name}: expected 'on' or 'off', received {value!r}. Unset it and no cloud is asked.")
     return mode == 'on'
+
+
+def wattmeter_setting() -> tuple[str, str | None]:
+    """The user's own meter: what the setting is called, and what it says; None when it is not set."""
+    return _setting('HEFTED_WATTMETER', 'wattmeter')
 
 
 def machine_kind() -> MachineKind | None:

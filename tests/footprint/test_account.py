@@ -41,7 +41,7 @@ def test_errors_of_one_source_add_and_of_two_combine_in_quadrature():
 def test_components_and_phases_add_up_to_the_whole():
     shares = Shares()
     shares.add('compile', 2.0, {'idle': 3.0, 'counter': 4.0})
-    shares.add_between('train', 5.0, {'idle': 10.0}, {'idle': 15.0, 'counter': 6.0})
+    shares.divide({'train': 1.0}, 5.0, {'idle': 5.0, 'counter': 6.0})
     told = footprint(shares, ACCURACIES, WORLD, FACTORS)
     assert sum(energy.value for energy in told.components.values()) == pytest.approx(told.energy.value)
     assert sum(share.energy.value for share in told.phases.values()) == pytest.approx(told.energy.value)

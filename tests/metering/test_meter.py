@@ -13,6 +13,7 @@ import pytest
 from hefted import host
 from hefted.metering import Meter, Sampler, discover
 from hefted.metering.bounded import Bounded
+from hefted.metering.process_tree import ProcessTree
 from hefted.quantities import Quantity
 
 
@@ -65,6 +66,20 @@ def test_a_hung_sensor_is_waited_for_only_so_long_and_comes_back():
         if meter.gaps(0.0)[0].end is not None:
             break
     assert meter.gaps(0.0)[0].end is not None
+
+
+def test_a_sensor_that_is_always_late_is_waited_for_once():
+    slow = Steady()
+    slow.read = lambda instant: time.sleep(0.1) or 1.0
+    meter = Meter([Bounded(slow, limit=0.05)])
+    begun, waited = time.perf_counter(), 0.0
+    while time.perf_counter() - begun < 1.0:
+        before = time.perf_counter()
+        meter.read()
+        waited += time.perf_counter() - before
+        time.sleep(0.01)
+    assert waited < 0.05  # and not 50 ms in each of ten readings
+    assert meter.gaps(0.0)[0].end is None
 
 
 def test_a_suspend_is_found_by_the_two_clocks():
@@ -138,7 +153,7 @@ def test_a_reading_is_quick_on_linux():
 
 
 def test_a_childs_cpu_time_is_counted_while_it_lives_and_after_and_only_once():
-    tree = host.ProcessTree()
+    tree = ProcessTree()
     before = tree.cpu_seconds()
     child = subprocess.Popen([sys.executable, '-c', 'while True: pass'])
     try:

@@ -60,17 +60,15 @@ class Shares:
         for sensor, used in joules.items():
             mine[sensor] = mine.get(sensor, 0.0) + used
 
-    def add_between(
-        self,
-        phase: str,
-        seconds: float,
-        before: Mapping[str, float],
-        after: Mapping[str, float],
-        occupied: float | None = None,
+    def divide(
+        self, phases: Mapping[str, float], seconds: float, joules: Mapping[str, float], occupied: float | None = None
     ) -> None:
-        """Give a phase what cumulative counters rose by; a sensor that was not there before counts from 0."""
-        used = {sensor: joules - before.get(sensor, 0.0) for sensor, joules in after.items()}
-        self.add(phase, seconds, used, occupied)
+        """Give phases that followed one another between two readings their parts, by the seconds that each lasted."""
+        whole = sum(phases.values())
+        for phase, lasted in phases.items():
+            part = lasted / whole if whole > 0 else 1 / len(phases)
+            mine = {sensor: part * used for sensor, used in joules.items()}
+            self.add(phase, part * seconds, mine, None if occupied is None else part * occupied)
 
     def by_sensor(self) -> dict[str, float]:
         """Joules by sensor, of all phases."""
@@ -165,18 +163,21 @@ def energy_of(
     shifts: dict[str, tuple[float, float]] = {}
     sources: dict[str, Source] = {}
     bases: set[Basis] = set()
+    known = False
     for sensor, used in joules.items():
         of, accuracy = accuracies.get(sensor, (None, None))
         if accuracy is None or component not in (None, of):
             continue
         value += accuracy.value * used
-        bases.add(accuracy.basis)
+        known = True
+        if used:  # who shared the machine with nobody owes nothing to the model of shares
+            bases.add(accuracy.basis)
         for error in accuracy.errors:
             down, up = shifts.get(error.source, (0.0, 0.0))
             shifts[error.source] = (down + error.down * used, up + error.up * used)
-        for source in accuracy.sources:
+        for source in accuracy.sources if used else ():
             sources[source.key] = source
-    if not bases:
+    if not known:
         return None
     basis: Basis = 'assumed' if 'assumed' in bases else 'modelled' if 'modelled' in bases else 'measured'
     errors = tuple(Error(source, down, up) for source, (down, up) in shifts.items() if down or up)
@@ -294,7 +295,9 @@ def rebuild(lines: Iterable[Mapping[str, Any]], without: Iterable[str] = ()) -> 
         if 'joules' in line and line['monotonic'] >= last['monotonic']:
             seconds = line['monotonic'] - last['monotonic']
             occupied = line['occupied'] - last['occupied'] if 'occupied' in line else None
-            shares.add_between(line['phase'], seconds, last['joules'], line['joules'], occupied)
+            before = last['joules']  # a sensor that was not there before counts from 0
+            used = {sensor: joules - before.get(sensor, 0.0) for sensor, joules in line['joules'].items()}
+            shares.divide(line.get('phases') or {line['phase']: 1.0}, seconds, used, occupied)
             last = line
         if 'intensity' in line:  # another holds from here on, or from the run's start
             another = Quantity.from_json(line['intensity'])

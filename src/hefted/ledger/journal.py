@@ -125,23 +125,33 @@ class Journal:
         if os.fstat(self._descriptor).st_size and not _ends_with_newline(path):
             os.write(self._descriptor, b'\n')  # a second attempt after one that died in the middle of a line
         self._append({'schema': SCHEMA, 'run': run_id} | {k: v for k, v in header.items() if k != 'schema'})
+        self.put()
         aside.replace(path)
         self.path = path
 
     def _append(self, line: Line) -> None:
         if self._descriptor is None:
             return
-        rest = memoryview(encode(line) + b'\n')
+        self._writer.unwritten.setdefault(self, []).append(encode(line) + b'\n')
+        self._writer.unsynced[self] = None
+
+    def put(self) -> None:
+        """Write the lines that came in one burst, in one piece: for the writer's thread alone."""
+        lines = self._writer.unwritten.pop(self, None)
+        if lines is None or self._descriptor is None:
+            return
+        rest = memoryview(b''.join(lines))
         while rest:
             rest = rest[os.write(self._descriptor, rest) :]
-        self._writer.unsynced[self] = None
 
     def sync(self) -> None:
         """Put what is written on the disk, and wait for it: for the writer's thread alone."""
+        self.put()
         if self._descriptor is not None:
             os.fsync(self._descriptor)
 
     def _end(self) -> None:
+        self.put()
         self._writer.unsynced.pop(self, None)
         self._writer.descriptors.pop(self, None)
         descriptor, self._descriptor = self._descriptor, None
@@ -165,6 +175,7 @@ class Journal:
         self._writer.doubtful = True
         self._tell()
         self._writer.unsynced.pop(self, None)
+        self._writer.unwritten.pop(self, None)
         self._writer.descriptors.pop(self, None)
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
@@ -180,6 +191,7 @@ class _Writer:
 
     def __init__(self) -> None:
         self.unsynced: dict[Journal, None] = {}
+        self.unwritten: dict[Journal, list[bytes]] = {}
         self.descriptors: dict[Journal, int] = {}  # of the files that are open
         self.cost_seconds = 0.0
         self.doubtful = True  # until a journal has been kept, and after one that has not
@@ -241,6 +253,8 @@ class _Writer:
                     journal, job = self._jobs.get_nowait()
             except Empty:
                 pass
+            for journal in list(self.unwritten):
+                _guarded(journal, journal.put)
             if not self.unsynced:
                 due = math.inf
             elif due == math.inf:

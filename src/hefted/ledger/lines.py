@@ -27,7 +27,7 @@ def encode(line: Line) -> bytes:
         b'{"loss":"Infinity","names":["a","b"]}'
     """
     try:
-        text = json.dumps(line, allow_nan=False, ensure_ascii=False, separators=(',', ':'), default=_plain)
+        text = _ENCODER.encode(line)
     except (TypeError, ValueError):  # rare: a NaN, or a key that is not a string
         text = json.dumps(_strict(line), ensure_ascii=False, separators=(',', ':'))
     return text.encode('utf-8', 'replace')
@@ -54,6 +54,10 @@ def _plain(value: object) -> object:
         if callable(method):
             return method()
     return type(value).__name__
+
+
+# Made once: `json.dumps` makes one for each line.
+_ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(',', ':'), default=_plain)
 
 
 def read(path: Path) -> list[Line]:

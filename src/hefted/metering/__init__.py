@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from hefted.metering.discover import discover
+from hefted.metering.discover import discover, register, unregister
 from hefted.metering.meter import Meter
 from hefted.metering.reading import Component, Gap, RawReading, Reading
 from hefted.metering.sampler import Sampler
-from hefted.metering.sensor import Instant, Sensor, SensorError
+from hefted.metering.sensor import Instant, Sensor, SensorError, measured
 
 __all__ = [
     'Component',
@@ -19,4 +19,7 @@ __all__ = [
     'Sensor',
     'SensorError',
     'discover',
+    'measured',
+    'register',
+    'unregister',
 ]

@@ -1,14 +1,16 @@
 """Energy of the CPU where no counter can be read: watts by microarchitecture, by the kernel's CPU times.
 
 The watts are those of whole servers at the wall, divided by their hardware threads (SPECpower_ssj2008):
-supply, fans and that server's memory are in them. Over `seconds` of wall time in which the process tree was
-busy for `cpu_seconds`, on `threads` threads, with u = cpu_seconds / (threads x seconds):
+supply, fans and that server's memory are in them. Over t seconds of wall time the n threads that are given to this
+process were busy for B CPU seconds, so u = B / (n t), and draw (idle + (full - idle) f(u)) n t. Of B the process tree
+worked T seconds. Its parts s and w of what work added and of idling are those of `hefted.metering.share`:
 
-    idle  = idle watts x threads x seconds
-    load  = (full - idle) watts x cpu_seconds                                   what a straight line gives
-    curve = (full - idle) watts x threads x seconds x (f(u) - u)                what the load curve f adds
+    idle  = idle watts x n t x w
+    load  = (full - idle) watts x T                                  what a straight line gives: B x s is T
+    curve = (full - idle) watts x n t x (f(u) - u) x s               what the load curve f adds
 
-f is concave. The three are counted apart, because they are uncertain for different reasons.
+f is concave, so what works for half the time at full load takes less than what works all the time at half, and more
+than half of it. The three are counted apart, because they are uncertain for different reasons.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import NamedTuple
 from hefted.host import CpuIdentity
 from hefted.metering.reading import Component
 from hefted.metering.sensor import Instant
+from hefted.metering.share import part
 from hefted.metering.tables import rows
 from hefted.quantities import Basis, Error, Quantity, Source
 
@@ -130,27 +133,37 @@ class CpuModel:
         {'cpu-model:idle': 0.68, 'cpu-model:load': 3.18, 'cpu-model:curve': 0.0}
     """
 
-    __slots__ = ('_last', 'joules', 'sensors', 'threads', 'watts')
+    __slots__ = ('_last', '_waiting', 'joules', 'sensors', 'threads', 'watts')
 
     def __init__(self, watts: CpuWatts, threads: float):
         self.watts = watts
         self.threads = threads
         self.joules = {'cpu-model:idle': 0.0, 'cpu-model:load': 0.0, 'cpu-model:curve': 0.0}
         self._last: Instant | None = None
+        self._waiting = 0.0  # CPU seconds
         self.sensors = tuple(
             _Part(name, accuracy, self) for name, accuracy in zip(self.joules, _accuracies(watts), strict=True)
         )
 
-    def between(self, seconds: float, cpu_seconds: float) -> dict[str, float]:
-        """Joules by sensor over a stretch of wall time in which the tree was busy for `cpu_seconds`."""
+    def between(self, seconds: float, cpu_seconds: float, others: float = 0.0, meters: int = 1) -> dict[str, float]:
+        """Joules by sensor over a stretch of wall time.
+
+        Args:
+            seconds: How long it was.
+            cpu_seconds: What the process tree worked in it.
+            others: CPU seconds of all others on the same threads.
+            meters: How many processes are metered there.
+        """
         room = self.threads * max(seconds, 0.0)
-        busy = min(max(cpu_seconds, 0.0), room)  # clocks of threads are read a little apart
+        own = min(max(cpu_seconds, 0.0), room)  # clocks of threads are read a little apart
+        share = part(seconds, own, min(max(others, 0.0), room), meters)
         swing = self.watts.full[0] - self.watts.idle[0]
+        busy = min(own + max(others, 0.0), room)
         beyond = (load_curve(busy / room) - busy / room) * room if room else 0.0
         return {
-            'cpu-model:idle': self.watts.idle[0] * room,
-            'cpu-model:load': swing * busy,
-            'cpu-model:curve': swing * beyond,
+            'cpu-model:idle': self.watts.idle[0] * room * share.idle,
+            'cpu-model:load': swing * own,
+            'cpu-model:curve': swing * beyond * share.work,
         }
 
     def advance(self, instant: Instant) -> None:
@@ -159,10 +172,17 @@ class CpuModel:
         if last is not None and instant.monotonic <= last.monotonic:
             return
         self._last = instant
-        if last is not None:
-            used = self.between(instant.monotonic - last.monotonic, instant.cpu_seconds - last.cpu_seconds)
-            for name, joules in used.items():
-                self.joules[name] += joules
+        if last is None:
+            return
+        seconds = instant.monotonic - last.monotonic
+        # Children are looked at once a second, so what they worked may come in one piece, after the time for which it
+        # was: what has no room in this interval waits for the next.
+        self._waiting += max(instant.cpu_seconds - last.cpu_seconds, 0.0)
+        own = min(self._waiting, self.threads * seconds)
+        self._waiting -= own
+        others = instant.others_seconds - last.others_seconds
+        for name, joules in self.between(seconds, own, others, instant.meters).items():
+            self.joules[name] += joules
 
 
 class _Part:

@@ -20,7 +20,7 @@ class DramModel:
         (0.0, 3.92)
     """
 
-    __slots__ = ('_last', '_watts_per_byte', 'accuracy', 'joules')
+    __slots__ = ('_idle_watts_per_byte', '_last', '_watts_per_byte', 'accuracy', 'joules')
     name = 'dram-model'
     component: Component = 'dram'
     counts_always = False
@@ -30,6 +30,7 @@ class DramModel:
         value = float(central['watts_per_gb'])
         titles = '; '.join(dict.fromkeys(row['source'] for row in (central, low, high)))
         self._watts_per_byte = value / 1e9
+        self._idle_watts_per_byte = float(low['watts_per_gb']) / 1e9
         self.accuracy = Quantity.between(
             1.0,
             float(low['watts_per_gb']) / value,
@@ -44,6 +45,10 @@ class DramModel:
     def between(self, seconds: float, mean_bytes: float) -> float:
         """Joules of a mean of resident bytes over a stretch of time."""
         return self._watts_per_byte * max(mean_bytes, 0.0) * max(seconds, 0.0)
+
+    def idle_watts(self, installed: float) -> float:
+        """What installed bytes draw at rest, in W: the least that has been read, which was on an idle server."""
+        return self._idle_watts_per_byte * installed
 
     def read(self, instant: Instant) -> float:
         last, self._last = self._last, instant

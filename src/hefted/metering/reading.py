@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from hefted.quantities import Quantity
 
 Component = Literal['cpu', 'dram', 'gpu', 'other', 'unseen', 'network', 'storage']
 """What energy is of. 'unseen' is what no sensor sees: supplies, fans, board, disks; 'network' and 'storage' are outside
 the machine."""
+
+COMPONENTS: tuple[Component, ...] = get_args(Component)
 
 
 class Gap(NamedTuple):
@@ -59,6 +61,10 @@ class RawReading(NamedTuple):
         cpu_seconds: Cumulative CPU time of the process tree.
         resident_bytes: Resident memory of the process tree at this instant.
         occupied: Cumulative seconds for which the machine was this run's: less than have passed where it is shared.
+        machine_joules: Cumulative joules of the whole machine or device, by sensor, of those that were divided; with
+            the two below, an auditor can divide them again.
+        others_seconds: Cumulative CPU time of all others on the threads that are given to this process.
+        meters: How many processes were metered on the machine, this one among them.
     """
 
     monotonic: float
@@ -67,3 +73,6 @@ class RawReading(NamedTuple):
     cpu_seconds: float = 0.0
     resident_bytes: int = 0
     occupied: float = 0.0
+    machine_joules: Mapping[str, float] = MappingProxyType({})
+    others_seconds: float = 0.0
+    meters: int = 1

@@ -60,15 +60,20 @@ class Sampler:
         if self._prepare is not None:
             self._prepare()
             self._prepare = None
-        look_at = 0.0
+        look_at = self._look()  # who else is metered here matters from the start
         while True:
             self.cost_seconds = earlier + time.thread_time()
             time.sleep(self._period)
             if not self._wanted():
+                self._meter.rest()
                 self._running.release()
                 # Somebody may have come between the question and the release, and found it held.
                 if not (self._wanted() and self._running.acquire(blocking=False)):
                     return
             if time.monotonic() >= look_at:
-                look_at = time.monotonic() + self._meter.look() / _MOST_SHARE
+                look_at = self._look()
             self._listener(self._meter.read())
+
+    def _look(self) -> float:
+        """Have the meter look around; from when on it may again, in seconds of CLOCK_MONOTONIC."""
+        return time.monotonic() + self._meter.look() / _MOST_SHARE

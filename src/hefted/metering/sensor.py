@@ -24,6 +24,18 @@ class SensorError(Exception):
     """A sensor cannot be read; the message is one sentence for a person. It never leaves the meter."""
 
 
+class Part(NamedTuple):
+    """What part of a machine or a device is this process's, from 0 to 1.
+
+    Attributes:
+        work: Of the energy that work added.
+        idle: Of what idling would have taken.
+    """
+
+    work: float
+    idle: float
+
+
 class Instant(NamedTuple):
     """What the meter reads once for all sensors of a reading.
 
@@ -31,11 +43,17 @@ class Instant(NamedTuple):
         monotonic: Seconds of CLOCK_MONOTONIC.
         cpu_seconds: Cumulative CPU time of the process tree.
         resident_bytes: Memory of the process tree in RAM.
+        others_seconds: Cumulative CPU time of all others on the threads that are given to this process.
+        meters: How many processes are metered on this machine, this one among them.
+        machine: This process's part of the whole machine since the last reading.
     """
 
     monotonic: float
     cpu_seconds: float = 0.0
     resident_bytes: int = 0
+    others_seconds: float = 0.0
+    meters: int = 1
+    machine: Part = Part(1.0, 1.0)
 
 
 class Sensor(Protocol):
@@ -64,6 +82,20 @@ class Sensor(Protocol):
             SensorError: If it cannot be read now.
         """
         ...
+
+
+class HasPart(Protocol):
+    """Who knows this process's part of a device.
+
+    Attributes:
+        part: What it was when it was last looked at.
+        said: What should be known about it, in a sentence; None where it is plain.
+    """
+
+    @property
+    def part(self) -> Part: ...
+    @property
+    def said(self) -> str | None: ...
 
 
 def measured(source: Source, within: float) -> Quantity:
