@@ -53,6 +53,6 @@ def this_machine() -> Machine:
     return Machine(
         virtual=identity.hypervisor,
         threads=host.threads_given(),
-        memory_bytes=host.total_memory_bytes(),
+        memory_bytes=host.memory_given(),
         microarchitecture=watts_for(identity).microarchitecture,
     )
