@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hefted.footprint.account import Shares, footprint, rebuild
 from hefted.footprint.factors import Factors
@@ -36,6 +38,31 @@ def test_errors_of_one_source_add_and_of_two_combine_in_quadrature():
     assert two.energy.high - 200.0 < 55.0
     assert two.components['gpu'].basis == 'measured'
     assert two.energy.basis == 'modelled'
+
+
+joules = st.dictionaries(st.sampled_from(['idle', 'load', 'counter']), st.floats(0, 1e6), min_size=1)
+
+
+@given(st.dictionaries(st.sampled_from(['compile', 'train', 'validate']), joules, min_size=1))
+def test_parts_sum_to_the_whole_and_its_interval_lies_within_the_sum_of_theirs(by_phase):
+    shares = Shares()
+    for phase, used in by_phase.items():
+        shares.add(phase, 1.0, used)
+    told = footprint(shares, ACCURACIES, WORLD, FACTORS)
+    for parts in (told.components.values(), [share.energy for share in told.phases.values()]):
+        assert sum(part.value for part in parts) == pytest.approx(told.energy.value)
+        slack = 1e-9 * told.energy.value
+        assert sum(part.low for part in parts) <= told.energy.low + slack
+        assert told.energy.high <= sum(part.high for part in parts) + slack
+
+
+def test_a_sensor_that_counted_nothing_does_not_say_how_much_the_others_are_worth():
+    shares = Shares()
+    shares.add('train', 1.0, {'counter': 5.0, 'idle': 0.0})
+    told = footprint(shares, ACCURACIES, WORLD, FACTORS)
+    assert told.energy.basis == 'measured'
+    assert told.components['cpu'].value == 0.0
+    assert [source.key for source in told.energy.sources] == ['nvml']
 
 
 def test_components_and_phases_add_up_to_the_whole():

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hefted import host
 from hefted.footprint.account import energy_of
 from hefted.host import CpuIdentity
-from hefted.metering import Meter
+from hefted.metering import Meter, discover
 from hefted.metering.busy import OthersClock
 from hefted.metering.cpu_model import CpuModel, load_curve, watts_for
 from hefted.metering.sensor import Instant, Part, SensorError
@@ -300,3 +301,27 @@ def test_a_clock_that_cannot_be_read_stands_and_goes_on():
     broken[0] = False
     now = 10.0
     assert clock.read(now, 0.0) == pytest.approx(10.0)
+
+
+def test_a_discovered_machine_has_its_counters_divided_and_the_setting_takes_them_whole(tmp_path, monkeypatch):
+    zone = tmp_path / 'intel-rapl:0'
+    zone.mkdir()
+    (zone / 'name').write_text('package-0\n')
+    (zone / 'max_energy_range_uj').write_text('262143328850\n')
+    (zone / 'energy_uj').write_text('1000000\n')
+    for mode in ('process', 'machine'):
+        monkeypatch.setenv('HEFTED_SHARE', mode)
+        meter = discover(str(tmp_path))
+        meter.read()
+        until = host.monotonic() + 0.15
+        while host.monotonic() < until:
+            pass
+        (zone / 'energy_uj').write_text('6000000\n')
+        reading = meter.read()
+        (zone / 'energy_uj').write_text('1000000\n')
+        assert reading.machine == {'rapl:package-0': pytest.approx(5.0)}
+        assert 0 < reading.joules['rapl:package-0'] <= 5.0 + 1e-9
+        assert 'cpu-model:load' not in reading.joules
+        assert meter.accuracies['rapl:package-0'][1].basis == 'measured'
+    assert reading.joules['rapl:package-0'] == pytest.approx(5.0)
+    assert reading.joules['rapl:package-0:share'] == 0.0

@@ -37,6 +37,8 @@ def _sensors() -> Iterator[tuple[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for name in reading.joules:
         component, accuracy = meter.accuracies[name]
+        if not accuracy.value:  # what a share is in doubt by: no sensor of its own
+            continue
         found.setdefault(component, {})[name.partition(':')[0] if '-model' in name else name] = accuracy.basis
     for component, sensors in found.items():
         told = ', '.join(f'{basis} ({name})' for name, basis in sensors.items())
@@ -59,6 +61,8 @@ def _setting() -> Iterator[tuple[str, str]]:
     mode = settings.meter_mode()
     told = {'auto': 'on wherever it can be', 'on': 'on', 'off': 'off: no run is metered'}[mode]
     yield 'meter', f'{told} (HEFTED_METER={mode})'
+    whose = {'process': "each run has its process's part", 'machine': 'each run has all of it'}[settings.share_mode()]
+    yield 'machine', f'{whose} (HEFTED_SHARE={settings.share_mode()})'
     place = find()
     yield 'place', f'{place}. {place.hint}' if place.hint else str(place)
     if (grid := settings.grid_mode()) != 'table':

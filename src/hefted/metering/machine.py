@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
@@ -66,12 +66,11 @@ def this_machine() -> Machine:
         ArgumentError: If HEFTED_MACHINE (or `machine` in config.toml) is no kind of machine.
     """
     identity, firmware = host.cpu_identity(), read()
-    memory: Callable[[], int] = getattr(host, 'memory_given', host.total_memory_bytes)
     machine = Machine(
         kind_of(firmware, identity),
         virtual=identity.hypervisor,
         threads=host.threads_given(),
-        memory_bytes=memory(),
+        memory_bytes=host.memory_given(),
         microarchitecture=watts_for(identity).microarchitecture,
         provider=firmware.provider,
     )
