@@ -99,7 +99,7 @@ def _known() -> Iterator[_Known]:
         'the machine, at the wall',
         wattmeter.TRIED_ON,
         'HEFTED_WATTMETER is not set.',
-        "export HEFTED_WATTMETER='http://plug.local/status#emeters.0.power'",
+        '' if virtual else "export HEFTED_WATTMETER='http://plug.local/status#emeters.0.power'",
     )
 
 
