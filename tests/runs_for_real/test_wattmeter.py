@@ -44,7 +44,7 @@ def plug():
 
 
 def fitted(house, setting, **environment):
-    return json.loads(house.run('import json\n' + FIT, HEFTED_WATTMETER=setting, **environment))
+    return json.loads(house.run('import json\n' + FIT, HEFTED_WATTMETER=setting, HEFTED_SHARE='machine', **environment))
 
 
 def test_a_fits_parts_and_the_unseen_come_to_what_the_plug_tells(house, plug):
