@@ -6,6 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from hefted import host
@@ -19,7 +20,7 @@ from hefted.footprint.repricing import Repricing
 from hefted.footprint.splitting import Slice
 from hefted.identifiers import uuid7
 from hefted.ledger.journal import Journal, writer_cost_seconds
-from hefted.metering.machine import this_machine
+from hefted.metering.discover import machine_of
 from hefted.metering.meter import Meter
 from hefted.metering.reading import Gap, RawReading
 
@@ -104,7 +105,8 @@ class Run:
         self._footprint: Footprint | None = None
         self._over = False
         self._place = place
-        self._factors = factors_for(place, this_machine())
+        self._machine = machine_of(meter)
+        self._factors = factors_for(place, self._machine)
         self._grid = Repricing(grid)
         self._factors = self._grid.first(self._factors)
         self.meter = meter
@@ -138,7 +140,7 @@ class Run:
                 'versions': _versions(),
                 'attributes': dict(attributes or {}),
                 'place': place,
-                'machine': this_machine().to_json(),
+                'machine': self._machine.to_json(),
                 'factors': self._factors,
                 'sensors': _told(self.accuracies),
                 'start': self._first._asdict(),
@@ -343,6 +345,16 @@ class Run:
         self.accuracies = self.meter.accuracies
         return True
 
+    def _found_gpus(self) -> dict[str, Any]:
+        """What the journal must be told of GPUs that were found late: with them the factors are others."""
+        machine = machine_of(self.meter)
+        if machine == self._machine:
+            return {}
+        intensity = self._factors.intensity  # a live grid's first answer stands
+        self._machine = machine
+        self._factors = replace(factors_for(self._place, machine), intensity=intensity)
+        return {'machine': machine.to_json(), 'factors': self._factors}
+
     def _gaps(self) -> tuple[Gap, ...]:
         return self.meter.gaps(self._began) + self._grid.gaps(self._began)
 
@@ -363,6 +375,7 @@ class Run:
         }
         if self._renewed():
             line['sensors'] = _told(self.accuracies)
+            line |= self._found_gpus()
         gaps = self._gaps()
         if gaps != self._gaps_told:
             self._gaps_told = gaps

@@ -111,7 +111,8 @@ def played(told, steps):
 
     def give(until):
         if until.monotonic >= last[0].monotonic:
-            shares.add_between('train', until.monotonic - last[0].monotonic, last[0].joules, until.joules)
+            used = {name: joules - last[0].joules[name] for name, joules in until.joules.items()}
+            shares.divide({'train': 1.0}, until.monotonic - last[0].monotonic, used, 0.0)
             last[0] = until
 
     for at, joules, tells in steps:

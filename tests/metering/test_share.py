@@ -319,7 +319,7 @@ def test_a_discovered_machine_has_its_counters_divided_and_the_setting_takes_the
         (zone / 'energy_uj').write_text('6000000\n')
         reading = meter.read()
         (zone / 'energy_uj').write_text('1000000\n')
-        assert reading.machine == {'rapl:package-0': pytest.approx(5.0)}
+        assert reading.machine_joules == {'rapl:package-0': pytest.approx(5.0)}
         assert 0 < reading.joules['rapl:package-0'] <= 5.0 + 1e-9
         assert 'cpu-model:load' not in reading.joules
         assert meter.accuracies['rapl:package-0'][1].basis == 'measured'

@@ -128,7 +128,7 @@ def footprint(
             for phase, seconds in shares.seconds.items()
         },
         gaps=tuple(gaps),
-        covers=_covers(components),
+        covers=_covers(components, _as_servers(shares)),
     )
 
 
@@ -242,7 +242,13 @@ def _sum(*parts: Quantity | None) -> Quantity | None:
     return total(known) if known else None
 
 
-def _covers(components: Mapping[str, Quantity]) -> str:
+def _as_servers(shares: Shares) -> bool:
+    """Whether the CPU's model, whose watts are those of whole servers, counted more than the start."""
+    phases = shares.joules.items()
+    return any(used.get('cpu-model:idle') for phase, used in phases if phase != START_UP or len(phases) == 1)
+
+
+def _covers(components: Mapping[str, Quantity], as_servers: bool) -> str:
     """Say what a total names and what it leaves out."""
     if not components:
         return 'nothing: no sensor could be read'
@@ -250,14 +256,9 @@ def _covers(components: Mapping[str, Quantity]) -> str:
     for component, energy in components.items():
         by_basis.setdefault(energy.basis, []).append(_WORDS[component])
     told = '; '.join(f'{" and ".join(words)}, {basis}' for basis, words in by_basis.items())
-    cpu = components.get('cpu')
-    # The watts of the CPU's model are those of whole servers.
-    rest = (
-        'no board, fans or supply'
-        if cpu is None or cpu.basis == 'measured'
-        else 'as in a server, its fans and supply too'
-    )
-    return f'{told}; {rest}'
+    if as_servers:
+        return f'{told}; the CPU as in a server, with its board, fans and supply'
+    return told if 'unseen' in components else f'{told}; no board, fans or supply'
 
 
 def rebuild(lines: Iterable[Mapping[str, Any]], without: Iterable[str] = ()) -> Footprint:

@@ -27,11 +27,13 @@ from hefted.metering.bounded import Bounded
 from hefted.metering.busy import OthersClock
 from hefted.metering.cpu_model import CpuModel, watts_for
 from hefted.metering.dram_model import DramModel
+from hefted.metering.machine import Machine, this_machine, with_gpus
 from hefted.metering.meter import Meter
 from hefted.metering.peers import Peers
 from hefted.metering.reading import COMPONENTS, Component, Gap
 from hefted.metering.sensor import Sensor, SensorError
 from hefted.metering.share import Divided, Share
+from hefted.metering.unseen import Unseen
 from hefted.quantities import Quantity
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ def discover(powercap: str = rapl.ROOT, sensors_folder: str = hwmon.ROOT) -> Met
     _meters.add(meter)
     for sensor, whole_machine in _registered:
         _add(meter, sensor, whole_machine)
+    _model_unseen(meter)
     return meter
 
 
@@ -81,6 +84,20 @@ def add_late(meter: Meter, sensors_folder: str = hwmon.ROOT) -> None:
     if sys.platform == 'darwin':
         _guarded(meter, 'apple', _apple)
     _guarded(meter, 'wattmeter', lambda meter: _whole_machine(meter, sensors_folder))
+    _guarded(meter, 'unseen', _model_unseen)
+
+
+def machine_of(meter: Meter) -> Machine:
+    """The machine that a meter reads, with the GPUs that were found so far."""
+    machine, gpus = this_machine(), meter.gpus
+    return with_gpus(machine, gpus) if gpus else machine
+
+
+def _model_unseen(meter: Meter) -> None:
+    """Model what no sensor sees, beside what is read; where nothing is, the model of the CPU has it all."""
+    machine = machine_of(meter)
+    if settings.unseen_counts() and not meter.reads_whole_machine and (meter.reads_cpu or machine.gpus):
+        meter.model_unseen(Unseen(machine, meter.reads_cpu))
 
 
 def divided(counters: Sequence[Sensor], models: tuple[CpuModel, DramModel]) -> list[Sensor | Divided]:
@@ -168,6 +185,7 @@ def register(sensor: Sensor, *, whole_machine: bool = False) -> None:
     _registered.append((sensor, whole_machine))
     for meter in list(_meters):
         _add(meter, sensor, whole_machine)
+        _guarded(meter, 'unseen', _model_unseen)
 
 
 def unregister(name: str) -> None:

@@ -16,6 +16,8 @@ from hefted.metering.process_tree import ProcessTree
 from hefted.metering.reading import Component, Gap, RawReading
 from hefted.metering.sensor import Guard, Sensor
 from hefted.metering.share import Divided, Share
+from hefted.metering.unseen import Unseen
+from hefted.metering.unseen_count import UnseenCount
 from hefted.metering.whole_machine import PartSoFar, WholeMachine
 from hefted.quantities import Quantity
 
@@ -62,6 +64,7 @@ class Meter:
         self._guards: list[Guard] = []
         self._divided: list[Divided] = []
         self._whole: WholeMachine | None = None
+        self._unseen: UnseenCount | None = None
         self._gone: dict[str, tuple[Component, Quantity, float]] = {}  # what was replaced, and its joules
         self._clock = clock
         self._boot = boot
@@ -104,6 +107,8 @@ class Meter:
                 joules[self._whole.sensor.name] = self._whole.read(instant)
             for name, (_, _, counted) in self._gone.items():
                 joules[name] = joules.get(name, 0.0) + counted
+            if self._unseen is not None:
+                joules |= self._unseen.read(joules, self._share.occupied)
             self._find_suspend(now, boot)
             self._last = RawReading(
                 now,
@@ -166,7 +171,24 @@ class Meter:
             return
         self._drop(lambda sensor: sensor.component == 'unseen')  # a model of what is now read
         self._whole = WholeMachine(sensor, self._parts, self._renew)
+        if self._unseen is not None:
+            self._unseen.follow(None, {})
         self.version += 1
+
+    def model_unseen(self, model: Unseen) -> None:
+        """Count what no sensor sees by a model; passed over where a meter of the whole machine tells it."""
+        if self._whole is None:
+            self._unseen = self._unseen or UnseenCount()
+            self._unseen.read(self._last.joules, self._last.occupied)  # from here on
+            self._unseen.follow(model, self.accuracies)
+            self.version += 1
+
+    @property
+    def reads_cpu(self) -> bool:
+        """Whether the processors are read by a counter, rather than modelled."""
+        models = self.models[0].sensors if self.models else ()
+        read = (_guard_of(each).sensor for each in self._everything())
+        return any(sensor.component == 'cpu' and sensor not in models for sensor in read)
 
     def remove(self, name: str) -> None:
         """Count a sensor no more; what it counted stays."""
@@ -222,6 +244,12 @@ class Meter:
         return {each.name: (getattr(each, 'device', ''), getattr(each, 'share', 1.0)) for each in sensors}
 
     @property
+    def gpus(self) -> tuple[str, ...]:
+        """What the GPUs that are read are called; of a slice of one, how large it is."""
+        found = (_guard_of(each).sensor for each in self._everything())
+        return tuple(_called(sensor) for sensor in found if sensor.component == 'gpu')
+
+    @property
     def accuracies(self) -> dict[str, tuple[Component, Quantity]]:
         """Component and accuracy of each sensor, and of the models that stand for the time before it."""
         found: dict[str, tuple[Component, Quantity]] = {
@@ -231,6 +259,8 @@ class Meter:
             found |= counter.accuracies
         if self._whole is not None:
             found[self._whole.sensor.name] = self._whole.sensor.component, self._whole.sensor.accuracy
+        if self._unseen is not None:
+            found |= self._unseen.accuracies
         for name, (component, accuracy, _) in self._gone.items():
             found.setdefault(name, (component, accuracy))
         for part in (*self.models[0].sensors, self.models[1]) if self.models else ():
@@ -282,3 +312,9 @@ def _undivided(sensor: Sensor | Divided) -> Sensor:
 
 def _guard_of(each: Guard | Divided | WholeMachine) -> Guard | WholeMachine:
     return each.guard if isinstance(each, Divided) else each
+
+
+def _called(gpu: Sensor) -> str:
+    """A GPU's name; a slice of NVIDIA's boards is told in sevenths, as its maker does."""
+    name, share = getattr(gpu, 'device', '') or gpu.name, getattr(gpu, 'share', 1.0)
+    return name if share == 1.0 else f'{name} MIG {round(7 * share)}g'
