@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hefted.footprint.accelerators import find_accelerator
+from hefted.errors import UnknownNameError
+from hefted.footprint.accelerators import accelerator, find_accelerator
 from hefted.footprint.hardware import embodied, making, minerals
 from hefted.footprint.tables import table
 from hefted.metering.machine import Kind, Machine
@@ -210,3 +211,8 @@ def test_every_machine_has_a_making_with_an_interval_around_it(machine: Machine)
 def test_more_of_a_server_never_takes_less(machine: Machine, field: str) -> None:
     larger: dict[str, Any] = {field: getattr(machine, field) * 2}
     assert embodied(machine._replace(**larger)).value >= embodied(machine).value or machine.memory_bytes == 0
+
+
+def test_an_unknown_device_is_an_error_with_the_nearest_names():
+    with pytest.raises(UnknownNameError, match='H100'):
+        accelerator('H1000 SXM')

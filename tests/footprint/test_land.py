@@ -99,29 +99,27 @@ def test_a_key_and_a_position_on_the_globe_are_wanted(service):
 )
 def test_nothing_is_asked_unless_the_user_wants_it_for_coordinates(service, monkeypatch, wish, place):
     monkeypatch.setenv('HEFTED_LAND', wish)
-    assert land.told(place, {'NATIVE_LAND_KEY': KEY}, address=service.address) is None
+    monkeypatch.setenv('HEFTED_LAND_URL', service.address)
+    assert land.told(place, {'NATIVE_LAND_KEY': KEY}) is None
     assert service.asked == []
 
 
 def test_a_user_who_wants_it_is_told(service, monkeypatch):
     monkeypatch.setenv('HEFTED_LAND', 'ask')
+    monkeypatch.setenv('HEFTED_LAND_URL', service.address)
     service.says(FOUND)
-    answer = land.told(Place.of('47.6,-122.3'), {'NATIVE_LAND_KEY': KEY}, address=service.address)
+    answer = land.told(Place.of('47.6,-122.3'), {'NATIVE_LAND_KEY': KEY})
     assert len(answer.territories) == 2
     with pytest.raises(ArgumentError, match='NATIVE_LAND_KEY'):
-        land.told(Place.of('47.6,-122.3'), {}, address=service.address)
+        land.told(Place.of('47.6,-122.3'), {})
 
 
 def command(folder, service, *arguments, **environment):
-    program = (
-        f'import functools; from hefted.footprint import land;'
-        f'land.ask = functools.partial(land.ask, address={service.address!r});'
-        'from hefted.cli.main import main; main()'
-    )
+    own = {'PYTHONPATH': str(SRC), 'HOME': str(folder), 'NATIVE_LAND_KEY': KEY, 'HEFTED_LAND_URL': service.address}
     return subprocess.run(
-        [sys.executable, '-c', program, 'land', *arguments],
+        [sys.executable, '-m', 'hefted', *arguments],
         cwd=folder,
-        env=os.environ | {'PYTHONPATH': str(SRC), 'HOME': str(folder), 'NATIVE_LAND_KEY': KEY} | environment,
+        env=os.environ | own | environment,
         capture_output=True,
         text=True,
     )
@@ -129,7 +127,9 @@ def command(folder, service, *arguments, **environment):
 
 def test_the_command_shows_names_links_and_the_services_own_caveats_and_keeps_nothing(tmp_path, service):
     service.says(FOUND)
-    done = command(tmp_path, service, '-33.9,151.2', HEFTED_DATA_DIR=str(tmp_path), HEFTED_CACHE_DIR=str(tmp_path))
+    done = command(
+        tmp_path, service, 'land', '-33.9,151.2', HEFTED_DATA_DIR=str(tmp_path), HEFTED_CACHE_DIR=str(tmp_path)
+    )
     assert (done.returncode, done.stderr) == (0, '')
     assert done.stdout.startswith('At -33.9,151.2, to a tenth of a degree:\n  Duwamish  ' + DUWAMISH)
     assert 'official or legal boundaries' in ' '.join(done.stdout.split())
@@ -139,7 +139,7 @@ def test_the_command_shows_names_links_and_the_services_own_caveats_and_keeps_no
 
 def test_the_command_takes_the_position_of_the_place_that_is_set(tmp_path, service):
     service.says([])
-    done = command(tmp_path, service, HEFTED_PLACE='47.6,-122.3')
+    done = command(tmp_path, service, 'land', HEFTED_PLACE='47.6,-122.3')
     assert done.stdout.startswith('No territory is mapped at 47.6,-122.3.')
 
 
@@ -154,8 +154,26 @@ def test_the_command_takes_the_position_of_the_place_that_is_set(tmp_path, servi
 )
 def test_the_command_says_in_one_line_what_it_lacks(tmp_path, service, arguments, environment, code, words):
     service.says({}, status=500)
-    done = command(tmp_path, service, *arguments, **environment)
+    done = command(tmp_path, service, 'land', *arguments, **environment)
     assert (done.returncode, done.stdout) == (code, '')
     assert words in done.stderr
     assert done.stderr.count('\n') == 1
     assert KEY not in done.stderr
+
+
+def test_a_receipt_shows_whose_land_it_is_where_the_user_wants_that_and_the_journal_never_holds_it(tmp_path, service):
+    folder = {'HEFTED_DATA_DIR': str(tmp_path), 'HEFTED_CACHE_DIR': str(tmp_path)}
+    program = "from hefted import meter\nwith meter('work', place='47.6,-122.3'): pass"
+    subprocess.run(
+        [sys.executable, '-c', program], env=os.environ | folder | {'PYTHONPATH': str(SRC)}, check=True, timeout=60
+    )
+    assert 'Native Land' not in command(tmp_path, service, 'receipt', **folder).stdout
+    service.says(FOUND)
+    told = command(tmp_path, service, 'receipt', HEFTED_LAND='ask', **folder)
+    assert 'Duwamish  ' + DUWAMISH in told.stdout
+    assert 'official or legal boundaries' in ' '.join(told.stdout.split())
+    service.says({}, status=500)
+    failed = command(tmp_path, service, 'receipt', HEFTED_LAND='ask', **folder)
+    assert (failed.returncode, 'status 500' in failed.stderr) == (0, True)
+    assert failed.stdout.startswith('Hefted · meter · work')
+    assert 'Duwamish' not in ''.join(file.read_text() for file in tmp_path.rglob('*.jsonl'))

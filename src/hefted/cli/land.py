@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    from hefted.footprint.land import Answer
 
 
 # A position may begin with a minus, which is no option.
@@ -31,7 +27,7 @@ def command(position: str | None) -> None:
     except Unanswered as error:
         click.echo(f'hefted: {error.reason}', err=True)
         sys.exit(1)
-    for line in _lines(answer):
+    for line in answer.lines:
         click.echo(line)
 
 
@@ -46,12 +42,3 @@ def _position(said: str | None) -> tuple[float, float]:
             "Write hefted land 47.6,-122.3, or set HEFTED_PLACE='47.6,-122.3'."
         )
     return place.latitude, place.longitude
-
-
-def _lines(answer: Answer) -> list[str]:
-    import textwrap
-
-    where = f'{answer.latitude:g},{answer.longitude:g}'
-    names = [f'  {each.name}' + (f'  {each.link}' if each.link else '') for each in answer.territories]
-    head = f'At {where}, to a tenth of a degree:' if names else f'No territory is mapped at {where}.'
-    return [head, *names, '', *textwrap.wrap(answer.disclaimer, 80), *textwrap.wrap(answer.credit, 80)]

@@ -8,7 +8,7 @@ from typing import get_args
 
 import click
 
-from hefted import ledger
+from hefted import ledger, settings
 from hefted.cli.ledger import opened
 from hefted.metering.reading import Component
 from hefted.report.exports.record import facts_of
@@ -45,6 +45,23 @@ def command(run: str, as_json: bool, page: Path | None, without: tuple[str, ...]
         from hefted.report.terminal import show
 
         show(told)
+        _tell_land(told)
+
+
+def _tell_land(told: Receipt) -> None:
+    """Ask whose land it is, where the user wants that (HEFTED_LAND=ask): shown beside the receipt, never kept in it."""
+    if told.footprint is None or (settings.land_setting() or '').lower() != 'ask':
+        return
+    from hefted.footprint import land
+    from hefted.footprint.live.web import Unanswered
+
+    try:
+        answer = land.told(told.footprint.place)
+    except Unanswered as error:
+        click.echo(f'hefted: {error.reason}', err=True)
+        return
+    for line in ['', *answer.lines] if answer else []:
+        click.echo(line)
 
 
 def receipt_of(run: ledger.RunSummary, without: tuple[str, ...] = ()) -> Receipt:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hefted import settings
+from hefted.errors import unknown_name
 from hefted.footprint.tables import number, table
 
 
@@ -71,6 +72,22 @@ def find_accelerator(name: str) -> Accelerator | None:
     held = sorted((pair for pair in known if len(pair[0]) > 3 and pair[0] in said), key=lambda pair: -len(pair[0]))
     row = next(exact, None) or next(begun, None) or next((row for _, row in held), None)
     return None if row is None else _of(row)
+
+
+def accelerator(name: str) -> Accelerator:
+    """The accelerator of a name that a person wrote.
+
+    Raises:
+        UnknownNameError: If it is not known; the message holds the nearest names.
+
+    Example:
+        >>> accelerator('Tesla V100-SXM2-32GB').tdp_watts
+        300.0
+    """
+    found = find_accelerator(name)
+    if found is None:
+        raise unknown_name('device', name, [row['name'] for row in table('accelerators').values()])
+    return found
 
 
 @cache

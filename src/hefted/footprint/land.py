@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from textwrap import wrap
 from typing import NamedTuple, cast
 
 from hefted import settings
 from hefted.errors import ArgumentError
-from hefted.footprint.live.web import Unanswered, Web, field
+from hefted.footprint.live.web import Unanswered, Web, field, safe_address
 from hefted.footprint.place import Place
 
 ADDRESS = 'https://native-land.ca'
@@ -62,15 +63,23 @@ class Answer(NamedTuple):
     disclaimer: str = DISCLAIMER
     credit: str = CREDIT
 
+    @property
+    def lines(self) -> list[str]:
+        """The answer as it is to be shown: names with their links, and never without its caveats."""
+        where = f'{self.latitude:g},{self.longitude:g}'
+        names = [f'  {each.name}' + (f'  {each.link}' if each.link else '') for each in self.territories]
+        head = f'At {where}, to a tenth of a degree:' if names else f'No territory is mapped at {where}.'
+        return [head, *names, '', *wrap(self.disclaimer, 80), *wrap(self.credit, 80)]
 
-def ask(latitude: float, longitude: float, key: str, *, address: str = ADDRESS) -> Answer:
+
+def ask(latitude: float, longitude: float, key: str, *, address: str | None = None) -> Answer:
     """Ask Native Land Digital whose territories a position lies in.
 
     Args:
         latitude: Degrees north.
         longitude: Degrees east.
         key: The user's own.
-        address: Of the service.
+        address: Of the service; None for HEFTED_LAND_URL, or its own.
 
     Raises:
         ArgumentError: If there is no key, or the position is off the globe.
@@ -84,20 +93,20 @@ def ask(latitude: float, longitude: float, key: str, *, address: str = ADDRESS) 
     Place.of(f'{latitude},{longitude}')  # says what is wrong with a position that is off the globe
     near = round(latitude, 1) + 0.0, round(longitude, 1) + 0.0  # + 0.0: no -0.0
     query = {'maps': 'territories', 'position': f'{near[0]:.1f},{near[1]:.1f}', 'key': key}
-    web = Web('Native Land Digital', address, most_bytes=_MOST_BYTES)
+    address = address or os.environ.get('HEFTED_LAND_URL', '').strip() or ADDRESS
+    web = Web('Native Land Digital', safe_address('HEFTED_LAND_URL', address), most_bytes=_MOST_BYTES)
     found = web.get('/api/index.php', query, {'Cache-Control': 'no-store'})
     if not isinstance(found, list):
         raise Unanswered('Native Land Digital sent what is no list of territories.')
     return Answer(*near, tuple(dict.fromkeys(_territories(cast('list[object]', found)))))
 
 
-def told(place: Place, environ: Mapping[str, str] | None = None, *, address: str = ADDRESS) -> Answer | None:
+def told(place: Place, environ: Mapping[str, str] | None = None) -> Answer | None:
     """Ask for a place, if the user wants that (HEFTED_LAND=ask), has typed coordinates, and has declared no land.
 
     Args:
         place: Where the work runs.
         environ: Holds the key, as NATIVE_LAND_KEY; the process's own by default.
-        address: Of the service.
 
     Returns:
         The answer, to be shown; None where nothing is to be asked.
@@ -110,7 +119,7 @@ def told(place: Place, environ: Mapping[str, str] | None = None, *, address: str
     if not wanted or place.land or place.latitude is None or place.longitude is None:
         return None
     key = (os.environ if environ is None else environ).get(KEY, '').strip()
-    return ask(place.latitude, place.longitude, key, address=address)
+    return ask(place.latitude, place.longitude, key)
 
 
 def _territories(features: list[object]) -> Iterator[Territory]:

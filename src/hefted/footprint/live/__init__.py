@@ -11,10 +11,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from hefted import settings
-from hefted.errors import ArgumentError
 
 if TYPE_CHECKING:
     from hefted.footprint.live.source import GridSource
@@ -57,9 +55,9 @@ def chosen(mode: str, environ: Mapping[str, str]) -> GridSource:
     from hefted.footprint.live.electricity_maps import ElectricityMaps
     from hefted.footprint.live.uk import Uk
     from hefted.footprint.live.watttime import WattTime
-    from hefted.footprint.live.web import Web
+    from hefted.footprint.live.web import Web, safe_address
 
-    address = _checked(environ.get('HEFTED_GRID_URL', '').strip() or _ADDRESSES[mode])
+    address = safe_address('HEFTED_GRID_URL', environ.get('HEFTED_GRID_URL', '').strip() or _ADDRESSES[mode])
 
     def said(name: str) -> str:
         return environ.get(name, '').strip()
@@ -69,14 +67,3 @@ def chosen(mode: str, environ: Mapping[str, str]) -> GridSource:
     if mode == 'watttime':
         return WattTime(Web('WattTime', address), said('WATTTIME_USER'), said('WATTTIME_PASSWORD'))
     return Uk(Web('The Carbon Intensity API', address))
-
-
-def _checked(address: str) -> str:
-    found = urlsplit(address)
-    here = found.hostname in ('localhost', '127.0.0.1', '::1')
-    if not found.hostname or not (found.scheme == 'https' or (found.scheme == 'http' and here)):
-        raise ArgumentError(
-            f'HEFTED_GRID_URL: expected an address that begins with https://, received {address!r}. '
-            'A key would be sent in the clear; http:// is for this machine alone.'
-        )
-    return address.rstrip('/')

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn, cast
 from urllib.parse import urlsplit
 
+from hefted.errors import ArgumentError
+
 if TYPE_CHECKING:
     import httpx
 
@@ -173,3 +175,27 @@ def _unlogged() -> Generator[None]:
         yield
     finally:
         logger.removeFilter(others)
+
+
+def safe_address(variable: str, address: str) -> str:
+    """An address to which a key may be sent.
+
+    Args:
+        variable: Where it was said.
+        address: Of a service.
+
+    Raises:
+        ArgumentError: If it is not https:// (or http:// on this machine).
+
+    Example:
+        >>> safe_address('HEFTED_GRID_URL', 'https://example.org/')
+        'https://example.org'
+    """
+    found = urlsplit(address)
+    here = found.hostname in ('localhost', '127.0.0.1', '::1')
+    if not found.hostname or not (found.scheme == 'https' or (found.scheme == 'http' and here)):
+        raise ArgumentError(
+            f'{variable}: expected an address that begins with https://, received {address!r}. '
+            'A key would be sent in the clear; http:// is for this machine alone.'
+        )
+    return address.rstrip('/')
