@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hefted.footprint.account import Shares, footprint, rebuild
+from hefted.footprint.account import Accuracies, Shares, footprint, rebuild
 from hefted.footprint.factors import Factors
 from hefted.footprint.place import Place
 from hefted.metering.reading import Gap
@@ -152,3 +152,21 @@ def test_lines_that_go_back_in_time_and_keys_not_known_are_passed_over():
     assert told.components['other'].value == 1.0
     assert told.gaps == (Gap('counter', 'It was away.', 9.0, 10.0),)
     assert told.place.code == 'FR'
+
+
+def test_what_a_total_covers_is_told_once_and_a_meter_that_was_never_read_is_not_in_it():
+    def covers(unseen: float, **used: float) -> str:
+        shares = Shares()
+        shares.add('train', 1.0, {'cpu-model:idle': 1.0, 'dram-model': 1.0, 'plug': unseen, **used})
+        return footprint(shares, accuracies, Place.of('FR'), Factors()).covers
+
+    modelled = Quantity(1, '1', 'modelled')
+    accuracies: Accuracies = {
+        'cpu-model:idle': ('cpu', modelled),
+        'dram-model': ('dram', modelled),
+        'plug': ('unseen', modelled),
+    }
+    assert covers(0.0) == 'CPU and memory, modelled; with a server’s board, fans and supply'
+    assert covers(3.0) == (
+        'CPU, memory, and supplies, fans and board, modelled; together what the meter of the whole machine reads'
+    )

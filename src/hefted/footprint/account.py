@@ -254,11 +254,18 @@ def _covers(components: Mapping[str, Quantity], as_servers: bool) -> str:
         return 'nothing: no sensor could be read'
     by_basis: dict[str, list[str]] = {}
     for component, energy in components.items():
-        by_basis.setdefault(energy.basis, []).append(_WORDS[component])
-    told = '; '.join(f'{" and ".join(words)}, {basis}' for basis, words in by_basis.items())
-    if as_servers:
-        return f'{told}; the CPU as in a server, with its board, fans and supply'
-    return told if 'unseen' in components else f'{told}; no board, fans or supply'
+        if component != 'unseen' or energy.value:  # a meter of the whole that was never read tells nothing of it
+            by_basis.setdefault(energy.basis, []).append(_WORDS[component])
+    told = '; '.join(f'{_listed(words)}, {basis}' for basis, words in by_basis.items())
+    if any(_WORDS['unseen'] in words for words in by_basis.values()):
+        return f'{told}; together what the meter of the whole machine reads' if as_servers else told
+    # The CPU's model has the watts of whole servers; counters of a CPU see no more than it.
+    return f'{told}; with a server’s board, fans and supply' if as_servers else f'{told}; no board, fans or supply'
+
+
+def _listed(words: list[str]) -> str:
+    *others, last = words
+    return f'{", ".join(others)}, and {last}' if len(others) > 1 else ' and '.join(words)
 
 
 def rebuild(lines: Iterable[Mapping[str, Any]], without: Iterable[str] = ()) -> Footprint:
