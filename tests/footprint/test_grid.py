@@ -115,3 +115,10 @@ def test_pricing_a_footprint_needs_neither_jax_nor_the_meter() -> None:
     )
     told = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == '[]'
+
+
+def test_an_island_that_lives_on_its_neighbours_power_is_told_what_it_uses_and_not_what_it_makes():
+    makes, buys = 44.6, 268.7  # its own wind; New Brunswick, whose cable brings three quarters
+    island = grid.intensity(Place.of('CA-PE'))
+    assert island.value == pytest.approx(0.25 * makes + 0.75 * buys, abs=0.1)
+    assert island.low < 212 < buys < island.high
