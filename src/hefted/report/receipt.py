@@ -256,7 +256,8 @@ def _about_run(facts: Facts) -> Iterator[Line]:
         told.append(f'hefted receipt {facts.run_id[:18]} shows it again')  # so much of the id is its microsecond
     else:
         yield Line('Not kept', facts.journal_failure, kind='warning')
-    yield from _notes('Run', told)
+    if told:
+        yield Line('Run', ' · '.join(told), kind='note')
 
 
 def _notes(label: str, texts: Sequence[str]) -> Iterator[Line]:
