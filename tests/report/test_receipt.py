@@ -320,3 +320,8 @@ def test_a_narrow_terminal_keeps_its_indent_and_a_long_name_leaves_the_status_in
     assert '… · finished' in lines[0]
     assert '… · finished' in plain(told).splitlines()[0]
     assert {line[2:14].strip() for line in lines[2:-1]} == {'', *(line.label for line in told.lines)}
+
+
+@pytest.mark.parametrize(('share', 'told'), [(0.00001, 'under 0.01'), (0.0021, '0.21'), (0.17, '17'), (0.998, '100')])
+def test_the_meters_part_is_told_in_plain_figures(share: float, told: str):
+    assert f'took {told} % of the run’s CPU time' in str(receipt(footprint(), replace(FACTS, meter_share=share)))

@@ -277,7 +277,9 @@ def _figure(label: str, quantity: Quantity | None, kind: Kind = 'figure') -> Lin
 
 
 def _percent(share: float) -> str:
-    return 'under 0.01 %' if share < 1e-4 else f'{100 * share:.2g} %'
+    if share < 1e-4:
+        return 'under 0.01 %'
+    return f'{100 * share:.0f} %' if share >= 0.1 else f'{100 * share:.2g} %'
 
 
 def blocks(lines: Iterable[Line]) -> Iterator[list[Line]]:
