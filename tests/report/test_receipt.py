@@ -121,6 +121,11 @@ def test_the_worlds_mean_that_stands_for_a_country_says_so():
     assert "(40 to 750): the world's mean, Ember, 2024" in accounted('CF', Machine())
 
 
+def test_a_country_that_stands_for_its_part_says_so():
+    assert 'the whole country, Our World in Data, 20' in accounted('AU-TAS', Machine())
+    assert 'the whole country' not in accounted('DE-BY', Machine())
+
+
 def test_minerals_and_money_say_what_they_cover():
     machine = Machine(virtual=True, threads=2)
     assert 'assumed; hardware only' in accounted('FR', machine)

@@ -42,6 +42,8 @@ def grid(footprint: Footprint) -> str | None:
     sources = _keyed(carbon.sources, 'grid:')
     told = _factor(carbon.to('g CO2e'), electricity.to('kWh').value, 'grid:', 'g CO2e/kWh')
     whose = "the world's mean, " if footprint.place.code != 'world' and any(s.key == _WORLD for s in sources) else ''
+    if any('of the whole country' in source.title for source in sources):
+        whose = 'the whole country, '
     return _with_publishers(told, whose, sources)
 
 
