@@ -18,7 +18,7 @@ Said = Mapping[str, str]
 """What somebody says, by key: 'place' and 'land'."""
 
 WORLD = 'world'
-_HINT = "Say where it runs: place='FR' (or 'US-WA', 'aws:us-west-2'), or set HEFTED_PLACE."
+_HINT = "Say where it runs: place='FR' ('US-WA', 'aws:us-west-2') or HEFTED_PLACE=FR."
 
 
 _ALSO = {'UK': 'GB', 'USA': 'US', 'EL': 'GR'}  # what people, and the European Union, write
