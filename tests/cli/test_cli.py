@@ -212,6 +212,15 @@ def test_the_table_fits_the_terminal(width: int):
     assert all('17 kWh' in line and 'interrupted' in line for line in lines[1:])
 
 
+def test_a_long_name_is_cut_before_a_column_is_left_out():
+    run = RunSummary(
+        '0193a7c4-5f21-7abc-8000-1234567890ab', kind='meter', name='a study ' * 20, energy=Quantity(1, 'J')
+    )
+    head, line = (click.unstyle(line) for line in table(list(_rows([run], 13, parts=False)), 120))
+    assert 'Started' in head and 'Carbon' in head
+    assert 'a study' in line and '…' in line and len(line) <= 120
+
+
 def test_a_run_that_is_not_there_is_one_clear_line(home: Path):
     python(home, WORK + "fit('sequential').finish()")
     said = hefted_says(home, 'receipt', 'zzzz', code=2)

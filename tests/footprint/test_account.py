@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hefted.footprint.account import Shares, footprint, rebuild
+from hefted.footprint.account import Accuracies, Shares, footprint, rebuild
 from hefted.footprint.factors import Factors
 from hefted.footprint.place import Place
 from hefted.metering.reading import Gap
@@ -152,3 +152,38 @@ def test_lines_that_go_back_in_time_and_keys_not_known_are_passed_over():
     assert told.components['other'].value == 1.0
     assert told.gaps == (Gap('counter', 'It was away.', 9.0, 10.0),)
     assert told.place.code == 'FR'
+
+
+def test_what_a_total_covers_is_told_once_and_a_meter_that_was_never_read_is_not_in_it():
+    def covers(unseen: float, sensor: str = 'plug') -> str:
+        shares = Shares()
+        shares.add('train', 1.0, {'cpu-model:idle': 1.0, 'dram-model': 1.0, sensor: unseen})
+        return footprint(shares, accuracies, Place.of('FR'), Factors()).covers
+
+    modelled = Quantity(1, '1', 'modelled')
+    accuracies: Accuracies = {
+        'cpu-model:idle': ('cpu', modelled),
+        'dram-model': ('dram', modelled),
+        'plug': ('unseen', modelled),
+        'unseen': ('unseen', Quantity(1, '1', 'modelled', sources=(Source('unseen gpu board gpu-server', 'Logs'),))),
+    }
+    assert covers(0.0) == 'CPU and memory, modelled; with a server’s board, fans and supply'
+    assert covers(3.0) == (
+        'CPU, memory, and supplies, fans and board, modelled; together what the meter of the whole machine reads'
+    )
+    assert covers(3.0, 'unseen').endswith('supplies, fans and board, modelled; with a server’s board, fans and supply')
+
+
+@pytest.mark.parametrize(
+    ('group', 'told'),
+    [
+        ('Zen 4 (Genoa)', 'CPU, modelled; with a server’s board, fans and supply'),
+        ('any laptop', 'CPU, modelled; no board, fans or supply'),
+        ('Apple silicon', 'CPU, modelled; no board, fans or supply'),
+    ],
+)
+def test_watts_of_a_laptops_package_are_not_told_to_hold_its_board(group: str, told: str):
+    watts = Quantity.between(1, 0.5, 2, '1', source=Source(f'watts {group}', 'Watts by microarchitecture', 2024))
+    shares = Shares()
+    shares.add('train', 1.0, {'cpu-model:idle': 1.0})
+    assert footprint(shares, {'cpu-model:idle': ('cpu', watts)}, Place.of('FR'), Factors()).covers == told

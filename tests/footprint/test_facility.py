@@ -90,3 +90,10 @@ def test_a_state_has_its_countrys_water() -> None:
 
 def test_water_of_energy_is_litres() -> None:
     assert (Quantity(2, 'kWh') * water.off_site(Place.of('FR'))).to('L').value == pytest.approx(7.348)
+
+
+def test_an_interval_holds_what_the_same_region_published_for_the_year_before() -> None:
+    for region, before in (('aws:eu-central-1', 1.35), ('aws:ap-southeast-3', 1.40), ('gcp:asia-southeast1', 1.16)):
+        now = facility.pue(Place.of(region), Machine())
+        assert now.low < before < now.high + 0.005, region
+    assert facility.wue(Place.of('aws:us-west-2'), Machine()).high > 0.3

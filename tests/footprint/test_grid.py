@@ -115,3 +115,19 @@ def test_pricing_a_footprint_needs_neither_jax_nor_the_meter() -> None:
     )
     told = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == '[]'
+
+
+def test_an_island_that_lives_on_its_neighbours_power_is_told_what_it_uses_and_not_what_it_makes():
+    makes, buys = 44.6, 268.7  # its own wind; New Brunswick, whose cable brings three quarters
+    island = grid.intensity(Place.of('CA-PE'))
+    assert island.value == pytest.approx(0.25 * makes + 0.75 * buys, abs=0.1)
+    assert island.low < 212 < buys < island.high
+
+
+def test_a_part_of_a_country_with_several_grids_is_assumed_and_as_wide_as_such_parts_lie_apart():
+    country, part = grid.intensity(Place.of('AU')), grid.intensity(Place.of('AU-SA'))
+    assert (country.basis, part.basis) == ('modelled', 'assumed')
+    assert part.value == country.value
+    assert part.low < 230 < 290 < country.low  # South Australia: wind and sun (its government's 230, direct)
+    assert part.high > 916  # Victoria: lignite
+    assert 'of the whole country' in part.sources[0].title

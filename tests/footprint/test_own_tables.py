@@ -153,3 +153,59 @@ def test_a_file_that_is_no_text_is_refused(folder: Path) -> None:
 def test_each_shipped_table_would_pass_as_ones_own(folder: Path, name: str) -> None:
     (folder / f'{name}.csv').write_bytes((own_tables.FOLDER / f'{name}.csv').read_bytes())
     assert {**table(name), 'own': None}.keys() == {**shipped(name), 'own': None}.keys()
+
+
+WORLD = 'figure,value,low,high,year,source,licence'
+WATER = 'country,l_per_kwh,year,source,licence'
+PRICES = 'instance,usd_per_hour,region,date,year,source,licence'
+
+
+@pytest.mark.parametrize(
+    ('name', 'header', 'row', 'remedy'),
+    [
+        ('grid', GRID, 'FR,France,0.0315,,life-cycle,production,2025,own,own', 'Write grams per kWh'),
+        ('grid', GRID, 'FR,France,31500,,life-cycle,production,2025,own,own', 'Write grams per kWh'),
+        ('world', WORLD, 'g_co2e_per_kwh,0.47,,,2025,own,own', 'Write grams per kWh'),
+        ('world', WORLD, 'pue,0.9,0.8,1.9,2025,own,own', 'cannot use less than its machines'),
+        ('water', WATER, 'FR,3670,2025,own,own', 'Write litres per kWh'),
+        ('grid', GRID, 'FR,France,31.5,,life-cycle,,2025,own,own', "Write 'production'"),
+        (
+            'grid',
+            GRID,
+            'FR,France,31.5,,life-cycle,production,2025,mine,own',
+            "Write 'own', or add it to a sources.csv",
+        ),
+    ],
+)
+def test_a_figure_in_another_unit_or_a_word_that_is_missing_is_told_with_what_to_write(
+    folder: Path, name: str, header: str, row: str, remedy: str
+) -> None:
+    write(folder, name, header, row)
+    with pytest.raises(ArgumentError, match=remedy):
+        table(name)
+
+
+@pytest.mark.parametrize(
+    ('name', 'header', 'row', 'remedy'),
+    [
+        ('grid', GRID, 'fr,France,31.5,,life-cycle,production,2025,own,own', "expected 'FR'"),
+        ('world', WORLD, 'PUE,1.2,1.1,1.9,2025,own,own', "Did you mean 'pue'"),
+        ('water', WATER, 'US-CA,3,2025,own,own', 'whole countries'),
+        ('water', WATER, 'ZZ,3,2025,own,own', 'whole countries'),
+        ('facility', FACILITY, 'hall 3,1.2,0.1,2025,own,own', 'in a world.csv'),
+        ('facility', FACILITY, 'aws:us-east-9,1.2,0.1,2025,own,own', "Did you mean 'aws:us-east"),
+        ('prices', PRICES, 'aws:P9.48xlarge,60,us-east-1,2026-01,2026,own,own', "expected 'aws:p9.48xlarge'"),
+    ],
+)
+def test_a_row_that_nothing_would_ever_ask_for_is_told_and_not_passed_over(
+    folder: Path, name: str, header: str, row: str, remedy: str
+) -> None:
+    write(folder, name, header, row)
+    with pytest.raises(ArgumentError, match=remedy):
+        table(name)
+
+
+def test_an_empty_file_is_told(folder: Path) -> None:
+    (folder / 'grid.csv').write_text('', 'utf-8')
+    with pytest.raises(ArgumentError, match='Begin the file with that line'):
+        table('grid')

@@ -24,6 +24,9 @@ from hefted.footprint.place import Place
         ('gcp:us-west2', 'US-CA', 'US', 'US-CA', 'gcp:us-west2'),
         ('47.6, -122.3', 'US-WA', 'US', 'US-WA', None),
         ('0, -30', 'world', None, None, None),
+        ('uk', 'GB', 'GB', None, None),
+        ('USA', 'US', 'US', None, None),
+        ('EL', 'GR', 'GR', None, None),
         ('world', 'world', None, None, None),
     ],
 )

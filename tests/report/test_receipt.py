@@ -18,9 +18,14 @@ from typing import Any
 import pytest
 
 from hefted import report
+from hefted.footprint.account import Shares
+from hefted.footprint.account import footprint as weighed
+from hefted.footprint.factors import factors_for
 from hefted.footprint.footprint import Footprint, PhaseShare
 from hefted.footprint.grid import carbon
 from hefted.footprint.place import Place
+from hefted.footprint.price import prices
+from hefted.metering.machine import Machine
 from hefted.metering.reading import Gap
 from hefted.quantities import Quantity, Source
 from hefted.report.html import page
@@ -74,7 +79,7 @@ def test_an_assumed_place_says_so_and_how_to_set_it():
 
 def test_a_known_place_tells_its_grids_intensity_with_source_and_year():
     text = ' '.join(str(receipt(footprint('FR'), FACTS)).split())
-    assert re.search(r'Place France: \d+ g CO2e/kWh \(.+, 20\d\d\)', text)
+    assert 'Place France Grid 44 g CO2e/kWh (30 to 64): Our World in Data, 20' in text
     assert 'HEFTED_PLACE' not in text
 
 
@@ -94,7 +99,50 @@ def test_carbon_and_water_tell_their_parts_where_there_are_two():
     assert re.search(r'^  in use +\d', text, re.M) and re.search(r'^  hardware +300 µg CO2e +100 to 600', text, re.M)
     assert re.search(r'^Water +30 mL +measured; off site only$', text, re.M) and '  on site' not in text
     assert 'the commons of our town, as declared' in text
-    assert '9.0 J more, for cooling and supply' in text
+    assert '9.0 J more in carbon and water' in text
+
+
+def accounted(place: str, machine: Machine, **others: Any) -> str:
+    """The receipt of 1 kWh in an hour, by the tables and by other factors beside them."""
+    shares, where = Shares(), Place.of(place)
+    shares.add('train', 3600.0, {'counter': 3.6e6})
+    accuracy = Quantity.between(1, 0.9, 1.1, '1', source=Source('cpu', 'Watts by microarchitecture', 2024))
+    told = weighed(shares, {'counter': ('cpu', accuracy)}, where, replace(factors_for(where, machine), **others))
+    return ' '.join(str(receipt(told, FACTS)).split())
+
+
+def test_a_grid_that_was_brought_to_the_life_cycle_tells_the_published_figure_too():
+    text = accounted('US-VA', Machine(virtual=True, threads=2))
+    assert 'Grid 307 g CO2e/kWh (220 to 430): US EPA eGRID2023, 245 brought to the life cycle' in text
+    assert '560 Wh more in carbon and water: PUE 1.6 (1.1 to 1.9), Uptime Institute, 2024' in text
+
+
+def test_the_worlds_mean_that_stands_for_a_country_says_so():
+    assert "(40 to 750): the world's mean, Ember, 2024" in accounted('CF', Machine())
+
+
+def test_a_country_that_stands_for_its_part_says_so():
+    assert 'the whole country, Our World in Data, 20' in accounted('AU-TAS', Machine())
+    assert 'the whole country' not in accounted('DE-BY', Machine())
+
+
+def test_minerals_and_money_say_what_they_cover():
+    machine = Machine(virtual=True, threads=2)
+    assert 'assumed; hardware only' in accounted('FR', machine)
+    said, listed = prices('0.30 USD/kWh', None, 2026), prices(None, 'aws:p4d.24xlarge', 2026)
+    assert 'Cost 0.47 USD' in (text := accounted('FR', machine, electricity_price=said.electricity))
+    assert 'assumed; electricity, at the price said' in text
+    assert 'assumed; the machine, list price of 2023' in accounted('FR', machine, price=listed.machine)
+    assert 'the machine, at the price said' in accounted('FR', machine, price=prices('2 USD/h', None, 2026).machine)
+    cents = prices('0.0001 USD/h', None, 2026).machine
+    assert 'Cost under 0.001 USD measured; the machine' in accounted('FR', machine, price=cents)
+
+
+def test_a_part_that_is_nothing_by_definition_takes_no_line():
+    text = accounted('FR', Machine('laptop'))
+    assert ' on site' not in text and 'modelled; all off site' in text
+    told = footprint(components={'cpu': CPU, 'dram': MEMORY, 'unseen': Quantity(0, 'J')})
+    assert 'unseen' not in str(receipt(told, FACTS))
 
 
 def test_what_is_not_known_is_said_and_never_zero():
@@ -218,6 +266,7 @@ def test_html_is_whole_self_contained_escaped_and_minds_the_readers_theme():
         assert '<script>alert(1)</script>' in tags.text
         assert 'a & b <i>' in tags.text
         assert 'prefers-color-scheme:dark' in text
+        assert '@media(max-width:520px)' in text  # a telephone's: the interval goes below its figure
 
 
 def test_json_is_strict_and_keeps_every_quantitys_errors_and_sources():
@@ -276,3 +325,8 @@ def test_a_narrow_terminal_keeps_its_indent_and_a_long_name_leaves_the_status_in
     assert '… · finished' in lines[0]
     assert '… · finished' in plain(told).splitlines()[0]
     assert {line[2:14].strip() for line in lines[2:-1]} == {'', *(line.label for line in told.lines)}
+
+
+@pytest.mark.parametrize(('share', 'told'), [(0.00001, 'under 0.01'), (0.0021, '0.21'), (0.17, '17'), (0.998, '100')])
+def test_the_meters_part_is_told_in_plain_figures(share: float, told: str):
+    assert f'took {told} % of the run’s CPU time' in str(receipt(footprint(), replace(FACTS, meter_share=share)))

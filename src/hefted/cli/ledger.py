@@ -20,6 +20,7 @@ from hefted.report.stream import Stream
 _LISTED = 20
 _COLOURS = {'finished': 'green', 'running': 'cyan', 'stopped': 'yellow', 'interrupted': 'yellow'}
 _HEAD = ('Run', 'Started', 'What', 'Status', 'Duration', 'Energy', 'Carbon')
+_WHAT = 32  # columns that a long name keeps before others give way
 _GIVEN_UP = ('Started', 'Duration', 'Carbon')  # columns that a narrow terminal goes without, in this order
 
 
@@ -112,6 +113,7 @@ def table(rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
     """Lay rows out in columns that fit; a narrow terminal goes without the least needed ones."""
     rows = [_HEAD, *rows]
     widths = _widths(rows)
+    widths['What'] = min(widths['What'], max(_WHAT, widths['What'] - max(_sum(widths) - width, 0)))
     for name in _GIVEN_UP:
         if _sum(widths) > width:
             del widths[name]

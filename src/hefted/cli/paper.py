@@ -57,7 +57,7 @@ def _told(place: Place, width: int) -> Iterator[str]:
     yield ''
     for text in (
         f"From each row's power and hours, by the paper's constants: PUE {PUE} and {POUNDS_PER_KWH} lb CO2e/kWh.",
-        f'Today: the same power and hours in {place}, at PUE {pue_today()}.',
+        f'Today ({place}): the same power and hours, at PUE {pue_today()}.',
     ):
         yield from textwrap.wrap(text, width)
     yield ''

@@ -23,6 +23,7 @@ START_UP = 'start-up'
 IDLE = 'idle'  # no phase of the run: what passes in it is not counted
 _COMPONENTS: tuple[Component, ...] = get_args(Component)
 ELSEWHERE: tuple[Component, ...] = ('network', 'storage')  # outside the machine and its data centre
+_PACKAGES = frozenset({'watts any laptop', 'watts Apple silicon'})
 _WORDS = {
     'cpu': 'CPU',
     'dram': 'memory',
@@ -128,7 +129,7 @@ def footprint(
             for phase, seconds in shares.seconds.items()
         },
         gaps=tuple(gaps),
-        covers=_covers(components, _as_servers(shares)),
+        covers=_covers(components, _as_servers(shares, components.get('cpu'))),
     )
 
 
@@ -242,8 +243,13 @@ def _sum(*parts: Quantity | None) -> Quantity | None:
     return total(known) if known else None
 
 
-def _as_servers(shares: Shares) -> bool:
-    """Whether the CPU's model, whose watts are those of whole servers, counted more than the start."""
+def _as_servers(shares: Shares, cpu: Quantity | None) -> bool:
+    """Whether the CPU's model, whose watts are those of whole servers, counted more than the start.
+
+    Those of laptops are of the package alone (see `metering/tables/cpu_watts.csv`).
+    """
+    if cpu is None or any(source.key in _PACKAGES for source in cpu.sources):
+        return False
     phases = shares.joules.items()
     return any(used.get('cpu-model:idle') for phase, used in phases if phase != START_UP or len(phases) == 1)
 
@@ -254,11 +260,21 @@ def _covers(components: Mapping[str, Quantity], as_servers: bool) -> str:
         return 'nothing: no sensor could be read'
     by_basis: dict[str, list[str]] = {}
     for component, energy in components.items():
-        by_basis.setdefault(energy.basis, []).append(_WORDS[component])
-    told = '; '.join(f'{" and ".join(words)}, {basis}' for basis, words in by_basis.items())
+        if component != 'unseen' or energy.value:  # a meter of the whole that was never read tells nothing of it
+            by_basis.setdefault(energy.basis, []).append(_WORDS[component])
+    told = '; '.join(f'{_listed(words)}, {basis}' for basis, words in by_basis.items())
+    unseen = components.get('unseen')
+    counted = unseen is not None and unseen.value != 0
+    if unseen is not None and counted and not any(source.key.startswith('unseen ') for source in unseen.sources):
+        return f'{told}; together what the meter of the whole machine reads'
     if as_servers:
-        return f'{told}; the CPU as in a server, with its board, fans and supply'
-    return told if 'unseen' in components else f'{told}; no board, fans or supply'
+        return f'{told}; with a server’s board, fans and supply'
+    return told if counted else f'{told}; no board, fans or supply'
+
+
+def _listed(words: list[str]) -> str:
+    *others, last = words
+    return f'{", ".join(others)}, and {last}' if len(others) > 1 else ' and '.join(words)
 
 
 def rebuild(lines: Iterable[Mapping[str, Any]], without: Iterable[str] = ()) -> Footprint:

@@ -20,6 +20,10 @@ The 90 % interval of a row combines, as ratios and in quadrature:
 A subdivision trades with its neighbours, so where its figure counts what it generates rather than what it
 uses, the interval reaches at least to its country's mean. (Virginia generates at 307; its grid is at 398.)
 
+A part of a country that has several grids (Tasmania, Sardinia) and no row here has its country's figure, assumed, and
+an interval as wide as nine in ten parts of the USA, China and Canada lie from theirs: from 0.35 to 2 times. Parts of a
+country with one grid (Bavaria) have the country's as it stands.
+
 A cloud's region stands on the grid of its place. What one cloud publishes by region (Google, from another supplier's
 consumption-based means) counts operation only and states no licence, so it is not carried here.
 
@@ -43,6 +47,9 @@ _HOUR = math.log(1.28)
 _YEAR_AT_LEAST = math.log(1.10)
 _FACTORS = math.log(1.16)
 _BOUNDARY = math.log(1.13)
+_PART_BELOW, _PART_ABOVE = math.log(1 / 0.35), math.log(2.0)
+_SEVERAL_GRIDS = frozenset({'AU', 'BR', 'CL', 'ID', 'IN', 'IT', 'JP', 'MY', 'PH', 'RU'})
+_WHOLE_COUNTRY = 'of the whole country, whose parts have grids of their own'
 
 
 def intensity(place: Place) -> Quantity:
@@ -63,7 +70,7 @@ def intensity(place: Place) -> Quantity:
     rows = table('grid')
     for code in (place.code, place.country or ''):
         if code in rows and _given(rows[code]):
-            return _of_row(rows[code])
+            return _of_row(rows[code], part=code != place.code and code in _SEVERAL_GRIDS)
     return _world()
 
 
@@ -88,21 +95,24 @@ def _given(row: dict[str, str]) -> bool:
     return float(row['g_co2e_per_kwh'] or 0) > 0
 
 
-def _of_row(row: dict[str, str]) -> Quantity:
+def _of_row(row: dict[str, str], *, part: bool = False) -> Quantity:
     value = _life_cycle(row)
     earlier = float(row['earlier_g_co2e_per_kwh'] or 0) or float(row['g_co2e_per_kwh'])
     year = max(_YEAR_AT_LEAST, abs(math.log(float(row['g_co2e_per_kwh']) / earlier)))
     direct = row['boundary'] == 'direct'
-    ratio = math.exp(math.hypot(_HOUR, year, _FACTORS, _BOUNDARY if direct else 0.0))
-    low, high = value / ratio, value * ratio
-    country, _, part = row['code'].partition('-')
-    if part and row['accounting'] == 'production' and _given(table('grid')[country]):
+    least, most = (
+        math.exp(math.hypot(_HOUR, year, _FACTORS, _BOUNDARY if direct else 0.0, apart if part else 0.0))
+        for apart in (_PART_BELOW, _PART_ABOVE)
+    )
+    low, high = value / least, value * most
+    country, _, subdivision = row['code'].partition('-')
+    if subdivision and row['accounting'] == 'production' and _given(table('grid')[country]):
         mean = _life_cycle(table('grid')[country])
         low, high = min(low, mean), max(high, mean)
     # One place's grid is one error source: runs there share it, runs elsewhere do not.
     note = f'direct {float(row["g_co2e_per_kwh"]):g} g/kWh brought to the life cycle' if direct else ''
-    source = cited(row, f'grid:{row["code"]}', note)
-    return Quantity.between(value, low, high, UNIT, basis='modelled', source=source)
+    source = cited(row, f'grid:{row["code"]}', _WHOLE_COUNTRY if part else note)
+    return Quantity.between(value, low, high, UNIT, basis='assumed' if part else 'modelled', source=source)
 
 
 def _life_cycle(row: dict[str, str]) -> float:

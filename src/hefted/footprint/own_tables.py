@@ -35,6 +35,20 @@ _NUMBERS = frozenset(
 )
 _MAY_BE_ZERO = frozenset({'wue_l_per_kwh'})  # cooled by air alone; nowhere else is 0 a figure
 _WITH_GAPS = frozenset({'grid', 'facility', 'accelerators'})  # there another figure stands for one that is not known
+_CLOSED = frozenset({'world', 'parts', 'lifetimes'})  # nothing asks for other rows than theirs
+_KWH = 'Write {} per kWh.'
+_SCALES = {  # the least and the most that a figure of the unit can be, with what to write
+    'g_co2e_per_kwh': (1.0, 3000.0, _KWH.format('grams')),
+    'earlier_g_co2e_per_kwh': (1.0, 3000.0, _KWH.format('grams')),
+    'pue': (1.0, 10.0, 'It is the energy of the whole facility over that of its machines.'),
+    'wue_l_per_kwh': (0.0, 50.0, _KWH.format('litres')),
+    'l_per_kwh': (0.001, 200.0, _KWH.format('litres')),
+    'water_l_per_kwh': (0.001, 200.0, _KWH.format('litres')),
+    'hours_per_year': (1.0, 8784.0, 'A year has 8,766 hours.'),
+    'hours_low': (1.0, 8784.0, 'A year has 8,766 hours.'),
+    'hours_high': (1.0, 8784.0, 'A year has 8,766 hours.'),
+    'year': (1900.0, 2200.0, 'Write the year of the data, such as 2024.'),
+}
 _OWN = {'key': 'own', 'title': 'Your own figure', 'year': '', 'url': '', 'licence': 'own'}
 
 
@@ -77,6 +91,7 @@ def read(folder: Path) -> dict[str, Rows]:
         tables[row.path.stem][row.key] = row.values
     for row in mine:  # once all are there: one file may name what another brings
         _check_names(row, tables)
+        _check_key(row, tables)
     return tables
 
 
@@ -90,6 +105,9 @@ def _rows(path: Path, tables: dict[str, Rows]) -> Iterator[_Row]:
         raise ArgumentError(f'{path.name} in HEFTED_TABLES: expected a file in UTF-8, received: {error}.') from error
     columns = list(next(iter(shipped(path.stem).values())))
     seen: dict[str, int] = {}
+    if not lines:
+        empty = _Row(path, 1, '', {})
+        raise empty.wrong('columns', ','.join(columns), '', 'Begin the file with that line, or take the file away.')
     for number, line in enumerate(lines, 1):
         cells = [cell.strip() for cell in line.split(',')]
         row = _Row(path, number, cells[0], dict(zip(columns, cells, strict=False)))
@@ -136,7 +154,8 @@ def _needed(name: str, key: str) -> frozenset[str]:
 def _check_word(row: _Row, column: str, cell: str) -> None:
     if cell not in _WORDS[column]:
         expected = f'one of {", ".join(map(repr, _WORDS[column]))}'
-        hint = did_you_mean(cell, _WORDS[column]) or "The licence of your own figure is 'own'."
+        near = "The licence of your own figure is 'own'." if column == 'licence' else f'Write {_WORDS[column][0]!r}.'
+        hint = did_you_mean(cell, _WORDS[column]) or near
         raise row.wrong(column, expected, cell, hint)
 
 
@@ -154,10 +173,43 @@ def _check_number(row: _Row, column: str, cell: str) -> None:
     if not (math.isfinite(number) and (number > 0 or (number == 0 and column in _MAY_BE_ZERO))):
         known = 'Leave the row out' if column in _needed(row.path.stem, row.key) else 'Leave the field empty'
         raise row.wrong(column, least, cell, f'{known} where the figure is not known.')
-    if column == 'pue' and number < 1:
+    if (column == 'pue' or (row.key, column) in (('pue', 'value'), ('pue', 'low'))) and number < 1:
         raise row.wrong(column, 'a number of 1 or more', cell, 'A facility cannot use less than its machines.')
+    _check_scale(row, column, number)
     if column == 'year' and not number.is_integer():
         raise row.wrong(column, 'a whole year', cell, 'Write the year of the data, such as 2024.')
+
+
+def _check_scale(row: _Row, column: str, number: float) -> None:
+    """A figure in another unit than its column's, such as kg for g, is nowhere near the rest."""
+    least, most, remedy = (
+        _SCALES.get(column) or _SCALES.get(row.key if column == 'value' else '') or (0.0, math.inf, '')
+    )
+    if not least <= number <= most:
+        raise row.wrong(column, f'a number from {least:g} to {most:,g}', f'{number:.10g}', remedy)
+
+
+def _check_key(row: _Row, tables: dict[str, Rows]) -> None:
+    """A key that nothing ever asks for would be passed over: the user's figure would not count, unheard."""
+    name, known = row.path.stem, list(shipped(row.path.stem))
+    column = next(iter(row.values))
+    if row.key in known:
+        return
+    if name in _CLOSED:
+        hint = did_you_mean(row.key, known) or f'Those that count are {", ".join(map(repr, known))}.'
+        raise row.wrong(column, 'a row of the shipped table', row.key, hint)
+    told = {'grid': row.key.upper(), 'water': row.key.upper(), 'cloud_regions': row.key.lower()}
+    told |= {'facility': row.key.lower(), 'prices': '_'.join(row.key.lower().split())}
+    wanted = told.get(name, row.key)
+    if row.key != wanted:
+        raise row.wrong(column, repr(wanted), row.key, 'It is looked for as it stands.')
+    if name == 'water' and ('-' in row.key or row.key not in tables['grid']):
+        raise row.wrong(column, 'a country of grid.csv', row.key, 'Water is told of whole countries.')
+    if name == 'facility' and row.key not in tables['cloud_regions']:
+        hint = did_you_mean(row.key, list(tables['cloud_regions'])) or (
+            "For a house of your own write its figures as 'pue' and 'wue_l_per_kwh' in a world.csv."
+        )
+        raise row.wrong(column, "a cloud ('aws') or a region of cloud_regions.csv", row.key, hint)
 
 
 def _check_intervals(row: _Row) -> None:
@@ -176,8 +228,8 @@ def _check_names(row: _Row, tables: dict[str, Rows]) -> None:
     for column in ('source', 'kg_co2e_source', 'kg_sb_eq_source'):
         key = row.values.get(column)
         if key is not None and key not in tables['sources'] and (key or column == 'source'):
-            near = did_you_mean(key, list(tables['sources']))
-            hint = near or "Write 'own', or add it to a sources.csv beside this file."
+            near = did_you_mean(key, list(tables['sources'])) or ''
+            hint = f"Write 'own', or add it to a sources.csv beside this file. {near}".rstrip()
             raise row.wrong(column, 'a key of sources.csv', key, hint)
     code = row.values.get('code')
     if code is not None and code not in tables['grid']:

@@ -18,8 +18,10 @@ Said = Mapping[str, str]
 """What somebody says, by key: 'place' and 'land'."""
 
 WORLD = 'world'
-_HINT = "Say where it runs: place='FR' (or 'US-WA', 'aws:us-west-2'), or set HEFTED_PLACE."
+_HINT = "Say where it runs: place='FR' ('US-WA', 'aws:us-west-2') or HEFTED_PLACE=FR."
 
+
+_ALSO = {'UK': 'GB', 'USA': 'US', 'EL': 'GR'}  # what people, and the European Union, write
 
 _FORM = (
     "Expected a country ('FR'), a state or region of one ('US-WA'), a cloud's region ('aws:us-west-2') or coordinates "
@@ -217,7 +219,7 @@ def _resolve(said: object, argument: str) -> Place:
         return Place(WORLD, 'the world')
     if ':' in text and (region := table('cloud_regions').get(text.lower())):
         return replace(_coded(region['code']), cloud_region=region['region'])
-    code = text.upper()
+    code = _ALSO.get(text.upper(), text.upper())
     if code not in table('grid'):
         code = _by_name(text.lower()) or code
     if code in table('grid') or _plain_subdivision(code):

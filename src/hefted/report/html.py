@@ -29,6 +29,10 @@ _STYLE = """
 .hefted td.share{width:40%}
 .hefted .track{display:block;height:8px;border-radius:4px;background:var(--line);overflow:hidden}
 .hefted .bar{display:block;height:8px;background:var(--leaf);min-width:2px}
+@media(max-width:520px){.hefted{padding:12px 14px}.hefted table,.hefted tbody{display:block}
+  .hefted tr{display:grid;grid-template-columns:92px minmax(0,1fr);padding-bottom:4px}
+  .hefted th,.hefted td.value{width:auto}.hefted td.detail,.hefted td.share{grid-column:2;width:auto;padding-right:0}
+  .hefted .figure td.value{font-size:16px}.hefted td{overflow-wrap:anywhere}}
 .hefted code{font:12px ui-monospace,Menlo,Consolas,monospace;color:inherit;background:none}
 """
 

@@ -28,6 +28,7 @@ _COMPONENTS = {
     'storage': 'storage',
 }
 _GAPS_TOLD = 3
+_LEAST_DOLLARS = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ class Receipt:
             Line('Duration', footprint.duration.rounded),
             *_about_phases(footprint),
             *_about_place(footprint),
-            *_notes('Feels like', self.equivalents),
+            *_notes('Feels like', [', or '.join(self.equivalents)] if self.equivalents else []),
             *_about_trust(footprint),
             *_about_run(self.facts),
         )
@@ -166,9 +167,15 @@ def receipt(footprint: Footprint | None, facts: Facts) -> Receipt:
 
 def _about_energy(footprint: Footprint) -> Iterator[Line]:
     yield _figure('Energy', footprint.energy)
-    if len(footprint.components) > 1:
-        for name, energy in footprint.components.items():
+    parts = {name: energy for name, energy in footprint.components.items() if not _nothing(energy)}
+    if len(parts) > 1:
+        for name, energy in parts.items():
             yield _figure(_COMPONENTS.get(name, name), energy, 'part')
+
+
+def _nothing(part: Quantity) -> bool:
+    """Whether it is 0 and can be nothing else, such as the water that cools a laptop."""
+    return part.low == part.value == part.high == 0
 
 
 def _about_carbon(footprint: Footprint) -> Iterator[Line]:
@@ -184,40 +191,39 @@ def _about_water(footprint: Footprint) -> Iterator[Line]:
 def _of_parts(label: str, whole: Quantity | None, parts: dict[str, Quantity | None]) -> Iterator[Line]:
     """A figure and its parts; where only one of these is known, the figure says that it is of no more."""
     known = {name: part for name, part in parts.items() if part is not None}
+    some = {name: part for name, part in known.items() if not _nothing(part)}
     line = _figure(label, whole)
-    if len(known) != 1:
+    if len(some) != 1:
         yield line
-        yield from (_figure(name, part, 'part') for name, part in known.items())
+        yield from (_figure(name, part, 'part') for name, part in some.items())
         return
-    yield replace(line, detail=f'{line.detail}; {next(iter(known))} only')
+    name = next(iter(some))
+    yield _told_more(line, f'{name} only' if len(known) == 1 else f'all {name}')
+
+
+def _told_more(line: Line, more: str) -> Line:
+    return replace(line, detail=f'{line.detail}; {more}') if more else line
 
 
 def _about_place(footprint: Footprint) -> Iterator[Line]:
+    from hefted.report import origins
+
     place = footprint.place
-    yield from _notes('Place', [text for text in (f'{place}{_grid(footprint)}', place.hint) if text])
+    yield from _notes('Place', [text for text in (str(place), place.hint) if text])
     if place.land:
         yield Line('Land', f'{place.land}, as declared by who ran it', kind='note')
-    if footprint.facility is not None and footprint.facility.value > 0:
-        yield Line('Facility', f'{footprint.facility} more, for cooling and supply; in carbon and water', kind='note')
-
-
-def _grid(footprint: Footprint) -> str:
-    """The grid's intensity and where that figure is from, such as ': 44 g CO2e/kWh (Ember, 2024)'."""
-    energy, carbon = footprint.energy, footprint.operational
-    if energy is None or carbon is None or energy.value <= 0:
-        return ''
-    electricity = energy if footprint.facility is None else energy + footprint.facility
-    intensity = Quantity(carbon.to('g CO2e').value / electricity.to('kWh').value, 'g CO2e/kWh')
-    grids = [source for source in carbon.sources if source.key.startswith('grid:')]
-    # Who publishes the figure; the whole title is in the JSON.
-    told = [f'{grid.title.partition(":")[0]}, {grid.year}' for grid in grids]
-    return f': {intensity.rounded}' + (f' ({"; ".join(told)})' if told else '')
+    for label, told in (('Grid', origins.grid(footprint)), ('Facility', origins.facility(footprint))):
+        if told:
+            yield Line(label, told, kind='note')
 
 
 def _others(footprint: Footprint) -> Iterator[Line]:
-    for label, quantity in (('Minerals', footprint.minerals), ('Cost', footprint.cost)):
-        if quantity is not None:
-            yield _figure(label, quantity)
+    from hefted.report.origins import covered_by_cost, covered_by_minerals
+
+    if footprint.minerals is not None:
+        yield _told_more(_figure('Minerals', footprint.minerals), covered_by_minerals(footprint.minerals))
+    if footprint.cost is not None:
+        yield _told_more(_figure('Cost', footprint.cost), covered_by_cost(footprint.cost))
 
 
 def _about_phases(footprint: Footprint) -> Iterator[Line]:
@@ -250,7 +256,8 @@ def _about_run(facts: Facts) -> Iterator[Line]:
         told.append(f'hefted receipt {facts.run_id[:18]} shows it again')  # so much of the id is its microsecond
     else:
         yield Line('Not kept', facts.journal_failure, kind='warning')
-    yield from _notes('Run', told)
+    if told:
+        yield Line('Run', ' · '.join(told), kind='note')
 
 
 def _notes(label: str, texts: Sequence[str]) -> Iterator[Line]:
@@ -263,11 +270,16 @@ def _figure(label: str, quantity: Quantity | None, kind: Kind = 'figure') -> Lin
     if quantity is None:
         return Line(label, 'not known', '', kind)
     value, _, interval = str(quantity).partition(' (')
+    if quantity.unit == 'USD' and 0 < abs(quantity.value) < _LEAST_DOLLARS:  # beyond all digits that a price has
+        value = f'under {_LEAST_DOLLARS:g} USD'
+        interval = quantity.basis
     return Line(label, value, interval.removesuffix(')') or quantity.basis, kind)
 
 
 def _percent(share: float) -> str:
-    return 'under 0.01 %' if share < 1e-4 else f'{100 * share:.2g} %'
+    if share < 1e-4:
+        return 'under 0.01 %'
+    return f'{100 * share:.0f} %' if share >= 0.1 else f'{100 * share:.2g} %'
 
 
 def blocks(lines: Iterable[Line]) -> Iterator[list[Line]]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -195,8 +196,8 @@ def test_receipts_and_exports_tell_what_the_run_was_priced_by(home, service):
         ).stdout
         for command in (['receipt', told['run']], ['export', told['run'], '--as', 'sci'])
     ]
-    assert 'France: 123 g CO2e/kWh (Electricity Maps, 20' in says[0]
-    assert '44' not in says[0].partition('Place')[2].partition('\n')[0]
+    assert re.search(r'^Grid +123 g CO2e/kWh \(\d+ to \d+\): Electricity Maps, 20\d\d$', says[0], re.M)
+    assert '44' not in says[0].partition('Grid')[2].partition('\n')[0]
     intensity = json.loads(says[1])['components']['I'] if 'components' in says[1] else json.loads(says[1])
     assert '123' in json.dumps(intensity) or '122.99' in json.dumps(intensity)
     assert '44.2' not in json.dumps(intensity)

@@ -114,7 +114,7 @@ def test_markdown_tells_figures_with_interval_and_basis_boundaries_sources_and_a
     assert re.search(r'^1\. A table of watts \(2025\)\. <https://example.org/watts> Licence: CC0\.$', text, re.M)
     assert re.search(
         r'^> This fit took 3\.0 kWh \(2\.8 to 3\.4, modelled\) of energy and caused 370 g CO2e \(.+, modelled\) by its '
-        r'electricity and the making of its hardware, in 1\.0 h, in Oregon, .+ \(run 0193a7c4-.+\); intervals',
+        r'electricity and the making of its hardware, in 1\.0 h \(Oregon, .+\), .+ \(run 0193a7c4-.+\); intervals',
         text,
         re.M,
     )
@@ -131,3 +131,20 @@ def test_every_row_of_a_table_has_the_cells_of_its_head(make: Make):
 
 def test_a_place_that_was_not_said_is_not_cited_as_one(make: Make, bare: dict[str, Any]):
     assert 'in a place that was not said' in export(make(**bare), 'markdown')
+
+
+def test_what_is_counted_names_the_making_the_minerals_and_the_price(make: Make):
+    from hefted.footprint.factors import factors_for
+    from hefted.footprint.place import Place
+    from hefted.footprint.price import prices
+    from hefted.metering.machine import Machine
+
+    factors = factors_for(Place.of('US-OR'), Machine('server', threads=32.0))
+    priced = factors.to_json() | {'price': prices(None, 'aws:p4d.24xlarge', 2026).machine.to_json()}  # type: ignore[union-attr]
+    text = export(make(factors=priced, kind='meter'), 'markdown')
+    assert 'up to the gate' in text and 'its end of life is not in it' in text
+    assert 'Minerals are those of making the hardware; what its electricity took' in text
+    assert 'Cost is of the machine, list price of 2023.' in text
+    assert '> This run took' in text and '(Oregon, United States, aws:us-west-2)' in text
+    numbered = re.findall(r'^\d+\. (.+)$', text, re.M)
+    assert len(numbered) == len(set(numbered)) > 5

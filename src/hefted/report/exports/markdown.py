@@ -50,13 +50,14 @@ def write(record: Record, _options: Options) -> str:
 def sentence(record: Record) -> str:
     """What a paper would say of it, such as 'This fit took 17 J (14 to 21, modelled) …'."""
     told, facts = record.footprint, record.facts
+    kind = 'run' if facts.kind == 'meter' else facts.kind  # what a meter took was not the meter's
     if told is None or told.energy is None:
-        return f'What this {facts.kind} took is not known ({by_hefted()}, run {facts.run_id}).'
+        return f'What this {kind} took is not known ({by_hefted()}, run {facts.run_id}).'
     carbon = '' if told.carbon is None else f' and caused {told.carbon} by {_parts(told)},'
     ending = _ENDINGS.get(facts.status, '')
-    where = str(told.place) if told.place.known_by != 'assumed' else 'a place that was not said'
+    where = f'({told.place})' if told.place.known_by != 'assumed' else 'in a place that was not said'
     return (
-        f'This {facts.kind} took {told.energy} of energy{carbon} in {told.duration.rounded}{ending}, in {where}, '
+        f'This {kind} took {told.energy} of energy{carbon} in {told.duration.rounded}{ending} {where}, '
         f'as weighed by {by_hefted()} (run {facts.run_id}); intervals are of 90 %.'
     )
 

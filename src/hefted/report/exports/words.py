@@ -11,6 +11,7 @@ from typing import Any
 
 from hefted.quantities import Quantity, Source
 from hefted.report.exports.record import Record
+from hefted.report.origins import covered_by_cost, covered_by_minerals
 
 COMPONENTS = {
     'cpu': 'CPU',
@@ -143,11 +144,18 @@ def boundaries(record: Record, *, inside: bool = False) -> Iterator[str]:
     if told.embodied is None:
         yield 'Carbon of making the hardware (embodied) is not counted: it is not known for this machine.'
     else:
-        yield 'Embodied carbon is that of making the machine, by the share of its life that the run occupied.'
+        yield (
+            'Embodied carbon is that of making the machine, up to the gate, by the share of its life that the run '
+            'occupied; its end of life is not in it.'
+        )
     if told.water is None:
         yield 'Water is not counted: nothing is known of it.'
     if told.minerals is None:
         yield 'Use of minerals is not counted: nothing is known of it.'
+    elif covered_by_minerals(told.minerals):
+        yield 'Minerals are those of making the hardware; what its electricity took of them is not known.'
+    if told.cost is not None and (paid := covered_by_cost(told.cost)):
+        yield f'Cost is of {paid}.'
 
 
 def energy_boundary(record: Record, *, inside: bool) -> Iterator[str]:
@@ -198,7 +206,9 @@ def sources(record: Record) -> tuple[Source, ...]:
     if told is None:
         return ()
     figures = (told.energy, told.facility, told.carbon, told.water, told.minerals, told.cost)
-    return tuple({each.key: each for figure in figures if figure is not None for each in figure.sources}.values())
+    every = (each for figure in figures if figure is not None for each in figure.sources)
+    # Two rows of one table err apart and have keys of their own, but are one source to a reader.
+    return tuple({each._replace(key=''): each for each in every}.values())
 
 
 def cited(found: Iterable[Source]) -> str:
