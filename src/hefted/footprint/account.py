@@ -116,6 +116,7 @@ def footprint(
         component: energy
         for component in _COMPONENTS
         if (energy := energy_of(by_sensor, accuracies, component)) is not None
+        and (energy.value or component not in ELSEWHERE)  # nobody moved anything in this run: no figure
     }
     return Footprint(
         energy=energy_of(by_sensor, accuracies),
