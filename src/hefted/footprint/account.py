@@ -114,7 +114,7 @@ def footprint(
     by_sensor = shares.by_sensor()
     components: dict[str, Quantity] = {
         component: energy
-        for component in _COMPONENTS
+        for component in dict.fromkeys((*_COMPONENTS, *(of for of, _ in accuracies.values())))  # and a newer version's
         if (energy := energy_of(by_sensor, accuracies, component)) is not None
         and (energy.value or component not in ELSEWHERE)  # nobody moved anything in this run: no figure
     }
@@ -129,7 +129,7 @@ def footprint(
             for phase, seconds in shares.seconds.items()
         },
         gaps=tuple(gaps),
-        covers=_covers(components, _as_servers(shares)),
+        covers=_covers(components, 'cpu' in components and _as_servers(shares), left_out),
     )
 
 
@@ -164,13 +164,13 @@ def energy_of(
     shifts: dict[str, tuple[float, float]] = {}
     sources: dict[str, Source] = {}
     bases: set[Basis] = set()
-    known = False
+    of_nothing: set[Basis] = set()
     for sensor, used in joules.items():
         of, accuracy = accuracies.get(sensor, (None, None))
         if accuracy is None or component not in (None, of):
             continue
         value += accuracy.value * used
-        known = True
+        of_nothing.add(accuracy.basis)
         if used:  # who shared the machine with nobody owes nothing to the model of shares
             bases.add(accuracy.basis)
         for error in accuracy.errors:
@@ -178,8 +178,9 @@ def energy_of(
             shifts[error.source] = (down + error.down * used, up + error.up * used)
         for source in accuracy.sources if used else ():
             sources[source.key] = source
-    if not known:
+    if not of_nothing:
         return None
+    bases = bases or of_nothing  # a model's 0 is no measurement
     basis: Basis = 'assumed' if 'assumed' in bases else 'modelled' if 'modelled' in bases else 'measured'
     errors = tuple(Error(source, down, up) for source, (down, up) in shifts.items() if down or up)
     return Quantity(value, 'J', basis, errors, tuple(sources.values()))
@@ -249,13 +250,14 @@ def _as_servers(shares: Shares) -> bool:
     return any(used.get('cpu-model:idle') for phase, used in phases if phase != START_UP or len(phases) == 1)
 
 
-def _covers(components: Mapping[str, Quantity], as_servers: bool) -> str:
+def _covers(components: Mapping[str, Quantity], as_servers: bool, without: Iterable[str]) -> str:
     """Say what a total names and what it leaves out."""
     if not components:
-        return 'nothing: no sensor could be read'
+        told = ' and '.join(_WORDS.get(name, name) for name in sorted(without))
+        return f'nothing: without {told}, no sensor could be read' if told else 'nothing: no sensor could be read'
     by_basis: dict[str, list[str]] = {}
     for component, energy in components.items():
-        by_basis.setdefault(energy.basis, []).append(_WORDS[component])
+        by_basis.setdefault(energy.basis, []).append(_WORDS.get(component, component))
     told = '; '.join(f'{" and ".join(words)}, {basis}' for basis, words in by_basis.items())
     if as_servers:
         return f'{told}; the CPU as in a server, with its board, fans and supply'
