@@ -112,9 +112,10 @@ def footprint(
     left_out = frozenset(without)
     accuracies = {name: known for name, known in accuracies.items() if known[0] not in left_out}
     by_sensor = shares.by_sensor()
+    named: tuple[Component, ...] = (*_COMPONENTS, *(of for of, _ in accuracies.values()))  # and a newer version's
     components: dict[str, Quantity] = {
         component: energy
-        for component in dict.fromkeys((*_COMPONENTS, *(of for of, _ in accuracies.values())))  # and a newer version's
+        for component in dict.fromkeys(named)
         if (energy := energy_of(by_sensor, accuracies, component)) is not None
         and (energy.value or component not in ELSEWHERE)  # nobody moved anything in this run: no figure
     }
@@ -306,7 +307,8 @@ def rebuild(lines: Iterable[Mapping[str, Any]], without: Iterable[str] = ()) -> 
             last = line
         if 'intensity' in line:  # another holds from here on, or from the run's start
             another = Quantity.from_json(line['intensity'])
-            intensities.change(another, shares.by_sensor(), from_start=bool(line.get('from_start')))
+            from_start = line is header or bool(line.get('from_start'))  # an older header tells it without factors
+            intensities.change(another, shares.by_sensor(), from_start=from_start)
     counted = {name: known for name, known in accuracies.items() if known[0] not in set(without)}
     factors = intensities.priced(factors, shares.by_sensor(), counted)
     place = Place.from_json(header['place']) if header.get('place') else find()

@@ -154,7 +154,7 @@ def _check_number(row: _Row, column: str, cell: str) -> None:
     if not (math.isfinite(number) and (number > 0 or (number == 0 and column in _MAY_BE_ZERO))):
         known = 'Leave the row out' if column in _needed(row.path.stem, row.key) else 'Leave the field empty'
         raise row.wrong(column, least, cell, f'{known} where the figure is not known.')
-    if column == 'pue' and number < 1:
+    if number < 1 and (column == 'pue' or (row.key == 'pue' and column in ('value', 'low', 'high'))):
         raise row.wrong(column, 'a number of 1 or more', cell, 'A facility cannot use less than its machines.')
     if column == 'year' and not number.is_integer():
         raise row.wrong(column, 'a whole year', cell, 'Write the year of the data, such as 2024.')
