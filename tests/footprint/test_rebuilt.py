@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hefted import run as runs_file
+from hefted import runs
 from hefted.footprint.account import rebuild
 from hefted.footprint.place import Place
 from hefted.ledger.lines import decode, encode
@@ -290,3 +291,69 @@ def test_a_sensor_that_is_found_while_a_phase_ends_is_in_the_journal() -> None:
     told = world.run.finish()
     assert told.components['gpu'].value == pytest.approx(1.1 * 10 * 4.5)
     assert rebuild(world.lines).components.keys() == told.components.keys()
+
+
+class Beside:
+    """Runs of one process that begin, end and call beside one another, in a time that the test moves."""
+
+    def __init__(self) -> None:
+        self.now, self.expected = 1000.0, 0.0
+        self.watts = Watts('cpu', 'cpu', 'counter', -0.2)
+        self.process = runs._Process()
+        self.process._started = True
+        self.process._enclosing = lambda: ''  # each in a thread of its own
+        self.process._meter = Meter([self.watts], clock=lambda: self.now, boot=lambda: None)
+        self.begun: list[Run] = []
+        self.open: list[Run] = []
+
+    def _pass(self, seconds: float) -> None:
+        self.now += seconds
+        self.expected += self.watts.watts * seconds if self.process.runs else 0.0
+
+    def _begin(self, _: float) -> None:
+        run = self.process.open('fit', 'm', Place.of('FR'), None, attributes=None, attempt=1)
+        run.enter('train')
+        self.begun.append(run)
+        self.open.append(run)
+
+    def _end(self, amount: float) -> None:
+        if self.open:
+            self.open.pop(int(100 * amount) % len(self.open)).finish()
+
+    def _edge(self, amount: float) -> None:
+        if self.open:
+            self.open[int(100 * amount) % len(self.open)].enter('validate' if amount > 0.5 else 'train')
+
+    def _beat(self, _: float) -> None:
+        assert self.process._meter is not None
+        self.process._beat(self.process._meter.read())
+
+    def _call(self, amount: float) -> None:
+        run = self.process.resume('predict', str(int(100 * amount) % 2))
+        self._pass(amount / 10)
+        self.process.pause(run)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(['pass', 'pass', 'begin', 'end', 'edge', 'beat', 'call']), amounts), max_size=25)
+)
+def test_runs_beside_one_another_add_up_to_the_process_live_and_from_their_journals(
+    happens: list[tuple[str, float]],
+) -> None:
+    beside = Beside()
+    for what, amount in happens:
+        beside._pass(1e-6)
+        getattr(beside, f'_{what}')(amount)
+    everybody = [*beside.begun, *beside.process.own.values()]
+    told = [run.finish() for run in everybody]
+    again = [rebuild(run._journal.lines) for run in everybody]  # pyright: ignore
+    for one, two in zip(told, again, strict=True):
+        assert one.duration.value == pytest.approx(two.duration.value, abs=1e-6)
+        assert (one.energy and one.energy.value) == pytest.approx(two.energy and two.energy.value, abs=1e-6)
+        assert one.embodied and two.embodied
+        assert one.embodied.value == pytest.approx(two.embodied.value, abs=1e-9)
+        for phase, share in one.phases.items():
+            assert share.seconds == pytest.approx(two.phases[phase].seconds if phase in two.phases else 0.0, abs=1e-6)
+    whole = sum(one.energy.value for one in told if one.energy)
+    assert whole == pytest.approx(1.1 * beside.expected, abs=1e-3)
