@@ -153,3 +153,14 @@ def test_a_models_nothing_is_no_measurement() -> None:
     assert told.energy is not None
     assert (told.energy.value, told.energy.basis) == (0.0, 'modelled')
     assert told.covers.startswith('memory, modelled')
+
+
+def test_two_houses_of_one_place_are_in_that_place_and_in_neither_house() -> None:
+    one, two = (
+        footprint(Shares(), {}, Place('FR', datacentre=house, land=land, latitude=48.8, longitude=2.3), Factors())
+        for house, land in (('North', 'Breton'), ('South', None))
+    )
+    both = (one + two).place
+    assert (both.code, both.name, both.latitude) == ('FR', 'France', 48.8)
+    assert (both.datacentre, both.land, both.land_known_by) == (None, None, None)
+    assert (one + one).place == one.place

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hefted.quantities import Quantity
@@ -156,8 +156,14 @@ def _both(one: Place, two: Place) -> Place:
     from hefted.footprint.place import WORLD, Place
 
     if (one.code, one.cloud_region) == (two.code, two.cloud_region) and (one.code != WORLD or one.name == two.name):
-        return one
+        return one if one == two else replace(one, **dict.fromkeys(_apart(one, two)))
     return Place(WORLD, _both_lines(one.name, two.name))
+
+
+def _apart(one: Place, two: Place) -> list[str]:
+    """What of a place is not that of both: two houses of one city, land that one of two runs declared."""
+    apart = [name for name in ('latitude', 'longitude', 'datacentre') if getattr(one, name) != getattr(two, name)]
+    return apart if one.land == two.land else [*apart, 'land', 'land_known_by']
 
 
 def _both_lines(one: str, two: str) -> str:
