@@ -22,6 +22,7 @@ from hefted.errors import ArgumentError, unknown_name
 
 Basis = Literal['measured', 'modelled', 'assumed']
 _BASES: tuple[Basis, ...] = get_args(Basis)  # from the strongest to the weakest
+_FINEST, _COARSEST = -12, 15  # decimal places that are written out
 _WHOLE = 1 + 1e-12  # all of a value, but for the last digits of arithmetic
 
 
@@ -313,9 +314,15 @@ def _leading(value: float) -> int:
 
 
 def _number(value: float, place: int) -> str:
-    """Write a value to a decimal place, or to its own first digit where it would vanish there."""
+    """Write a value to a decimal place, or to its own first digit where it would vanish there.
+
+    Beyond every unit of its ladder it is told in powers of ten: a row of noughts is not read.
+    """
     if value and abs(value) < 0.5 * 10.0**place:
         place = _leading(value)
+    if value and (place < _FINEST or _leading(value) > _COARSEST):
+        digits = min(_leading(value) - place, 1 if place == 0 else 3)
+        return f'{value:.{digits}e}'
     return f'{round(value, -place):,.{max(-place, 0)}f}'
 
 
