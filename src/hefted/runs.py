@@ -318,10 +318,11 @@ class _Process:
         """Count bytes that were moved; without a meter no run is open whose they could be."""
         if self._meter is None or settings.meter_mode() == 'off':
             return
-        if self._moved is None:
-            from hefted.metering.moved import counted_by  # late: few tell any
+        with self._splitting:  # two threads' first bytes are of one count
+            if self._moved is None:
+                from hefted.metering.moved import counted_by  # late: few tell any
 
-            self._moved = counted_by(self._meter)
+                self._moved = counted_by(self._meter)
         self._moved.tell(network=network, storage=storage)
 
     def _thread_costs(self) -> float:

@@ -115,3 +115,19 @@ def test_a_meter_of_the_whole_machine_does_not_hold_what_is_used_elsewhere() -> 
     meter.read()
     assert meter.accuracies.keys() == {'moved:network'}
     assert meter._parts() == {}
+
+
+def test_first_bytes_of_many_threads_are_counted_once_each() -> None:
+    with hefted.meter('upload') as m:
+        together = threading.Barrier(8)
+
+        def tell() -> None:
+            together.wait()
+            hefted.moved(network=10**6)
+
+        threads = [threading.Thread(target=tell) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert moved_in(m) == pytest.approx(8e6 * JOULES_PER_BYTE)
