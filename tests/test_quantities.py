@@ -255,6 +255,9 @@ def test_the_basis_of_a_mix_is_the_weakest_and_sources_are_told_once() -> None:
         (1.56, '1', '1.6'),
         (475, 'g CO2e/kWh', '475 g CO2e/kWh'),
         (5e12, 'J', '1,389 MWh'),
+        (3.14e-20, 'J', '3.1e-17 mJ'),
+        (3.6e9 * 1.5e30, 'J', '1.5e+30 MWh'),
+        (1.2e-7, 'USD', '0.00000012 USD'),
         (0, 'J', '0 J'),
         (-17, 'J', '-17 J'),
     ],
@@ -282,3 +285,63 @@ def test_an_exact_figure_is_told_without_an_interval() -> None:
     assert str(Quantity(17, 'J', 'modelled')) == '17 J (modelled)'
     assert str(Quantity.between(17, 17, 17, 'J', basis='measured', source=CPU)) == '17 J'
     assert exactly(17, 3, CPU).rounded == '17 J'
+
+
+def test_what_one_source_may_take_away_whole_never_turns_negative_beside_another() -> None:
+    water = Quantity.between(0.4, 0.0, 2.0, 'L/kWh', source=GRID)  # cooled by air alone, it may be none
+    used = Quantity.between(1.0, 0.8, 1.2, 'kWh', source=CPU) * water
+    assert used.low == 0.0
+    assert used.high > 2.0
+    facility = Quantity.between(1.0, 0.8, 1.2, 'kWh', source=CPU) * Quantity.between(0.1, 0.0, 0.2, '1', source=DISK)
+    assert facility.low == 0.0
+
+
+@given(quantities(), st.lists(st.floats(0.0, 1.0), min_size=1, max_size=3))
+def test_shifts_of_up_to_the_whole_of_a_figure_leave_its_low_at_0_or_above(a: Quantity, shares: list[float]) -> None:
+    errors = tuple(Error(f'source {n}', -share * a.value, share * a.value) for n, share in enumerate(shares))
+    wide = Quantity(a.value, 'J', 'modelled', (*a.errors, *errors))
+    assert 0.0 <= wide.low <= wide.value <= wide.high
+    assert 0.0 <= (wide * 3).low <= (wide * 3).value
+    assert wide.low <= wide.value + min((-share * a.value for share in shares), default=0.0) + 1e-9 * a.value
+
+
+def test_an_exact_0_does_not_say_how_much_the_others_are_worth() -> None:
+    measured = Quantity(3, 'J', 'measured')
+    nothing = Quantity(0, 'J', 'assumed')
+    assert (measured + nothing).basis == (nothing + measured).basis == 'measured'
+    assert (nothing + nothing).basis == 'assumed'
+    doubtful = Quantity(0, 'J', 'assumed', (Error('cpu', 0.0, 1.0),))
+    assert (measured + doubtful).basis == 'assumed'
+    none = Quantity.between(2, 1, 3, 'kWh', basis='assumed', source=CPU) * Quantity(0, 'L/kWh')
+    assert (Quantity(3, 'L', 'modelled') + none).basis == 'modelled'
+
+
+@given(
+    st.floats(allow_nan=False, allow_infinity=False, min_value=-1e250, max_value=1e250),
+    st.sampled_from(['J', 's', 'g CO2e', 'L', 'kg Sb eq', 'B', 'USD', '1', 'W', 'g CO2e/kWh']),
+    ratios,
+)
+def test_every_figure_however_small_or_large_can_be_told(value: float, unit: str, ratio: float) -> None:
+    told = Quantity(value, unit).rounded
+    if value:
+        number = float(told.split(' ')[0].replace(',', ''))
+        shown = Quantity(value, unit).to(told.partition(' ')[2] or '1').value
+        assert number == pytest.approx(shown, rel=0.06) or abs(shown) < 1e-300
+    if value > 1e-250:
+        wide = Quantity.between(value, value / ratio, value * ratio, unit, source=CPU)
+        assert str(wide)
+        again = Quantity.from_json(json.loads(json.dumps(wide.to_json() | {'new': 1})))
+        assert (again, again.low, again.high) == (wide, wide.low, wide.high)
+
+
+def test_a_figure_climbs_its_ladder_and_its_number_never_falls_below_1_once_it_has_risen() -> None:
+    for unit in ('J', 's', 'g CO2e', 'L', 'kg Sb eq', 'B', 'W'):
+        last = 0.0
+        for step in range(-400, 700):
+            quantity = Quantity(10 ** (step / 40), unit)
+            told, _, shown = quantity.rounded.partition(' ')
+            number = float(told.replace(',', ''))
+            in_base = Quantity(number, shown).to(unit).value
+            assert in_base >= 0.999 * last, (unit, step)
+            assert in_base == pytest.approx(quantity.value, rel=0.051)
+            last = in_base

@@ -43,6 +43,7 @@ _PUBLIC: dict[str, str | None] = {
     'device': 'hefted.scopes',
     'fit': 'hefted.integrations',
     'meter': 'hefted.runs',
+    'moved': 'hefted.runs',
     'name_scope': 'hefted.scopes',
     'remat': 'hefted.remat',
     **dict.fromkeys(

@@ -22,6 +22,8 @@ from hefted.errors import ArgumentError, unknown_name
 
 Basis = Literal['measured', 'modelled', 'assumed']
 _BASES: tuple[Basis, ...] = get_args(Basis)  # from the strongest to the weakest
+_FINEST, _COARSEST = -12, 15  # decimal places that are written out
+_WHOLE = 1 + 1e-12  # all of a value, but for the last digits of arithmetic
 
 
 class Source(NamedTuple):  # a tuple: a frozen dataclass costs every start 0.8 ms more
@@ -124,8 +126,11 @@ class Quantity:
             return self.value + sum(shifts)
         side = sum(shifts)  # all of one sign
         # In logarithms wherever they exist: factors multiply, and what is positive stays so.
-        if self.value > 0 and all(self.value + min(error.down, error.up) > 0 for error in self.errors):
-            width = math.hypot(*(math.log1p(shift / self.value) for shift in shifts))
+        if self.value > 0 and all(min(error.down, error.up) >= -_WHOLE * self.value for error in self.errors):
+            ratios = [shift / self.value for shift in shifts]
+            if min(ratios) <= _WHOLE - 2:  # one source alone may make nothing of it, such as cooling without water
+                return 0.0
+            width = math.hypot(*map(math.log1p, ratios))
             return self.value * math.exp(math.copysign(width, side))
         return self.value + math.copysign(math.hypot(*shifts), side)
 
@@ -235,7 +240,9 @@ def _combined(terms: Sequence[tuple[Quantity, float]]) -> Quantity:
         value += quantity.value * factor
         errors += ((error, factor) for error in quantity.errors)
     parts = [quantity for quantity, _ in terms]
-    return Quantity(value, unit, _weakest(parts), _summed(errors), _sources(parts))
+    # What is 0 without doubt takes nothing from what the others are worth.
+    counted = [part for part in parts if part.value or any(e.down or e.up for e in part.errors)] or parts
+    return Quantity(value, unit, _weakest(counted), _summed(errors), _sources(parts))
 
 
 def _multiplied(left: Quantity, right: Quantity, sign: int) -> Quantity:
@@ -307,9 +314,15 @@ def _leading(value: float) -> int:
 
 
 def _number(value: float, place: int) -> str:
-    """Write a value to a decimal place, or to its own first digit where it would vanish there."""
+    """Write a value to a decimal place, or to its own first digit where it would vanish there.
+
+    Beyond every unit of its ladder it is told in powers of ten: a row of noughts is not read.
+    """
     if value and abs(value) < 0.5 * 10.0**place:
         place = _leading(value)
+    if value and (place < _FINEST or _leading(value) > _COARSEST):
+        digits = min(_leading(value) - place, 1 if place == 0 else 3)
+        return f'{value:.{digits}e}'
     return f'{round(value, -place):,.{max(-place, 0)}f}'
 
 

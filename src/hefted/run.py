@@ -32,6 +32,7 @@ Status = Literal['finished', 'stopped', 'failed', 'interrupted']
 _FRESH_SECONDS = 0.1  # a tick reads the sensors at most so often
 _EDGE_SECONDS = 0.01  # phases that follow one another faster are told apart by their time alone
 _UNNAMED = 'run'
+_NEWS = ('sensors', 'machine', 'factors', 'gaps')  # what a line tells only where it has changed
 _ANSWER_SECONDS = 0.05  # a disk that has not answered by then is not waited for
 _LINE_SECONDS = 1.0  # and a journal has a line at most so often; more often at first, as most runs are short
 
@@ -116,6 +117,7 @@ class Run:
         self._ended = ended
         self._elsewhere = thread_costs()
         self._phases = Phases()
+        self._worked = ''  # while it idles, the phase before
         self._edges = 0  # rises at each phase's edge, so that the meter's thread never writes across one
         self.shares = account.Shares()
         self._step: int | None = None
@@ -199,10 +201,13 @@ class Run:
                 self._cost += time.thread_time() - begun
                 return
             reading = self.meter.read()
-            phases = self._give(reading)
+            # What passes while it idles is as little its own as a neighbour's part is.
+            phases = self._give(reading, {phase: 0.0, self._phases.present: 1.0}.get(IDLE))
             # A thousand calls a second, and what is between them, do not need a line each.
-            if IDLE not in (phase, self._phases.present) or phases or self._due(reading.monotonic):
+            one = phase in (IDLE, self._worked)
+            if IDLE not in (phase, self._phases.present) or not one or phases or self._due(reading.monotonic):
                 self._write(reading, enter=phase, **phases)
+        self._worked = self._phases.present if phase == IDLE else ''
         self._phases.present = phase
         self._cost += time.thread_time() - begun
 
@@ -249,8 +254,9 @@ class Run:
             return
         begun = time.thread_time()
         reading = self.meter.read()
-        changes = self._grid.look(reading, self._began)
         phases = self._give(reading)
+        changes = self._grid.look(reading, self._began)  # after its phases were told apart, as in the journal
+        self._grid.split(reading, self._give_first, self.shares)
         line = self._line(reading) | phases | changes
         self._over = True
         if self._ended is not None:
@@ -288,6 +294,8 @@ class Run:
             if edges == self._edges:
                 self._journal.write(line | self._grid.look(reading, self._began))
                 self._written_at = reading.monotonic
+            elif news := {name: line[name] for name in _NEWS if name in line}:  # told once: no other line has them
+                self._journal.write(news)
 
     def _start_up(self, since: float | None) -> dict[str, Any] | None:
         """What the process took before its first run, as the models see it."""
@@ -368,11 +376,13 @@ class Run:
 
     def _line(self, reading: RawReading) -> dict[str, Any]:
         line: dict[str, Any] = {
-            'phase': self._phases.present or _UNNAMED,
+            'phase': self._worked or self._phases.present or _UNNAMED,
             'step': self._step,
             'epoch': self._epoch,
             **self._slice.own(reading)._asdict(),
         }
+        if idle := self._slice.idle_seconds(reading.monotonic):
+            line['idle'] = idle
         if self._renewed():
             line['sensors'] = _told(self.accuracies)
             line |= self._found_gpus()

@@ -20,13 +20,14 @@ import threading
 import weakref
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from hefted import host, settings
 from hefted.errors import ArgumentError
 from hefted.footprint import account, splitting
 from hefted.footprint import place as places
 from hefted.footprint.account import rebuild
+from hefted.footprint.totals import Sum, Total
 from hefted.identifiers import uuid7
 from hefted.ledger.journal import writer_cost_seconds
 from hefted.metering.discover import add_late, discover
@@ -35,27 +36,28 @@ from hefted.metering.reading import Component, Gap, RawReading
 from hefted.metering.sampler import Sampler
 from hefted.quantities import Quantity
 from hefted.run import NullRun, Run, Status, Tick
+from hefted.utils import traffic
 
 if TYPE_CHECKING:
     from hefted.footprint.live.watch import Watch
+    from hefted.metering.moved import Moved
 
-__all__ = ['NullRun', 'Run', 'Status', 'Tick', 'Total', 'joined', 'meter', 'process', 'rebuild', 'so_far', 'start']
+__all__ = [
+    'NullRun',
+    'Run',
+    'Status',
+    'Tick',
+    'Total',
+    'joined',
+    'meter',
+    'moved',
+    'process',
+    'rebuild',
+    'so_far',
+    'start',
+]
 
 _PARENT = 'HEFTED_PARENT_RUN'  # tells a process that is started inside a run what it is a part of
-
-
-class Total(NamedTuple):
-    """What the runs with one parent come to so far.
-
-    Attributes:
-        run: The parent's id.
-        ended: How many have ended.
-        energy: Of those, in J; None where nothing was metered.
-    """
-
-    run: str
-    ended: int
-    energy: Quantity | None
 
 
 def start(
@@ -128,6 +130,29 @@ def meter(name: str, *, place: places.Place | str | None = None) -> Generator[Ru
         run.finish('finished')
 
 
+def moved(*, network: int = 0, storage: int = 0) -> None:
+    """Tell of bytes that a program has moved just now: no sensor sees what that takes elsewhere.
+
+    They count for the runs that are open, as the components 'network' and 'storage', by published kWh/GB (see
+    `hefted.metering.moved`): assumed, within two orders of magnitude. Hefted's own downloads are told already. Nothing
+    happens when metering is off, or while no run has begun.
+
+    Args:
+        network: Bytes sent or received over networks.
+        storage: Bytes written to or read from storage elsewhere.
+
+    Raises:
+        ArgumentError: If either is negative or not a number.
+
+    Example:
+        >>> with meter('upload') as m:
+        ...     moved(network=10**9)
+        >>> m.footprint is None or str(m.footprint.components['network'].to('Wh'))
+        '4.0 Wh (1.0 to 60.0, assumed)'
+    """
+    _process.moved(network, storage)
+
+
 def process() -> Total:
     """Tell what the runs of this process come to so far; those inside another run are counted there, once.
 
@@ -167,20 +192,6 @@ def joined(kind: str, name: str) -> Generator[None]:
         _process.pause(run)
 
 
-class _Sum:
-    """Of the runs with one parent."""
-
-    def __init__(self) -> None:
-        self.ended = 0
-        self.joules: dict[str, float] = {}
-
-    def add(self, run: Run) -> None:
-        self.ended += 1
-        for used in run.shares.joules.values():
-            for sensor, joules in used.items():
-                self.joules[sensor] = self.joules.get(sensor, 0.0) + joules
-
-
 class _Process:
     """What the runs of one process share: its meter, its thread, and their total."""
 
@@ -193,9 +204,10 @@ class _Process:
         self._open: dict[str, tuple[weakref.ref[Run], int]] = {}
         self.sampler: Sampler | None = None
         self._meter: Meter | None = None
+        self._moved: Moved | None = None
         self._started = False
         self._outside = os.environ.get(_PARENT, '')
-        self._sums: dict[str, _Sum] = {}
+        self._sums: dict[str, Sum] = {}
         self._accuracies: dict[str, tuple[Component, Quantity]] = {}
         self.own: dict[tuple[str, str], Run] = {}  # by kind and name
         self._splitting = threading.RLock()
@@ -294,7 +306,7 @@ class _Process:
         self._split(run)
         self._tell_children()
         self._accuracies.update(run.accuracies)
-        self._sums.setdefault(run.parent, _Sum()).add(run)
+        self._sums.setdefault(run.parent, Sum()).add(run.shares)
         self._sums.pop(run.id, None)
 
     def _tell_children(self) -> None:
@@ -302,12 +314,23 @@ class _Process:
         # Set to nothing and never removed: the C library's other readers of the environment see no list that moves.
         os.environ[_PARENT] = next((run.id for run in self.runs[::-1]), self._outside)
 
+    def moved(self, network: int, storage: int) -> None:
+        """Count bytes that were moved; without a meter no run is open whose they could be."""
+        if self._meter is None or settings.meter_mode() == 'off':
+            return
+        with self._splitting:  # two threads' first bytes are of one count
+            if self._moved is None:
+                from hefted.metering.moved import counted_by  # late: few tell any
+
+                self._moved = counted_by(self._meter)
+        self._moved.tell(network=network, storage=storage)
+
     def _thread_costs(self) -> float:
         asking = sum(watch.cost_seconds for watch in self._watches.values() if watch is not None)
         return (self.sampler.cost_seconds if self.sampler else 0.0) + writer_cost_seconds() + asking
 
     def total(self, parent: str) -> Total:
-        found = self._sums.get(parent, _Sum())
+        found = self._sums.get(parent, Sum())
         return Total(parent, found.ended, account.energy_of(found.joules, self._accuracies))
 
     def _watch(self, place: places.Place) -> Watch | None:
@@ -365,6 +388,11 @@ def _end_own() -> None:
         run.finish('finished')
 
 
+def _received(count: int) -> None:
+    _process.moved(count, 0)
+
+
+traffic.listen(_received)
 atexit.register(_end_own)  # before the journals are drained: handlers run last-in-first-out
 if hasattr(os, 'register_at_fork'):
     os.register_at_fork(after_in_child=_forked)

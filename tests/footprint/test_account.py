@@ -187,3 +187,40 @@ def test_watts_of_a_laptops_package_are_not_told_to_hold_its_board(group: str, t
     shares = Shares()
     shares.add('train', 1.0, {'cpu-model:idle': 1.0})
     assert footprint(shares, {'cpu-model:idle': ('cpu', watts)}, Place.of('FR'), Factors()).covers == told
+
+
+def test_an_older_journal_whose_header_tells_the_intensity_alone_is_priced_by_it():
+    sensors = {'counter': {'component': 'gpu', 'accuracy': Quantity(1.0, '1').to_json()}}
+    start = {'monotonic': 1.0, 'joules': {'counter': 5.0}}
+    header = {'sensors': sensors, 'start': start, 'intensity': Quantity(50, 'g CO2e/kWh').to_json()}
+    header['start_up'] = {'seconds': 1.0, 'joules': {'counter': 3.6e6}}
+    line = {'monotonic': 3.0, 'joules': {'counter': 3.6e6 + 5.0}, 'phase': 'train'}
+    told = rebuild([header, line])
+    assert told.carbon.value == pytest.approx(100.0)
+    assert told.duration.value == 3.0
+    assert told.embodied is None
+    assert rebuild([header, line], ['gpu']).energy is None
+    with pytest.raises(ValueError, match='expected a header'):
+        rebuild([line])
+
+
+def test_what_making_the_machine_took_is_told_where_no_energy_is_known():
+    shares = Shares()
+    shares.add('train', 7200.0, {}, occupied=1800.0)
+    told = footprint(shares, {}, WORLD, replace(FACTORS, embodied=Quantity(30, 'g CO2e/h'), price=Quantity(2, 'USD/h')))
+    assert (told.energy, told.operational, told.facility) == (None, None, None)
+    assert told.embodied.value == told.carbon.value == pytest.approx(15.0)
+    assert told.cost.value == pytest.approx(1.0)
+
+
+def test_the_facilitys_part_has_the_errors_of_the_energy_once_and_those_of_the_pue_whole():
+    shares = Shares()
+    shares.add('train', 1.0, {'counter': 100.0})
+    pue = Quantity.between(1.5, 1.2, 1.9, '1', source=Source('pue', 'pue'))
+    told = footprint(shares, ACCURACIES, WORLD, replace(FACTORS, pue=pue))
+    errors = {error.source: (error.down, error.up) for error in told.facility.errors}
+    assert errors == {'nvml': pytest.approx((-2.5, 2.5)), 'pue': pytest.approx((-30.0, 40.0))}
+    whole = {error.source: (error.down, error.up) for error in (told.energy + told.facility).errors}
+    assert whole == {'nvml': pytest.approx((-7.5, 7.5)), 'pue': pytest.approx((-30.0, 40.0))}
+    carbon = {error.source: error.up / told.operational.value for error in told.operational.errors}
+    assert carbon['nvml'] == pytest.approx(0.05)  # the energy's own, once

@@ -146,3 +146,11 @@ def test_a_run_and_its_journal_price_each_part_by_what_held_then(begins, steps, 
     assert again.carbon.value == pytest.approx(grams / 3.6e6)
     assert again.energy.value == mine.energy.value
     assert again.carbon.errors == mine.carbon.errors
+
+
+def test_a_part_whose_intensity_is_not_known_leaves_the_carbon_unknown_rather_than_made_up():
+    changed = Intensities()
+    changed.change(Quantity(100, 'g CO2e/kWh'), {'counter': 1.0})
+    accuracies = {'counter': ('cpu', Quantity(1, '1'))}
+    assert changed.priced(Factors(), {'counter': 4.0}, accuracies).intensity is None
+    assert changed.priced(Factors(), {'counter': 4.0}, {}).intensity.value == 100

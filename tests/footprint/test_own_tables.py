@@ -114,6 +114,11 @@ FRANCE = 'FR,France,{},,life-cycle,production,2025,own,own'
             ['figure,value,low,high,year,source,licence', 'pue,1.4,,,2025,own,own'],
             ['world.csv', 'low', 'Leave the row out'],
         ),
+        (
+            'world',
+            ['figure,value,low,high,year,source,licence', 'pue,1.4,0.9,1.8,2025,own,own'],
+            ['world.csv', 'low', '1 or more', "'0.9'"],
+        ),
         ('facility', [FACILITY, 'home,0,,2025,own,own'], ['facility.csv', 'pue', "'0'"]),
         ('facility', [FACILITY, 'home,0.9,,2025,own,own'], ['pue', '1 or more', "'0.9'"]),
         ('facility', [FACILITY, 'home,1.2,-1,2025,own,own'], ['wue_l_per_kwh', '0 or more', "'-1'"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -50,3 +51,9 @@ def test_an_older_footprints_one_carbon_is_operational():
 def test_a_run_of_unknown_carbon_has_no_score():
     with pytest.raises(ArgumentError, match='expected one whose carbon is known'):
         sci(footprint())
+
+
+@pytest.mark.parametrize('units', [0, -1, math.nan, math.inf, 5e-324, 10**400, 'ten', None])
+def test_what_counts_nothing_is_refused_by_name(units: Any):
+    with pytest.raises(ArgumentError, match='units: expected a number above 0'):
+        sci(footprint(operational=O), units)

@@ -7,8 +7,10 @@ from click.testing import CliRunner
 
 from hefted.cli.paper import command
 from hefted.errors import UnknownNameError
+from hefted.footprint import facility
 from hefted.footprint.place import Place
-from hefted.footprint.strubell import rows
+from hefted.footprint.strubell import pue_today, rows
+from hefted.metering.machine import Machine
 
 
 @pytest.mark.parametrize('row', rows(), ids=lambda row: row.model)
@@ -31,7 +33,8 @@ def test_today_is_told_for_a_place_with_its_interval():
     here, there = bert.carbon_today(Place('FR')), bert.carbon_today(Place('US'))
     assert here.high < there.low
     assert there.low < there.value < there.high
-    assert {source.key for source in there.sources} == {'uptime-2024', 'grid:US'}
+    assert {source.key for source in there.sources} == {'pue:world', 'grid:US'}
+    assert pue_today() == facility.pue(Place.of('FR'), Machine())  # one number, and one error, in one place
 
 
 def test_the_command_tells_the_table_and_its_history():

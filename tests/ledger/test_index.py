@@ -176,6 +176,15 @@ def test_a_metered_block_inside_a_process_keeps_its_own_total_and_its_parts(tmp_
     assert opened(tmp_path).get(block).children == process.children[0].children
 
 
+def test_a_parent_whose_journal_tells_no_figures_is_the_sum_of_its_parts(tmp_path: Path):
+    block = keep(tmp_path, 1, end=None, kind='meter', sensors=7)
+    keep(tmp_path, 2, parent=block, joules=3.0)
+    keep(tmp_path, 3, parent=block, joules=4.0)
+    (parent,) = opened(tmp_path).runs()
+    assert parent.footprint is not None
+    assert str(parent.footprint.energy) == str(parent.energy) == '7.0 J'
+
+
 def test_journals_that_name_one_another_as_parents_are_listed_each_by_itself(tmp_path: Path):
     keep(tmp_path, 1, parent=run_id(2))
     keep(tmp_path, 2, parent=run_id(1))

@@ -1,16 +1,18 @@
 """What no sensor sees is counted beside what is read, by the machine that it is, and never twice."""
 
+import importlib
 import time
 from pathlib import Path
 
 import pytest
 
-from hefted import ledger
+from hefted import host, ledger
 from hefted.footprint.place import Place
 from hefted.ledger.lines import read
 from hefted.metering import Meter, discover, measured, register, unregister
+from hefted.metering.cpu_model import watts_for
 from hefted.metering.discover import machine_of
-from hefted.metering.machine import Machine
+from hefted.metering.machine import Machine, this_machine
 from hefted.metering.unseen import Unseen
 from hefted.metering.unseen_count import UnseenCount
 from hefted.quantities import Quantity, Source
@@ -131,3 +133,18 @@ def test_a_gpu_that_is_found_late_changes_the_machine_its_unseen_and_the_factors
     lines = [line for line in read(summary.path) if 'machine' in line]
     assert [line['machine']['gpus'] for line in lines] == [[], ['NVIDIA H100 80GB HBM3']]
     assert summary.footprint.embodied == footprint.embodied
+
+
+def test_a_laptop_whose_package_is_modelled_has_its_board_beside_it(tmp_path, monkeypatch):
+    laptop = watts_for(host.CpuIdentity('Apple', name='Apple M2'))
+    assert laptop.of_package
+    assert not watts_for(host.CpuIdentity('AuthenticAMD', 26, 2, 1)).of_package
+    monkeypatch.setenv('HEFTED_MACHINE', 'laptop')
+    room = importlib.import_module('hefted.metering.discover')
+    monkeypatch.setattr(room, 'watts_for', lambda identity: laptop)
+    this_machine.cache_clear()
+    try:
+        told = discover(str(tmp_path / 'none'), str(tmp_path / 'none')).read().joules
+    finally:
+        this_machine.cache_clear()
+    assert {'unseen:regulators', 'unseen:supply', 'cpu-model:idle'} <= told.keys()

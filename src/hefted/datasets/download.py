@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from hefted.errors import ArgumentError, DataError
+from hefted.utils import traffic
 
 _SECONDS = 30.0  # of silence, before a server is given up
 _MOST_BYTES = 64 << 20  # MNIST's largest file holds 45 MB
@@ -51,6 +52,7 @@ def _receive(address: str, part: IO[bytes], timeout: float) -> None:
         with urllib.request.urlopen(address, timeout=timeout) as response:
             expected = response.headers.get('Content-Length')
             while (chunk := response.read(_CHUNK)) and part.tell() < _MOST_BYTES:
+                traffic.received(len(chunk))
                 part.write(chunk)
     except (urllib.error.URLError, HTTPException, OSError) as error:
         raise DataError(

@@ -113,10 +113,12 @@ def footprint(
     left_out = frozenset(without)
     accuracies = {name: known for name, known in accuracies.items() if known[0] not in left_out}
     by_sensor = shares.by_sensor()
+    named: tuple[Component, ...] = (*_COMPONENTS, *(of for of, _ in accuracies.values()))  # and a newer version's
     components: dict[str, Quantity] = {
         component: energy
-        for component in _COMPONENTS
+        for component in dict.fromkeys(named)
         if (energy := energy_of(by_sensor, accuracies, component)) is not None
+        and (energy.value or component not in ELSEWHERE)  # nobody moved anything in this run: no figure
     }
     return Footprint(
         energy=energy_of(by_sensor, accuracies),
@@ -129,7 +131,7 @@ def footprint(
             for phase, seconds in shares.seconds.items()
         },
         gaps=tuple(gaps),
-        covers=_covers(components, _as_servers(shares, components.get('cpu'))),
+        covers=_covers(components, _as_servers(shares, components.get('cpu')), left_out),
     )
 
 
@@ -164,13 +166,13 @@ def energy_of(
     shifts: dict[str, tuple[float, float]] = {}
     sources: dict[str, Source] = {}
     bases: set[Basis] = set()
-    known = False
+    of_nothing: set[Basis] = set()
     for sensor, used in joules.items():
         of, accuracy = accuracies.get(sensor, (None, None))
         if accuracy is None or component not in (None, of):
             continue
         value += accuracy.value * used
-        known = True
+        of_nothing.add(accuracy.basis)
         if used:  # who shared the machine with nobody owes nothing to the model of shares
             bases.add(accuracy.basis)
         for error in accuracy.errors:
@@ -178,8 +180,9 @@ def energy_of(
             shifts[error.source] = (down + error.down * used, up + error.up * used)
         for source in accuracy.sources if used else ():
             sources[source.key] = source
-    if not known:
+    if not of_nothing:
         return None
+    bases = bases or of_nothing  # a model's 0 is no measurement
     basis: Basis = 'assumed' if 'assumed' in bases else 'modelled' if 'modelled' in bases else 'measured'
     errors = tuple(Error(source, down, up) for source, (down, up) in shifts.items() if down or up)
     return Quantity(value, 'J', basis, errors, tuple(sources.values()))
@@ -254,22 +257,23 @@ def _as_servers(shares: Shares, cpu: Quantity | None) -> bool:
     return any(used.get('cpu-model:idle') for phase, used in phases if phase != START_UP or len(phases) == 1)
 
 
-def _covers(components: Mapping[str, Quantity], as_servers: bool) -> str:
+def _covers(components: Mapping[str, Quantity], as_servers: bool, without: Iterable[str]) -> str:
     """Say what a total names and what it leaves out."""
-    if not components:
-        return 'nothing: no sensor could be read'
+    # A meter of the whole machine that was never read tells nothing of it.
+    named = {name: energy for name, energy in components.items() if name != 'unseen' or energy.value}
+    if not named:
+        told = ' and '.join(_WORDS.get(name, name) for name in sorted(without))
+        return f'nothing: without {told}, no sensor could be read' if told else 'nothing: no sensor could be read'
     by_basis: dict[str, list[str]] = {}
-    for component, energy in components.items():
-        if component != 'unseen' or energy.value:  # a meter of the whole that was never read tells nothing of it
-            by_basis.setdefault(energy.basis, []).append(_WORDS[component])
+    for component, energy in named.items():
+        by_basis.setdefault(energy.basis, []).append(_WORDS.get(component, component))
     told = '; '.join(f'{_listed(words)}, {basis}' for basis, words in by_basis.items())
-    unseen = components.get('unseen')
-    counted = unseen is not None and unseen.value != 0
-    if unseen is not None and counted and not any(source.key.startswith('unseen ') for source in unseen.sources):
+    unseen = named.get('unseen')
+    if unseen is not None and not any(source.key.startswith('unseen ') for source in unseen.sources):
         return f'{told}; together what the meter of the whole machine reads'
     if as_servers:
         return f'{told}; with a server’s board, fans and supply'
-    return told if counted else f'{told}; no board, fans or supply'
+    return told if unseen is not None else f'{told}; no board, fans or supply'
 
 
 def _listed(words: list[str]) -> str:
@@ -310,7 +314,8 @@ def rebuild(lines: Iterable[Mapping[str, Any]], without: Iterable[str] = ()) -> 
         if 'gaps' in line:  # each time the whole of them
             gaps = [Gap(g['sensor'], g['reason'], g['start'], g['end']) for g in line['gaps']]
         if 'joules' in line and line['monotonic'] >= last['monotonic']:
-            seconds = line['monotonic'] - last['monotonic']
+            idle = line.get('idle', 0.0) - last.get('idle', 0.0)
+            seconds = line['monotonic'] - last['monotonic'] - idle
             occupied = line['occupied'] - last['occupied'] if 'occupied' in line else None
             before = last['joules']  # a sensor that was not there before counts from 0
             used = {sensor: joules - before.get(sensor, 0.0) for sensor, joules in line['joules'].items()}
@@ -318,7 +323,8 @@ def rebuild(lines: Iterable[Mapping[str, Any]], without: Iterable[str] = ()) -> 
             last = line
         if 'intensity' in line:  # another holds from here on, or from the run's start
             another = Quantity.from_json(line['intensity'])
-            intensities.change(another, shares.by_sensor(), from_start=bool(line.get('from_start')))
+            from_start = line is header or bool(line.get('from_start'))  # an older header tells it without factors
+            intensities.change(another, shares.by_sensor(), from_start=from_start)
     counted = {name: known for name, known in accuracies.items() if known[0] not in set(without)}
     factors = intensities.priced(factors, shares.by_sensor(), counted)
     place = Place.from_json(header['place']) if header.get('place') else find()

@@ -45,12 +45,22 @@ def pue(place: Place, machine: Machine) -> Quantity:
         return Quantity(1.0, '1', sources=(_NO_HOUSE,))
     found = _disclosed('pue', place, machine)
     if found is None:
-        return world('pue', 'pue:world', '1')
+        return world_pue()
     row, others = found
     value = float(row['pue'])
     low, high = (1 + (value - 1) * ratio for ratio in (1 / _OVERHEAD_RATIO, _OVERHEAD_RATIO))
     low, high = min(low, *others), max(high, *others)
     return Quantity.between(value, low, high, '1', source=cited(row, f'pue:{row["key"]}'))
+
+
+def world_pue() -> Quantity:
+    """The power usage effectiveness of a data centre that is not known: a survey's mean, and where single ones lie.
+
+    Example:
+        >>> str(world_pue())
+        '1.6 (1.1 to 1.9, assumed)'
+    """
+    return world('pue', 'pue:world', '1')
 
 
 def wue(place: Place, machine: Machine) -> Quantity:

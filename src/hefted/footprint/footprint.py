@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hefted.quantities import Quantity
@@ -51,7 +51,8 @@ class Footprint:
         minerals: kg Sb eq: of making the machine, by the share of its life that was taken, and of electricity.
         cost: USD.
         duration: s, by CLOCK_MONOTONIC, from process start (first run) or run start.
-        components: Energy by component ('cpu', 'dram', 'gpu', 'other').
+        components: Energy by component ('cpu', 'dram', 'gpu', 'other', 'unseen'; 'network' and 'storage' where
+            bytes were told).
         phases: Share by phase ('start-up', 'compile', 'input', 'train', 'validate', 'checkpoint').
         place: Where it ran.
         gaps: What the sensors missed, with reasons.
@@ -97,7 +98,7 @@ class Footprint:
             components=_merged(self.components, other.components),
             phases=_merged(self.phases, other.phases),
             gaps=self.gaps + other.gaps,
-            covers='; '.join(dict.fromkeys(line for line in (self.covers, other.covers) if line)),
+            covers=_both_lines(self.covers, other.covers),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -128,7 +129,7 @@ class Footprint:
             place=Place.from_json(data['place']),
             components={name: Quantity.from_json(energy) for name, energy in data.get('components', {}).items()},
             phases={
-                name: PhaseShare(_read(share['energy']), share['seconds'])
+                name: PhaseShare(_read(share.get('energy')), share['seconds'])
                 for name, share in data.get('phases', {}).items()
             },
             gaps=tuple(Gap(g['sensor'], g['reason'], g['start'], g.get('end')) for g in data.get('gaps', ())),
@@ -155,6 +156,24 @@ def _both(one: Place, two: Place) -> Place:
     """The place of both; where they differ, the world under both names, as no one grid stands for it."""
     from hefted.footprint.place import WORLD, Place
 
-    if one.code == two.code and one.cloud_region == two.cloud_region:
+    if (one.code, one.cloud_region) == (two.code, two.cloud_region) and (one.code != WORLD or one.name == two.name):
+        return one if one == two else replace(one, **dict.fromkeys(_apart(one, two)))
+    return Place(WORLD, _both_lines(one.name, two.name))
+
+
+def _apart(one: Place, two: Place) -> list[str]:
+    """What of a place is not that of both: two houses of one city, land that one of two runs declared."""
+    apart = [name for name in ('latitude', 'longitude', 'datacentre') if getattr(one, name) != getattr(two, name)]
+    return apart if one.land == two.land else [*apart, 'land', 'land_known_by']
+
+
+def _both_lines(one: str, two: str) -> str:
+    """Two lines as one, each told once, however many runs are added.
+
+    Example:
+        >>> _both_lines('France; Norway', 'France'), _both_lines('France', 'Norway')
+        ('France; Norway', 'France; Norway')
+    """
+    if not two or f'; {two}; ' in f'; {one}; ':
         return one
-    return Place(WORLD, '; '.join(dict.fromkeys((one.name, two.name))))
+    return two if not one or f'; {one}; ' in f'; {two}; ' else f'{one}; {two}'

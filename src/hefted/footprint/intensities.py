@@ -75,7 +75,8 @@ class Intensities:
         starts = [_Change(first, {}), *self._changes]
         reached = [_electricity(used, accuracies, factors) for used in (*(each.joules for each in starts), joules)]
         parts = [(each.intensity, reached[at + 1] - reached[at]) for at, each in enumerate(starts)]
-        return replace(factors, intensity=_mean([part for part in parts if part[1] > 0]) or parts[-1][0])
+        counted = [part for part in parts if part[1] > 0]
+        return replace(factors, intensity=_mean(counted) if counted else parts[-1][0])
 
 
 def _mean(parts: list[tuple[Quantity | None, float]]) -> Quantity | None:

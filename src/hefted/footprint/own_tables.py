@@ -173,7 +173,7 @@ def _check_number(row: _Row, column: str, cell: str) -> None:
     if not (math.isfinite(number) and (number > 0 or (number == 0 and column in _MAY_BE_ZERO))):
         known = 'Leave the row out' if column in _needed(row.path.stem, row.key) else 'Leave the field empty'
         raise row.wrong(column, least, cell, f'{known} where the figure is not known.')
-    if (column == 'pue' or (row.key, column) in (('pue', 'value'), ('pue', 'low'))) and number < 1:
+    if number < 1 and (column == 'pue' or (row.key == 'pue' and column in ('value', 'low', 'high'))):
         raise row.wrong(column, 'a number of 1 or more', cell, 'A facility cannot use less than its machines.')
     _check_scale(row, column, number)
     if column == 'year' and not number.is_integer():

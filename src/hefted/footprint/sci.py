@@ -72,7 +72,7 @@ def sci(footprint: Footprint, units: float = 1.0, unit: str = 'training run') ->
         >>> print(sci(told, units=10, unit='epoch'))
         4.0 g CO2e per epoch
     """
-    if not (math.isfinite(units) and units > 0):
+    if not _counts(units):
         raise ArgumentError(
             f'units: expected a number above 0, received {units!r}. Count what the run did, as 10 epochs.'
         )
@@ -83,6 +83,16 @@ def sci(footprint: Footprint, units: float = 1.0, unit: str = 'training run') ->
             '`hefted doctor` says why.'
         )
     return Sci(operational, footprint.embodied, float(units), unit)
+
+
+def _counts(units: object) -> bool:
+    """Whether it is a number of things, by which a carbon can be divided."""
+    if not isinstance(units, int | float):
+        return False
+    try:
+        return 0 < float(units) < math.inf and 1 / float(units) < math.inf
+    except OverflowError:  # an integer beyond all floats
+        return False
 
 
 def operational_of(footprint: Footprint) -> Quantity | None:

@@ -58,17 +58,18 @@ class Slice:
         first: The reading at its start.
 
     Attributes:
-        part: What part is the run's from the last reading on.
+        part: What part is the run's from the last reading on; 0 while it idles.
         last: The last reading that was taken.
     """
 
-    __slots__ = ('_lock', '_others', '_others_occupied', 'last', 'part')
+    __slots__ = ('_idle', '_lock', '_others', '_others_occupied', 'last', 'part')
 
     def __init__(self, first: RawReading):
         self.part = 1.0
         self.last = first
         self._others: dict[str, float] = {}  # joules by sensor, since the start, that were others'
         self._others_occupied = 0.0
+        self._idle = 0.0  # seconds with no part, up to the last reading
         self._lock = threading.RLock()  # for the moment of an addition; again in a signal's handler that comes in it
 
     def take(self, reading: RawReading, part: float | None = None) -> Taken | None:
@@ -97,7 +98,13 @@ class Slice:
                     used[name] = mine * joules
                 self._others_occupied += (1 - mine) * occupied
                 occupied *= mine
+            if not mine:
+                self._idle += reading.monotonic - last.monotonic
             return Taken(reading.monotonic - last.monotonic, used, occupied)
+
+    def idle_seconds(self, now: float) -> float:
+        """For how long the run has had no part up to an instant, whether that was taken yet or not."""
+        return self._idle if self.part else self._idle + now - self.last.monotonic
 
     def own(self, reading: RawReading) -> RawReading:
         """A reading whose cumulative joules are those of the run alone, whether it was taken yet or not."""

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hefted.footprint import grid
+from hefted.footprint import facility, grid
 from hefted.footprint.place import Place
-from hefted.footprint.tables import table, world
+from hefted.footprint.tables import table
 from hefted.quantities import Quantity
 
 PUE = 1.58
@@ -68,8 +68,8 @@ class Row(NamedTuple):
 
 
 def pue_today() -> Quantity:
-    """The mean of data centres in Uptime Institute's survey of 2024, and where single ones lie."""
-    return world('pue', 'uptime-2024', '1')
+    """The mean of data centres that a run of an unknown house is priced by, and where single ones lie."""
+    return facility.world_pue()
 
 
 def rows() -> list[Row]:

@@ -85,8 +85,10 @@ class RunSummary:
 
     def footprint_without(self, *components: str) -> Footprint | None:
         """The footprint without some components, such as 'unseen': every figure of it follows from the others alone."""
-        if self.path is not None:
-            return _rebuilt(self.lines(), components)
+        told = None if self.path is None else _rebuilt(self.lines(), components)
+        if told is not None or not self.children:
+            return told
+        # It kept no journal, or one that tells no figures: its parts are all that is known of it.
         found = (child.footprint_without(*components) for child in self.children)
         parts = [footprint for footprint in found if footprint is not None]
         return reduce(operator.add, parts) if parts else None

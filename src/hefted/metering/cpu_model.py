@@ -49,6 +49,7 @@ class CpuWatts(NamedTuple):
         full: W per thread.
         basis: 'modelled' where systems of this kind were measured, else 'assumed'.
         source: Where the watts are from.
+        of_package: Whether they are of the processor's package alone, and not of a whole machine at the wall.
     """
 
     microarchitecture: str
@@ -57,6 +58,7 @@ class CpuWatts(NamedTuple):
     full: tuple[float, float, float]
     basis: Basis
     source: Source
+    of_package: bool = False
 
 
 def watts_for(identity: CpuIdentity) -> CpuWatts:
@@ -82,6 +84,7 @@ def watts_for(identity: CpuIdentity) -> CpuWatts:
         # What stands for a whole class of processors was measured on others.
         'assumed' if group.startswith('any ') or row['systems'] == '0' else 'modelled',
         Source(f'watts {group}', row['source'], int(row['year']), None, row['licence']),
+        row['segment'] == 'laptop',
     )
 
 

@@ -96,8 +96,9 @@ def machine_of(meter: Meter) -> Machine:
 def _model_unseen(meter: Meter) -> None:
     """Model what no sensor sees, beside what is read; where nothing is, the model of the CPU has it all."""
     machine = machine_of(meter)
-    if settings.unseen_counts() and not meter.reads_whole_machine and (meter.reads_cpu or machine.gpus):
-        meter.model_unseen(Unseen(machine, meter.reads_cpu))
+    of_package = meter.reads_cpu or (meter.models is not None and meter.models[0].watts.of_package)
+    if settings.unseen_counts() and not meter.reads_whole_machine and (of_package or machine.gpus):
+        meter.model_unseen(Unseen(machine, of_package))
 
 
 def divided(counters: Sequence[Sensor], models: tuple[CpuModel, DramModel]) -> list[Sensor | Divided]:

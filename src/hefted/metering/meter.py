@@ -225,6 +225,8 @@ class Meter:
         models = (*self.models[0].sensors, self.models[1]) if self.models else ()
         parts: dict[str, PartSoFar] = {}
         for guard in (*self._guards, *(counter.guard for counter in self._divided)):
+            if guard.sensor.component in ('network', 'storage'):  # elsewhere: no meter of this machine has it
+                continue
             whole = guard.sensor not in models and getattr(guard.sensor, 'share', 1.0) == 1.0
             parts[guard.sensor.name] = PartSoFar(guard.joules, guard.sensor.accuracy, whole)
         return parts

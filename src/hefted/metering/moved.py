@@ -16,13 +16,16 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from hefted.errors import ArgumentError
 from hefted.metering.reading import Component
 from hefted.metering.sensor import Instant
 from hefted.metering.tables import rows
 from hefted.quantities import Quantity, Source
+
+if TYPE_CHECKING:
+    from hefted.metering.meter import Meter
 
 Elsewhere = Literal['network', 'storage']
 
@@ -107,3 +110,17 @@ class Moved:
                     self._first(sensor)
                 self._sensors[component] = sensor
             sensor.moved_bytes += count
+
+
+def counted_by(meter: Meter) -> Moved:
+    """What is moved, counted by a meter from the first bytes on.
+
+    Args:
+        meter: Takes in a sensor for each of the two when its first bytes are told.
+    """
+
+    def first(sensor: MovedSensor) -> None:
+        meter.add([sensor])
+        meter.read()  # a sensor counts from its first reading on
+
+    return Moved(first)

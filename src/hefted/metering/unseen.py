@@ -14,8 +14,8 @@ their lowest speed, are in `board`. What a GPU's board shares with its neighbour
 of the network cards) is in `gpu board`; only servers built around GPUs have it, as a card reads itself whole.
 
 Where the processors are modelled, their watts are those of whole servers at the wall (`cpu_model`): their
-board, supply and fans are in them, and only the GPUs' part is added here. The board is no virtual machine's
-own: there only what follows from readings is added.
+board, supply and fans are in them, and only the GPUs' part is added here. (A laptop's watts are of its package,
+so all of it is.) The board is no virtual machine's own: there only what follows from readings is added.
 
 No single factor does as well as a sum: benchmarks/wall.py holds both against wall meters.
 """
@@ -59,7 +59,8 @@ class Unseen:
 
     Args:
         machine: What it is; its GPUs are those that are read.
-        cpu_measured: Whether the processors are read by a counter, rather than modelled as whole servers.
+        cpu_measured: Whether the processors' figures are of their packages, as a counter's are, rather than modelled as
+            whole servers.
 
     Attributes:
         watts: W that are drawn whatever is read; 0 where they are in another model's figures.

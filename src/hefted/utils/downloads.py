@@ -19,6 +19,7 @@ from typing import IO
 
 from hefted import settings
 from hefted.errors import ArgumentError, DataError, unknown_name
+from hefted.utils import traffic
 from hefted.utils.progbar import Progbar
 
 _SECONDS = 30.0  # of silence, before a server is given up
@@ -149,7 +150,10 @@ def _receive(origin: str, part: IO[bytes]) -> None:
             length = response.headers.get('Content-Length')
             expected = int(length) if length is not None else None
             bar = Progbar(expected, unit_name='byte')
+            remote = urllib.parse.urlsplit(origin).scheme != 'file'
             while chunk := response.read(_CHUNK):
+                if remote:
+                    traffic.received(len(chunk))
                 part.write(chunk)
                 bar.update(part.tell(), finalize=part.tell() == expected)
             if expected is None:

@@ -118,7 +118,7 @@ def test_what_is_used_before_and_after_a_change_is_priced_each_by_its_own(home, 
     )
     told = home.run(1.5, before, versions=2)
     assert len(service.asked) >= 2
-    assert 105 < told['grams'] < 295
+    assert 101 < told['grams'] < 299  # how much sleeping takes depends on who shares the machine
     assert home.again(told['run']) == pytest.approx(told['grams'])
 
 

@@ -111,6 +111,8 @@ def test_parts_of_different_machines_agree_on_no_machine_and_on_no_factor(make: 
     assert told.factors.intensity is None
     assert told.intensity is not None
     assert told.intensity.value == pytest.approx(100)
+    assert 0 < told.intensity.low < 100 < told.intensity.high  # the grid's own doubt; the energy's has cancelled
+    assert {error.source for error in told.intensity.errors if abs(error.up) > 1e-9} == {'grid:US-OR'}
 
 
 def test_a_run_that_encloses_others_has_figures_of_its_own(make: Make):

@@ -91,8 +91,11 @@ class Record(NamedTuple):
         electricity, operational = self.electricity, self.operational
         if self.factors.intensity is not None or electricity is None or operational is None or electricity.value <= 0:
             return self.factors.intensity
-        grams = operational.to('g CO2e').value / electricity.to('kWh').value
-        return Quantity(grams, 'g CO2e/kWh', operational.basis, (), operational.sources)
+        try:  # what the two share, such as the errors of the energy, cancels
+            mean = (operational / electricity).to('g CO2e/kWh')
+        except ArgumentError:  # the energy may be nothing: no intensity follows
+            return None
+        return replace(mean, basis=operational.basis, sources=operational.sources)
 
     @property
     def flops(self) -> float | None:
