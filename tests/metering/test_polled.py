@@ -41,12 +41,26 @@ def test_a_power_is_held_from_one_answer_to_the_next():
     assert plug.read(4.0) == 300.0
 
 
-def test_a_counter_is_told_as_it_answered():
-    plug = Plug(period=1e9, counter=True)
+def test_a_counter_is_told_ahead_by_its_last_rate_for_one_period_and_never_back():
+    plug = Plug(counter=True)
     plug.poll(0.0, 5000.0)
-    assert plug.read(1.0) == 5000.0
+    assert plug.read(0.5) == 5000.0
     plug.poll(2.0, 5100.0)
-    assert plug.read(2.5) == 5100.0
+    assert plug.read(2.5) == 5125.0
+    assert plug.read(4.0) == 5150.0
+    plug.poll(4.0, 5120.0)  # it worked less than it was told
+    assert plug.read(4.5) == 5150.0
+    plug.poll(6.0, 5200.0)
+    assert plug.read(6.0) == 5200.0
+
+
+def test_a_counter_that_is_reset_is_seen_to_go_back():
+    plug = Plug(counter=True)
+    plug.poll(0.0, 5000.0)
+    plug.poll(1.0, 5100.0)
+    assert plug.read(1.0) == 5100.0
+    plug.poll(2.0, 3.0)
+    assert plug.read(2.0) == 3.0
 
 
 def test_a_silence_is_a_gap_and_no_energy_is_made_up_for_it():

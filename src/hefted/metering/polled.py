@@ -23,7 +23,8 @@ _OLD_SECONDS = 5.0
 class Polled:
     """A power, or a counter, that is asked in the background.
 
-    A power is held from one answer to the next, so that what a reading tells never has to be taken back.
+    A power is held from one answer to the next, so that what a reading tells never has to be taken back. A counter is
+    told ahead by its last rate, for one period at most: else a run would lose what passed since the last answer.
 
     Args:
         name: The sensor's name.
@@ -85,7 +86,7 @@ class Polled:
         if now - answered > _OLD_SECONDS:
             raise SensorError(f'It has not answered for {now - answered:.0f} s.')
         if self._counter:
-            return joules
+            now = min(now, answered + self._period)
         self._told = max(self._told, joules + watts * max(now - answered, 0.0))
         return self._told
 
@@ -102,7 +103,17 @@ class Polled:
             self._fail(f'It failed with {type(error).__name__}.')
         else:
             now = self._clock()
-            self._state = (now, value, 0.0) if self._counter else (now, self._until(now), value)
+            self._state = (now, value, self._rate(now, value)) if self._counter else (now, self._until(now), value)
+
+    def _rate(self, now: float, value: float) -> float:
+        """W of a counter since the answer before; 0 where there was none, or where the counter was reset."""
+        if self._state is None:
+            self._told = value
+            return 0.0
+        answered, joules, _ = self._state
+        if value < joules:
+            self._told = value  # which its guard sees go back
+        return (value - joules) / (now - answered) if value >= joules and now > answered else 0.0
 
     def _fail(self, reason: str) -> None:
         self._kept, self._state, self._reason = self._until(self._clock()), None, reason
