@@ -109,9 +109,10 @@ def footprint(
         >>> str(told.energy), str(told.carbon), told.phases['train'].seconds
         ('2.0 kWh', '100 g CO2e', 2.0)
     """
-    left_out = frozenset(without)
-    accuracies = {name: known for name, known in accuracies.items() if known[0] not in left_out}
-    by_sensor = shares.by_sensor()
+    left_out, gaps, by_sensor = frozenset(without), tuple(gaps), shares.by_sensor()
+    # What has been silent to this day and counted nothing in the run is missing, which is not 0.
+    silent = {gap.sensor for gap in gaps if gap.end is None and not by_sensor.get(gap.sensor)}
+    accuracies = {name: known for name, known in accuracies.items() if known[0] not in left_out and name not in silent}
     components: dict[str, Quantity] = {
         component: energy
         for component in _COMPONENTS
@@ -127,7 +128,7 @@ def footprint(
             phase: PhaseShare(energy_of(shares.joules[phase], accuracies), seconds)
             for phase, seconds in shares.seconds.items()
         },
-        gaps=tuple(gaps),
+        gaps=gaps,
         covers=_covers(components, _as_servers(shares)),
     )
 
@@ -156,7 +157,7 @@ def energy_of(
         component: Only what is of this component.
 
     Returns:
-        J; None where no sensor is known.
+        J; None where no sensor is known, or models alone that counted nothing.
     """
     # In one pass rather than by the operators of Quantity: a run of a few milliseconds has a dozen of these.
     value = 0.0
@@ -169,7 +170,8 @@ def energy_of(
         if accuracy is None or component not in (None, of):
             continue
         value += accuracy.value * used
-        known = True
+        # A model that counted nothing was not there: what read the same stood in for it.
+        known = known or bool(accuracy.value and (used or accuracy.basis == 'measured'))
         if used:  # who shared the machine with nobody owes nothing to the model of shares
             bases.add(accuracy.basis)
         for error in accuracy.errors:
