@@ -296,7 +296,7 @@ def rebuild(lines: Iterable[Mapping[str, Any]], without: Iterable[str] = ()) -> 
         if 'gaps' in line:  # each time the whole of them
             gaps = [Gap(g['sensor'], g['reason'], g['start'], g['end']) for g in line['gaps']]
         if 'joules' in line and line['monotonic'] >= last['monotonic']:
-            seconds = line['monotonic'] - last['monotonic']
+            seconds = line['monotonic'] - last['monotonic'] - line.get('idle', 0.0)
             occupied = line['occupied'] - last['occupied'] if 'occupied' in line else None
             before = last['joules']  # a sensor that was not there before counts from 0
             used = {sensor: joules - before.get(sensor, 0.0) for sensor, joules in line['joules'].items()}

@@ -37,6 +37,22 @@ def parts(parents: Mapping[str, str]) -> dict[str, float]:
     return {run: part(run) for run in parents}
 
 
+# Of all runs of a process, for the moment in which something is divided and added up; it may be taken again, as by a
+# signal's handler that comes in that moment.
+_lock = threading.RLock()
+
+
+def still() -> threading.RLock:
+    """What to hold so that no run takes anything: `with still(): ...`, for microseconds."""
+    return _lock
+
+
+def forked() -> None:
+    """In a fork's child: who held the lock is not there to let it go."""
+    global _lock
+    _lock = threading.RLock()
+
+
 class Taken(NamedTuple):
     """What a run took between two readings.
 
@@ -62,28 +78,28 @@ class Slice:
         last: The last reading that was taken.
     """
 
-    __slots__ = ('_lock', '_others', '_others_occupied', 'last', 'part')
+    __slots__ = ('_others', '_others_occupied', 'last', 'part')
 
     def __init__(self, first: RawReading):
         self.part = 1.0
         self.last = first
         self._others: dict[str, float] = {}  # joules by sensor, since the start, that were others'
         self._others_occupied = 0.0
-        self._lock = threading.RLock()  # for the moment of an addition; again in a signal's handler that comes in it
 
-    def take(self, reading: RawReading, part: float | None = None) -> Taken | None:
+    def take(self, reading: RawReading, part: float | None = None, *, aside: bool = False) -> Taken | None:
         """What the run took since the last reading.
 
         Args:
             reading: Of now.
             part: What part is the run's from now on, if it is another.
+            aside: Whether the run was idle, so that none of it is its own.
 
         Returns:
             None where a later reading was taken already.
         """
-        with self._lock:
-            mine, last = self.part, self.last
-            self.part = mine if part is None else part
+        with still():
+            mine, last = 0.0 if aside else self.part, self.last
+            self.part = self.part if part is None else part
             if reading.monotonic < last.monotonic:
                 return None
             before = last.joules
@@ -103,7 +119,7 @@ class Slice:
         """A reading whose cumulative joules are those of the run alone, whether it was taken yet or not."""
         if self.part == 1.0 and not self._others:
             return reading
-        with self._lock:
+        with still():
             left, since = 1 - self.part, self.last
             joules = {
                 name: joules - self._others.get(name, 0.0) - left * (joules - since.joules.get(name, 0.0))

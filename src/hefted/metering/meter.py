@@ -75,6 +75,7 @@ class Meter:
         # Taken without waiting where that may not end: a signal's handler may find it held by the code it
         # interrupted.
         self._lock = threading.Lock()
+        self._stuck: tuple[threading.Lock, float] | None = None  # a lock that could not be had, and since when
         self._ahead: float | None = None
         self._take_in(sensors, gaps)
         self.read()
@@ -89,9 +90,9 @@ class Meter:
         if os.getpid() != self._process:
             return self._last
         if not lock.acquire(timeout=_PATIENCE_SECONDS):
-            if self._clock() - self._last.monotonic > _ORPHANED_SECONDS:
-                self._lock = threading.Lock()
+            self._give_up(lock)
             return self._last
+        self._stuck = None
         try:
             now, boot = self._clock(), self._boot()
             own, resident = self._used()
@@ -115,6 +116,14 @@ class Meter:
         finally:
             self.cost_seconds += time.perf_counter() - begun
             lock.release()
+
+    def _give_up(self, lock: threading.Lock) -> None:
+        """A reading did not end in time; nobody's ever will if its lock is never let go."""
+        now = self._clock()
+        if self._stuck is None or self._stuck[0] is not lock:
+            self._stuck = lock, now
+        elif now - self._stuck[1] > _ORPHANED_SECONDS:
+            self._lock = threading.Lock()
 
     def now(self) -> float:
         """The time by the clock of its readings."""
