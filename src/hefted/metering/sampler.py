@@ -10,6 +10,7 @@ from hefted.metering.meter import Meter
 from hefted.metering.reading import Gap, RawReading
 
 _PERIOD_SECONDS = 1.0
+_MOMENT_SECONDS = 0.005  # who starts the thread is still starting a run, and would wait for it that long
 _MOST_SHARE = 1 / 500  # looking at children may take this share of the time
 
 
@@ -61,6 +62,7 @@ class Sampler:
     def _work(self) -> None:
         earlier = self.cost_seconds
         if self._prepare is not None:
+            time.sleep(_MOMENT_SECONDS)
             prepare, self._prepare = self._prepare, None
             self._guarded(prepare)
         look_at = self._look()  # who else is metered here matters from the start
