@@ -55,7 +55,7 @@ def discover(powercap: str = rapl.ROOT, sensors_folder: str = hwmon.ROOT) -> Met
     Returns:
         A meter, already counting.
     """
-    models = CpuModel(watts_for(host.cpu_identity()), host.threads_given()), DramModel()
+    models = CpuModel(watts_for(host.cpu_identity()), host.threads_given(), host.threads_given), DramModel()
     now = host.monotonic()
     zones, gaps = rapl.find(powercap, now=now)
     counters: list[Sensor] = list(zones)

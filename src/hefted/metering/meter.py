@@ -134,6 +134,8 @@ class Meter:
         begun = time.perf_counter()
         with suppress(OSError):  # /proc was taken away meanwhile: what was seen last stands
             self._tree.look()
+            if self.models is not None:
+                self.models[0].look()
             if self._peers is not None:
                 self._share.meters = self._peers.count(self._tree.pids)
         return time.perf_counter() - begun
