@@ -353,7 +353,7 @@ class Run:
 
     def _due(self, now: float) -> bool:
         """Whether the journal's last line is old."""
-        return now - self._written_at >= min(_LINE_SECONDS, _FRESH_SECONDS + (now - self._began) / 20)
+        return now - self._written_at >= min(_LINE_SECONDS, _FRESH_SECONDS + (now - self._began) / 4)
 
     def _write(self, reading: RawReading, **more: Any) -> None:
         self._written_at = reading.monotonic
