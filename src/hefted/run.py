@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from hefted import host
+from hefted import host, run_lines
 from hefted.footprint import account
 from hefted.footprint.account import IDLE, START_UP
 from hefted.footprint.factors import factors_for
@@ -17,46 +16,24 @@ from hefted.footprint.footprint import Footprint
 from hefted.footprint.phases import Phases
 from hefted.footprint.place import Place
 from hefted.footprint.repricing import Repricing
-from hefted.footprint.splitting import Slice
+from hefted.footprint.splitting import Slice, still
 from hefted.identifiers import uuid7
 from hefted.ledger.journal import Journal, writer_cost_seconds
 from hefted.metering.discover import machine_of
 from hefted.metering.meter import Meter
 from hefted.metering.reading import Gap, RawReading
+from hefted.run_ticks import NullRun, Status, Tick
 
 if TYPE_CHECKING:
     from hefted.footprint.live.watch import Watch
 
-Status = Literal['finished', 'stopped', 'failed', 'interrupted']
+__all__ = ['NullRun', 'Run', 'Status', 'Tick']
 
 _FRESH_SECONDS = 0.1  # a tick reads the sensors at most so often
 _EDGE_SECONDS = 0.01  # phases that follow one another faster are told apart by their time alone
 _UNNAMED = 'run'
-_NEWS = ('sensors', 'machine', 'factors', 'gaps')  # what a line tells only where it has changed
 _ANSWER_SECONDS = 0.05  # a disk that has not answered by then is not waited for
 _LINE_SECONDS = 1.0  # and a journal has a line at most so often; more often at first, as most runs are short
-
-
-class Tick(NamedTuple):
-    """What a loop tells its listeners at the edge of a chunk.
-
-    Attributes:
-        step: Steps done.
-        epoch: The epoch.
-        logs: Loss and metrics.
-        energy: J so far, start-up counted; None where nothing is metered.
-        power: W over the last tenth of a second or more; None until there is one.
-        carbon: g CO2e so far.
-        seconds: Since the run began.
-    """
-
-    step: int
-    epoch: int
-    logs: Mapping[str, Any]
-    energy: float | None = None
-    power: float | None = None
-    carbon: float | None = None
-    seconds: float = 0.0
 
 
 class Run:
@@ -117,8 +94,8 @@ class Run:
         self._ended = ended
         self._elsewhere = thread_costs()
         self._phases = Phases()
-        self._worked = ''  # while it idles, the phase before
         self._edges = 0  # rises at each phase's edge, so that the meter's thread never writes across one
+        self._worked_in = ''  # the phase since the journal's last line in which something was the run's
         self.shares = account.Shares()
         self._step: int | None = None
         self._epoch: int | None = None
@@ -139,12 +116,12 @@ class Run:
                 'kind': kind,
                 'name': name,
                 'started': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
-                'versions': _versions(),
+                'versions': run_lines.versions(),
                 'attributes': dict(attributes or {}),
                 'place': place,
                 'machine': self._machine.to_json(),
                 'factors': self._factors,
-                'sensors': _told(self.accuracies),
+                'sensors': run_lines.told(self.accuracies),
                 'start': self._first._asdict(),
                 'start_up': start_up,
                 'gaps': [gap.to_json() for gap in self._gaps_told],
@@ -184,9 +161,14 @@ class Run:
 
     def split(self, part: float, reading: RawReading) -> None:
         """Have another part of what the meter counts, from a reading on."""
+        self._edges += 1
         phases = self._give(reading, part)
         if phases:
             self._write(reading, **phases)
+
+    def skip(self, reading: RawReading) -> None:
+        """Pass over what was used up to a reading: it was given to others before they knew of this run."""
+        self._slice.take(reading, aside=True)
 
     def enter(self, phase: str) -> None:
         """Begin a phase; what was used since the last edge goes to the phase that ends."""
@@ -201,14 +183,14 @@ class Run:
                 self._cost += time.thread_time() - begun
                 return
             reading = self.meter.read()
-            # What passes while it idles is as little its own as a neighbour's part is.
-            phases = self._give(reading, {phase: 0.0, self._phases.present: 1.0}.get(IDLE))
-            # A thousand calls a second, and what is between them, do not need a line each.
-            one = phase in (IDLE, self._worked)
-            if IDLE not in (phase, self._phases.present) or not one or phases or self._due(reading.monotonic):
+            phases = self._give(reading)
+            # A thousand calls a second, and what is between them, do not need a line each; calls of two kinds do.
+            another = IDLE not in (phase, self._phases.present) or (
+                phase != IDLE and self._worked_in not in ('', phase)
+            )
+            if another or phases or self._due(reading.monotonic):
                 self._write(reading, enter=phase, **phases)
-        self._worked = self._phases.present if phase == IDLE else ''
-        self._phases.present = phase
+        self._phases.present, self._slice.resting = phase, phase == IDLE
         self._cost += time.thread_time() - begun
 
     def tick(self, step: int, epoch: int = 0, logs: Mapping[str, Any] | None = None) -> Tick:
@@ -268,7 +250,7 @@ class Run:
                 'status': status,
                 'error': None if error is None else type(error).__name__,
                 'meter_cost': self.meter_cost,
-                'footprint': _Accounted(self),  # turned into JSON by the journal's thread
+                'footprint': run_lines.Accounted(self),  # turned into JSON by the journal's thread
             }
         )
         self._journal.close()
@@ -293,9 +275,9 @@ class Run:
             line = self._line(reading)
             if edges == self._edges:
                 self._journal.write(line | self._grid.look(reading, self._began))
-                self._written_at = reading.monotonic
-            elif news := {name: line[name] for name in _NEWS if name in line}:  # told once: no other line has them
-                self._journal.write(news)
+                self._written_at, self._worked_in = reading.monotonic, ''
+            else:  # what the line would have told first, another has to
+                self._meter_version, self._gaps_told = -1, ()
 
     def _start_up(self, since: float | None) -> dict[str, Any] | None:
         """What the process took before its first run, as the models see it."""
@@ -311,11 +293,13 @@ class Run:
     def _give(self, reading: RawReading, part: float | None = None) -> dict[str, Any]:
         """Give phases what was used since the last reading; what the journal must be told of them if they are many."""
         self._grid.split(reading, self._give_first, self.shares)
-        phases = self._phases.take(reading.monotonic)
-        taken = self._slice.take(reading, part)
-        if taken is not None:
-            alone = {self._phases.present or _UNNAMED: 1.0}
-            self.shares.divide(phases or alone, taken.seconds, taken.joules, taken.occupied)
+        with still():  # a run that begins or ends in another thread has this one given its part up to then
+            phases = self._phases.take(reading.monotonic)
+            taken = self._slice.take(reading, part)
+            if taken is not None and not self._slice.resting:
+                self._worked_in = self._phases.present
+                alone = {self._phases.present or _UNNAMED: 1.0}
+                self.shares.divide(phases or alone, taken.seconds, taken.joules, taken.occupied)
         return {'phases': phases} if phases else {}
 
     def _give_first(self, reading: RawReading) -> None:
@@ -368,73 +352,28 @@ class Run:
 
     def _due(self, now: float) -> bool:
         """Whether the journal's last line is old."""
-        return now - self._written_at >= min(_LINE_SECONDS, _FRESH_SECONDS + (now - self._began) / 20)
+        return now - self._written_at >= min(_LINE_SECONDS, _FRESH_SECONDS + (now - self._began) / 4)
 
     def _write(self, reading: RawReading, **more: Any) -> None:
         self._written_at = reading.monotonic
         self._journal.write(self._line(reading) | more)
+        self._worked_in = ''
 
     def _line(self, reading: RawReading) -> dict[str, Any]:
+        phase = self._worked_in if self.idle and self._worked_in else self._phases.present
         line: dict[str, Any] = {
-            'phase': self._worked or self._phases.present or _UNNAMED,
+            'phase': phase or _UNNAMED,
             'step': self._step,
             'epoch': self._epoch,
             **self._slice.own(reading)._asdict(),
         }
-        if idle := self._slice.idle_seconds(reading.monotonic):
+        if idle := self._slice.rested(reading.monotonic):
             line['idle'] = idle
         if self._renewed():
-            line['sensors'] = _told(self.accuracies)
+            line['sensors'] = run_lines.told(self.accuracies)
             line |= self._found_gpus()
         gaps = self._gaps()
         if gaps != self._gaps_told:
             self._gaps_told = gaps
             line['gaps'] = [gap.to_json() for gap in gaps]
         return line
-
-
-class _Accounted:
-    """The footprint of a run that has ended, for its journal."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-
-    def to_json(self) -> dict[str, Any] | None:
-        footprint = self._run.footprint
-        return footprint and footprint.to_json()
-
-
-class NullRun:
-    """A run that is not metered: the same methods, no figures."""
-
-    id = ''
-    footprint = None
-    journal_failure = None
-    meter_cost = 0.0
-
-    def enter(self, phase: str) -> None:
-        """Do nothing."""
-
-    def tick(self, step: int, epoch: int = 0, logs: Mapping[str, Any] | None = None) -> Tick:
-        """Tell how far the run is, without figures."""
-        return Tick(step, epoch, {} if logs is None else logs)
-
-    def finish(self, status: Status = 'finished', error: BaseException | None = None) -> None:
-        """Do nothing."""
-
-    def end(self, status: Status = 'finished', error: BaseException | None = None) -> None:
-        """Do nothing."""
-
-
-def _told(accuracies: account.Accuracies) -> dict[str, Any]:
-    return {name: {'component': component, 'accuracy': accuracy} for name, (component, accuracy) in accuracies.items()}
-
-
-def _versions() -> dict[str, str]:
-    """Versions of what is imported already; nothing is imported to ask."""
-    told = {'python': sys.version.split()[0]}
-    for name in ('hefted', 'jax'):
-        version = getattr(sys.modules.get(name), '__version__', None)
-        if isinstance(version, str):
-            told[name] = version
-    return told

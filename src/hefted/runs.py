@@ -124,10 +124,10 @@ def meter(name: str, *, place: places.Place | str | None = None) -> Generator[Ru
     try:
         yield run
     except BaseException as error:
-        run.finish('failed' if isinstance(error, Exception) else 'stopped', error)
+        run.end('failed' if isinstance(error, Exception) else 'stopped', error)
         raise
     finally:
-        run.finish('finished')
+        run.end('finished')
 
 
 def moved(*, network: int = 0, storage: int = 0) -> None:
@@ -211,6 +211,7 @@ class _Process:
         self._accuracies: dict[str, tuple[Component, Quantity]] = {}
         self.own: dict[tuple[str, str], Run] = {}  # by kind and name
         self._splitting = threading.RLock()
+        self._taken: weakref.WeakKeyDictionary[Meter, RawReading] = weakref.WeakKeyDictionary()  # by runs that ended
         self._calls: dict[str, set[int]] = {}  # of each of these, the threads that are in a call
         self._watches: dict[tuple[object, ...], Watch | None] = {}  # by place: what asks for its grid's intensity
 
@@ -224,16 +225,17 @@ class _Process:
         """Whether a run is open that a call in this thread is a part of."""
         own = {run.id for run in self.own.values()}
         thread = threading.get_ident()
-        return any(run.id not in own or thread in self._calls[run.id] for run in self.runs)
+        return any(run.id not in own or thread in self._calls.get(run.id, ()) for run in self.runs)
 
     def resume(self, kind: str, name: str) -> Run:
         """The process's own run for calls of a kind, going on."""
-        run = self.own.get((kind, name))
-        if run is None:
-            run = self.own[kind, name] = self.open(kind, name, places.find(None), None, attributes=None, attempt=1)
-        self._calls.setdefault(run.id, set()).add(threading.get_ident())
-        run.enter(kind)
-        self._split(run)
+        with self._splitting:  # two threads that call for the first time have one run
+            run = self.own.get((kind, name))
+            if run is None:
+                run = self.own[kind, name] = self.open(kind, name, places.find(None), None, attributes=None, attempt=1)
+            self._calls.setdefault(run.id, set()).add(threading.get_ident())
+            run.enter(kind)
+            self._split(run)
         os.environ[_PARENT] = run.id
         if self.sampler is not None:
             self.sampler.ensure()
@@ -241,10 +243,11 @@ class _Process:
 
     def pause(self, run: Run) -> None:
         """A call has ended: what passes now is no part of its run, unless another thread is in one."""
-        self._calls[run.id].discard(threading.get_ident())
-        if not self._calls[run.id]:
-            run.enter(account.IDLE)
-            self._split(run)
+        with self._splitting:
+            self._calls[run.id].discard(threading.get_ident())
+            if not self._calls[run.id]:
+                run.enter(account.IDLE)
+                self._split(run)
         self._tell_children()
 
     def open(
@@ -278,8 +281,9 @@ class _Process:
             ended=self._ended,
             grid=self._watch(place),
         )
-        self._open[run.id] = weakref.ref(run), threading.get_ident()
-        self._split(run)
+        with self._splitting:  # none is among the others before it has its part
+            self._open[run.id] = weakref.ref(run), threading.get_ident()
+            self._split(run)
         os.environ[_PARENT] = run.id
         if meter is self._meter and self.sampler is not None:
             self.sampler.ensure()
@@ -295,15 +299,24 @@ class _Process:
 
     def _split(self, changed: Run) -> None:
         """A run has begun, ended, paused or gone on: tell those whose part of the process is another from then on."""
-        with self._splitting:
+        with self._splitting, splitting.still():
             beside = {run.id: run for run in self.runs if run.meter is changed.meter}
+            since = changed.last
+            if changed.id in beside:  # who ticked or ended meanwhile has taken all up to then
+                lasts = [run.last for run in beside.values()] + [self._taken.get(changed.meter, since)]
+                since = max(lasts, key=lambda reading: reading.monotonic)
+                if since.monotonic > changed.last.monotonic:
+                    changed.skip(since)
+            else:
+                self._taken[changed.meter] = since
             for run_id, part in splitting.parts({run.id: run.parent for run in beside.values()}).items():
                 if part != beside[run_id].part:
-                    beside[run_id].split(part, changed.last)
+                    beside[run_id].split(part, since)
 
     def _ended(self, run: Run) -> None:
-        self._open.pop(run.id, None)
-        self._split(run)
+        with self._splitting:
+            self._open.pop(run.id, None)
+            self._split(run)
         self._tell_children()
         self._accuracies.update(run.accuracies)
         self._sums.setdefault(run.parent, Sum()).add(run.shares)
@@ -379,6 +392,7 @@ _process = _Process()
 def _forked() -> None:
     """In a fork's child: nothing of the parent's is ours, and what it meters covers us."""
     global _process
+    splitting.forked()
     _process = _Process(forked_in_run=bool(_process.runs) or _process.forked_in_run)
 
 

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hefted.footprint.account import Accuracies, Shares, footprint, rebuild
+from hefted.footprint.account import Accuracies, Shares, energy_of, footprint, rebuild
 from hefted.footprint.factors import Factors
 from hefted.footprint.place import Place
+from hefted.metering import measured
 from hefted.metering.reading import Gap
+from hefted.metering.share import DOUBT
 from hefted.quantities import Error, Quantity, Source
 
 WORLD = Place.of(None)
@@ -40,7 +42,8 @@ def test_errors_of_one_source_add_and_of_two_combine_in_quadrature():
     assert two.energy.basis == 'modelled'
 
 
-joules = st.dictionaries(st.sampled_from(['idle', 'load', 'counter']), st.floats(0, 1e6), min_size=1)
+some = st.floats(0, 1e6).map(lambda joules: joules or 1e-9)  # models that counted nothing tell nothing
+joules = st.dictionaries(st.sampled_from(['idle', 'load', 'counter']), some, min_size=1)
 
 
 @given(st.dictionaries(st.sampled_from(['compile', 'train', 'validate']), joules, min_size=1))
@@ -51,9 +54,31 @@ def test_parts_sum_to_the_whole_and_its_interval_lies_within_the_sum_of_theirs(b
     told = footprint(shares, ACCURACIES, WORLD, FACTORS)
     for parts in (told.components.values(), [share.energy for share in told.phases.values()]):
         assert sum(part.value for part in parts) == pytest.approx(told.energy.value)
-        slack = 1e-9 * told.energy.value
+        slack = 1e-9 * told.energy.value + 1e-300  # no fraction of the least float there is can be told
         assert sum(part.low for part in parts) <= told.energy.low + slack
         assert told.energy.high <= sum(part.high for part in parts) + slack
+
+
+def test_what_was_silent_for_the_whole_run_is_missing_and_not_zero():
+    accuracies = ACCURACIES | {
+        'gpu': ('gpu', measured(Source('NVML', 'NVML'), 0.05)),
+        'gpu:share': ('gpu', DOUBT),
+        'off': ('other', measured(Source('plug', 'A plug'), 0.05)),
+    }
+    shares = Shares()
+    shares.add('train', 1.0, {'load': 5.0, 'gpu': 0.0, 'gpu:share': 0.0, 'off': 0.0})
+    told = footprint(shares, accuracies, WORLD, FACTORS, [Gap('gpu', 'It is lost.', 3.0)])
+    assert 'gpu' not in told.components
+    assert told.components['other'].value == 0.0  # it was read, and drew nothing
+    mended = footprint(shares, accuracies, WORLD, FACTORS, [Gap('gpu', 'It was lost.', 3.0, 4.0)])
+    assert mended.components['gpu'].value == 0.0
+
+
+def test_a_model_that_was_replaced_before_the_run_tells_nothing_of_it():
+    shares = Shares()
+    shares.add('train', 1.0, {'idle': 0.0, 'load': 0.0, 'counter': 5.0})
+    assert footprint(shares, ACCURACIES, WORLD, FACTORS).energy.value == 5.0
+    assert energy_of({'idle': 0.0}, ACCURACIES) is None
 
 
 def test_a_sensor_that_counted_nothing_does_not_say_how_much_the_others_are_worth():
@@ -61,7 +86,7 @@ def test_a_sensor_that_counted_nothing_does_not_say_how_much_the_others_are_wort
     shares.add('train', 1.0, {'counter': 5.0, 'idle': 0.0})
     told = footprint(shares, ACCURACIES, WORLD, FACTORS)
     assert told.energy.basis == 'measured'
-    assert told.components['cpu'].value == 0.0
+    assert 'cpu' not in told.components
     assert [source.key for source in told.energy.sources] == ['nvml']
 
 

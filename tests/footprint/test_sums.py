@@ -146,13 +146,12 @@ def test_a_component_of_a_newer_version_is_in_the_parts_and_the_price_of_the_who
     assert told.covers.startswith('qpu, measured')
 
 
-def test_a_models_nothing_is_no_measurement() -> None:
+def test_a_models_nothing_is_no_figure() -> None:
     shares = Shares()
     shares.add('train', 1.0, {'dram-model': 0.0})
     told = footprint(shares, SENSORS, PLACES[0], Factors())
-    assert told.energy is not None
-    assert (told.energy.value, told.energy.basis) == (0.0, 'modelled')
-    assert told.covers.startswith('memory, modelled')
+    assert told.energy is None
+    assert 'dram' not in told.components
 
 
 def test_two_houses_of_one_place_are_in_that_place_and_in_neither_house() -> None:

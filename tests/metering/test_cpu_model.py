@@ -116,3 +116,15 @@ def test_memory_is_integrated_over_what_is_resident():
     model.read(Instant(0.0, resident_bytes=0))
     assert model.read(Instant(10.0, resident_bytes=2 * 10**9)) == pytest.approx(3.92)
     assert model.accuracy.low < 0.5 < 2.5 < model.accuracy.high
+
+
+def test_a_limit_that_is_raised_while_it_counts_moves_no_energy_to_what_comes_after():
+    given = 1.0
+    model = CpuModel(watts_for(CpuIdentity('AuthenticAMD', 26, 2, 1)), given, lambda: given)
+    meter_reads = lambda now, worked: [sensor.read(Instant(now, worked)) for sensor in model.sensors]  # noqa: E731
+    meter_reads(0.0, 0.0)
+    given = 8.0
+    model.look()
+    _, load, _ = meter_reads(10.0, 80.0)
+    assert load == pytest.approx(80.0 * (model.watts.full[0] - model.watts.idle[0]))
+    assert meter_reads(80.0, 80.0)[1] == load

@@ -104,12 +104,51 @@ def test_what_a_sensor_counted_stays_when_it_is_replaced_or_taken_back(nothing):
     lamp.joules = 50.0
     reading = meter.read()
     assert reading.joules['mine'] == 5.0
-    assert reading.joules['cpu-model:idle'] == modelled
+    assert modelled <= reading.joules['cpu-model:idle'] < 2 * modelled + 0.5  # not what passed while it was replaced
     assert set(reading.joules) <= set(meter.accuracies)
-    assert meter.names == ['dram-model']
+    assert set(components(meter).values()) == {'cpu', 'dram'}
     register(lamp)
     unregister('mine')
     assert meter.read().joules['mine'] == 5.0
+
+
+def test_a_registered_sensor_of_the_cpu_stands_in_for_a_counter_too_until_it_is_taken_back(tmp_path):
+    package(tmp_path / 'powercap')
+    meter = discover(str(tmp_path / 'powercap'), str(tmp_path / 'hwmon'))
+    one, two = Lamp('socket-0', 'cpu'), Lamp('socket-1', 'cpu')
+    register(one)
+    register(two)
+    assert components(meter) == {'dram-model': 'dram', 'socket-0': 'cpu', 'socket-1': 'cpu'}
+    assert set(components(discover(str(tmp_path / 'powercap'), str(tmp_path / 'hwmon')))) == set(meter.names)
+    unregister('socket-0')
+    assert set(components(meter)) == {'dram-model', 'socket-1'}
+    unregister('socket-1')
+    assert set(components(meter)) == {'dram-model', 'rapl:package-0'}
+
+
+def supplied(root, meter):
+    """What the model of the supply counts, when the processor takes 10 J."""
+    before = meter.read().joules.get('unseen:supply', 0.0)
+    counter = root / 'powercap' / 'intel-rapl:0' / 'energy_uj'
+    counter.write_text(str(int(counter.read_text()) + 10_000_000))
+    return meter.read().joules.get('unseen:supply', 0.0) - before
+
+
+def test_what_reads_the_unseen_stands_in_for_its_model(tmp_path, registered):
+    package(tmp_path / 'powercap')
+    meter = discover(str(tmp_path / 'powercap'), str(tmp_path / 'hwmon'))
+    assert supplied(tmp_path, meter) > 0
+    registered(Lamp('fans', 'unseen'))
+    assert supplied(tmp_path, meter) == 0
+
+
+def test_when_the_meter_of_the_whole_machine_is_taken_back_the_model_counts_again(tmp_path):
+    package(tmp_path / 'powercap')
+    meter = discover(str(tmp_path / 'powercap'), str(tmp_path / 'hwmon'))
+    register(Lamp('plug'), whole_machine=True)
+    assert supplied(tmp_path, meter) == 0
+    unregister('plug')
+    assert supplied(tmp_path, meter) > 0
 
 
 def test_counters_of_the_machine_are_divided_and_a_device_of_ones_own_is_not(tmp_path, registered):

@@ -66,6 +66,12 @@ def test_a_gpu_that_nobody_else_uses_is_all_the_runs():
     assert found.said is None
 
 
+def test_a_gpu_that_nobody_uses_idles_for_all_that_are_metered_together():
+    found = share(Library())
+    found.look(meters=4)
+    assert found.part == Part(0.25, 0.25)
+
+
 def test_work_goes_by_time_on_the_multiprocessors_and_idling_by_memory():
     library = Library()
     library.memory = {10: 100, 20: 300}

@@ -45,7 +45,7 @@ def test_every_kind_says_why_it_is_not_there():
 def test_what_is_read_lacks_nothing(tmp_path):
     zone = tmp_path / 'intel-rapl:0'
     zone.mkdir()
-    for name, text in {'name': 'package-0', 'max_energy_range_uj': '9', 'energy_uj': '1'}.items():
+    for name, text in {'name': 'package-0', 'max_energy_range_uj': '262143328850', 'energy_uj': '1'}.items():
         (zone / name).write_text(text)
     found = {kind.name: kind for kind in report(str(tmp_path), str(tmp_path / 'hwmon'))}['RAPL']
     assert (found.sensors, found.reason, found.command) == (('rapl:package-0',), '', '')

@@ -39,6 +39,9 @@ def test_it_is_never_negative_and_every_sensor_is_told(machine, cpu_measured, ti
     assert set(found) == {part.name for part in unseen.sensors}
     assert all(value >= 0 for value in found.values())
     told = energy(unseen, found)
+    if not any(found.values()):
+        assert told is None  # a model that counted nothing tells nothing
+        return
     assert 0 <= told.low <= told.value <= told.high
     assert told.value == pytest.approx(sum(found.values()))
 

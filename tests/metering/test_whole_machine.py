@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hefted.footprint.account import energy_of
 from hefted.metering import Meter, SensorError, measured
 from hefted.metering.busy import OthersClock
+from hefted.metering.sensor import Guard, Instant
 from hefted.metering.share import Divided, Share
 from hefted.metering.whole_machine import PartSoFar, WholeMachine
 from hefted.quantities import Source
@@ -101,8 +102,8 @@ def test_a_wall_that_comes_late_owes_nothing_to_what_was_used_before():
     bench.meter = Meter([bench.cpu], clock=lambda: bench.now, boot=lambda: None)
     bench.at(9000, 5)
     bench.meter.add_whole_machine(bench.plug)
-    bench.at(9100, 5)
-    joules = bench.at(9200, 305)
+    bench.at(9100, 205)
+    joules = bench.at(9200, 405)
     assert joules['plug'] == 200.0
     assert bench.meter.accuracies['plug'][1].high < 1.1
 
@@ -115,11 +116,47 @@ def test_a_second_wall_is_a_gap():
     assert 'bmc' not in bench.at(1, 2)
 
 
-def test_a_model_of_the_unseen_gives_way_to_the_wall():
-    model = Told('unseen-model', 'unseen')
-    meter = Meter([Told('cpu', 'cpu'), model])
-    meter.add_whole_machine(Told('plug', 'other'))
-    assert meter.names == ['cpu', 'plug']
+def test_what_reads_fans_or_the_board_is_a_part_of_what_the_wall_tells():
+    bench, fans = Bench(), Told('fans', 'unseen')
+    bench.meter.add([fans])
+    fans.joules = 30.0
+    joules = bench.at(200, 300)
+    assert joules == {'cpu': 200.0, 'fans': 30.0, 'plug': 70.0}
+    assert energy_of(joules, bench.meter.accuracies).value == pytest.approx(300.0)
+
+
+def test_what_is_drawn_elsewhere_is_not_taken_off_the_wall():
+    bench, network = Bench(), Told('moved', 'network')
+    bench.meter.add([network])
+    network.joules = 5000.0
+    assert bench.at(200, 300) == {'cpu': 200.0, 'moved': 5000.0, 'plug': 100.0}
+
+
+def test_a_machine_with_eight_accelerators_at_full_load_is_believed():
+    bench = Bench()
+    bench.now = 60.0
+    bench.at(0, 0)
+    for second in range(1, 5):
+        bench.at(0, 14_300 * second)
+    assert bench.meter.read().joules['plug'] == pytest.approx(4 * 14_300)
+    assert bench.meter.gaps(0.0) == ()
+
+
+def test_a_plugs_total_that_counts_by_ten_watthours_is_believed():
+    plug = Told('plug', 'other')
+    guard = Guard(plug)
+    for second in range(0, 301):
+        plug.joules = 36_000.0 * (second // 100)
+        joules = guard.read(Instant(float(second)))
+    assert (joules, guard.gaps) == (3 * 36_000.0, [])
+
+
+def test_a_wall_that_never_answered_is_missing_and_not_zero():
+    bench = Bench()
+    bench.plug.joules = None
+    bench.meter = Meter([bench.cpu], clock=lambda: bench.now, boot=lambda: None)
+    bench.meter.add_whole_machine(bench.plug)
+    assert bench.at(100, None) == {'cpu': 100.0}
 
 
 def test_a_changed_accuracy_is_told_to_runs():
@@ -150,7 +187,8 @@ def test_of_a_shared_machine_the_unseen_is_this_processs_part():
             'model': PartSoFar(own, model.accuracy, whole=False),
         }
         unseen = machine.read(SharedInstant(float(now), (0.5, 0.25)))
-    assert unseen == 0.25 * (1000 - 400) - 50
+    assert unseen['plug'] == 0.25 * (1000 - 400) - 50
+    assert unseen['plug:share'] == 0.75 * 0.25 * (1000 - 400)  # whose part it is, is as doubtful as of a counter
 
 
 @given(st.lists(st.tuples(st.floats(0, 500), st.floats(0, 500) | st.none()), max_size=30))

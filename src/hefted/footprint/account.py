@@ -110,9 +110,10 @@ def footprint(
         >>> str(told.energy), str(told.carbon), told.phases['train'].seconds
         ('2.0 kWh', '100 g CO2e', 2.0)
     """
-    left_out = frozenset(without)
-    accuracies = {name: known for name, known in accuracies.items() if known[0] not in left_out}
-    by_sensor = shares.by_sensor()
+    left_out, gaps, by_sensor = frozenset(without), tuple(gaps), shares.by_sensor()
+    # What has been silent to this day and counted nothing in the run is missing, which is not 0.
+    silent = {gap.sensor for gap in gaps if gap.end is None and not by_sensor.get(gap.sensor)}
+    accuracies = {name: known for name, known in accuracies.items() if known[0] not in left_out and name not in silent}
     named: tuple[Component, ...] = (*_COMPONENTS, *(of for of, _ in accuracies.values()))  # and a newer version's
     components: dict[str, Quantity] = {
         component: energy
@@ -130,7 +131,7 @@ def footprint(
             phase: PhaseShare(energy_of(shares.joules[phase], accuracies), seconds)
             for phase, seconds in shares.seconds.items()
         },
-        gaps=tuple(gaps),
+        gaps=gaps,
         covers=_covers(components, _as_servers(shares, components.get('cpu')), left_out),
     )
 
@@ -159,7 +160,7 @@ def energy_of(
         component: Only what is of this component.
 
     Returns:
-        J; None where no sensor is known.
+        J; None where no sensor is known, or models alone that counted nothing.
     """
     # In one pass rather than by the operators of Quantity: a run of a few milliseconds has a dozen of these.
     value = 0.0
@@ -167,12 +168,15 @@ def energy_of(
     sources: dict[str, Source] = {}
     bases: set[Basis] = set()
     of_nothing: set[Basis] = set()
+    known = False
     for sensor, used in joules.items():
         of, accuracy = accuracies.get(sensor, (None, None))
         if accuracy is None or component not in (None, of):
             continue
         value += accuracy.value * used
         of_nothing.add(accuracy.basis)
+        # A model that counted nothing was not there: what read the same stood in for it.
+        known = known or bool(accuracy.value and (used or accuracy.basis == 'measured'))
         if used:  # who shared the machine with nobody owes nothing to the model of shares
             bases.add(accuracy.basis)
         for error in accuracy.errors:
@@ -180,7 +184,7 @@ def energy_of(
             shifts[error.source] = (down + error.down * used, up + error.up * used)
         for source in accuracy.sources if used else ():
             sources[source.key] = source
-    if not of_nothing:
+    if not known:
         return None
     bases = bases or of_nothing  # a model's 0 is no measurement
     basis: Basis = 'assumed' if 'assumed' in bases else 'modelled' if 'modelled' in bases else 'measured'

@@ -72,7 +72,7 @@ def wue(place: Place, machine: Machine) -> Quantity:
 
     Example:
         >>> str(wue(Place.of('aws:ap-southeast-1'), Machine()))
-        '1.6 L/kWh (0.5 to 4.7, modelled)'
+        '1.7 L/kWh (0.6 to 5.0, modelled)'
     """
     if _at_home(place, machine):
         return Quantity(0.0, 'L/kWh', sources=(_NO_HOUSE,))

@@ -37,6 +37,22 @@ def parts(parents: Mapping[str, str]) -> dict[str, float]:
     return {run: part(run) for run in parents}
 
 
+# Of all runs of a process, for the moment in which something is divided and added up; it may be taken again, as by a
+# signal's handler that comes in that moment.
+_lock = threading.RLock()
+
+
+def still() -> threading.RLock:
+    """What to hold so that no run takes anything: `with still(): ...`, for microseconds."""
+    return _lock
+
+
+def forked() -> None:
+    """In a fork's child: who held the lock is not there to let it go."""
+    global _lock
+    _lock = threading.RLock()
+
+
 class Taken(NamedTuple):
     """What a run took between two readings.
 
@@ -58,33 +74,36 @@ class Slice:
         first: The reading at its start.
 
     Attributes:
-        part: What part is the run's from the last reading on; 0 while it idles.
+        part: What part is the run's from the last reading on.
         last: The last reading that was taken.
+        resting: Whether the run idles, so that nothing from the last reading on is its own.
     """
 
-    __slots__ = ('_idle', '_lock', '_others', '_others_occupied', 'last', 'part')
+    __slots__ = ('_others', '_others_occupied', '_rested', 'last', 'part', 'resting')
 
     def __init__(self, first: RawReading):
         self.part = 1.0
         self.last = first
         self._others: dict[str, float] = {}  # joules by sensor, since the start, that were others'
         self._others_occupied = 0.0
-        self._idle = 0.0  # seconds with no part, up to the last reading
-        self._lock = threading.RLock()  # for the moment of an addition; again in a signal's handler that comes in it
+        self.resting = False
+        self._rested = 0.0  # seconds up to the last reading
 
-    def take(self, reading: RawReading, part: float | None = None) -> Taken | None:
+    def take(self, reading: RawReading, part: float | None = None, *, aside: bool = False) -> Taken | None:
         """What the run took since the last reading.
 
         Args:
             reading: Of now.
             part: What part is the run's from now on, if it is another.
+            aside: Whether none of it is its own, as while it rests.
 
         Returns:
             None where a later reading was taken already.
         """
-        with self._lock:
-            mine, last = self.part, self.last
-            self.part = mine if part is None else part
+        with still():
+            aside = aside or self.resting
+            mine, last = 0.0 if aside else self.part, self.last
+            self.part = self.part if part is None else part
             if reading.monotonic < last.monotonic:
                 return None
             before = last.joules
@@ -98,20 +117,20 @@ class Slice:
                     used[name] = mine * joules
                 self._others_occupied += (1 - mine) * occupied
                 occupied *= mine
-            if not mine:
-                self._idle += reading.monotonic - last.monotonic
-            return Taken(reading.monotonic - last.monotonic, used, occupied)
+            seconds = reading.monotonic - last.monotonic
+            self._rested += seconds if aside else 0.0
+            return Taken(seconds, used, occupied)
 
-    def idle_seconds(self, now: float) -> float:
-        """For how long the run has had no part up to an instant, whether that was taken yet or not."""
-        return self._idle if self.part else self._idle + now - self.last.monotonic
+    def rested(self, now: float) -> float:
+        """For how long nothing was the run's up to an instant, whether that was taken yet or not."""
+        return self._rested + (now - self.last.monotonic if self.resting else 0.0)
 
     def own(self, reading: RawReading) -> RawReading:
         """A reading whose cumulative joules are those of the run alone, whether it was taken yet or not."""
-        if self.part == 1.0 and not self._others:
+        if self.part == 1.0 and not self._others and not self.resting:
             return reading
-        with self._lock:
-            left, since = 1 - self.part, self.last
+        with still():
+            left, since = 1.0 if self.resting else 1 - self.part, self.last
             joules = {
                 name: joules - self._others.get(name, 0.0) - left * (joules - since.joules.get(name, 0.0))
                 for name, joules in reading.joules.items()

@@ -27,6 +27,7 @@ from hefted.ledger.lines import SCHEMA, Line, encode
 
 _SYNC_SECONDS = 1.0
 _PAUSE_SECONDS = 0.02  # what comes in a burst is written at once, a moment later
+_MOMENT_SECONDS = 0.005
 _DRAIN_SECONDS = 2.0
 _LONGEST_QUEUE = 100_000  # hand-overs that wait for a hung disk: some 50 MB, then the journal gives up
 _SAFE_ID = re.compile(r'[0-9A-Za-z][0-9A-Za-z._-]{0,127}')
@@ -240,7 +241,7 @@ class _Writer:
 
     def _work(self) -> None:
         due = math.inf  # when unsynced lines must reach the disk
-        pause = 0.0  # the first line of a process is written at once
+        pause = _MOMENT_SECONDS  # the first line of a process is written at once, but not before its run has started
         while True:
             try:
                 wait = None if due == math.inf else max(0.0, due - time.monotonic())

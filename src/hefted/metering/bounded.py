@@ -21,8 +21,10 @@ class Bounded:
 
     __slots__ = (
         '_answers',
+        '_asked_at',
         '_limit',
         '_questions',
+        '_quick',
         '_sensor',
         '_waiting',
         'accuracy',
@@ -43,27 +45,38 @@ class Bounded:
         self._sensor = sensor
         self._limit = limit
         self._waiting = False
+        self._quick = True  # whether the last answer came in time
+        self._asked_at = 0.0  # by perf_counter, until it is heard
         self._questions: SimpleQueue[Instant] = SimpleQueue()
         self._answers: SimpleQueue[tuple[float | Exception, float]] = SimpleQueue()
         threading.Thread(target=self._answer, name=f'hefted-{self.name}', daemon=True).start()
 
-    def read(self, instant: Instant) -> float:
-        quick = True
+    def ask(self, instant: Instant) -> None:
+        """Have it answer for the next `read`: eight GPUs that are asked first and heard then take the time of one."""
+        self._quick = True
         if self._waiting:
             try:  # the late answer is to an old question: it only says that the sensor is back, and how quick it was
-                quick = self._answers.get_nowait()[1] <= self._limit
+                self._quick = self._answers.get_nowait()[1] <= self._limit
             except Empty:
-                raise SensorError(self._late()) from None
-        self._waiting = True
+                return
+        self._waiting, self._asked_at = True, time.perf_counter()
         self._questions.put(instant)
+
+    def read(self, instant: Instant) -> float:
+        if not self._asked_at:
+            self.ask(instant)
+        asked_at, self._asked_at = self._asked_at, 0.0
+        if not asked_at:
+            raise SensorError(self._late())
+        left = self._limit - (time.perf_counter() - asked_at)
         try:
             # One that is always late would cost the training its limit at each reading: it is asked, not waited for.
-            answer, _ = self._answers.get(timeout=self._limit if quick else 0)
+            answer, _ = self._answers.get(timeout=max(left, 0.0) if self._quick else 0)
         except Empty:
             raise SensorError(self._late()) from None
         self._waiting = False
         if isinstance(answer, Exception):
-            raise answer
+            raise answer.with_traceback(None)  # one that is raised again and again would grow by a frame each time
         return answer
 
     def _late(self) -> str:

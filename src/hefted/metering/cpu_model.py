@@ -15,6 +15,7 @@ than half of it. The three are counted apart, because they are uncertain for dif
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -129,6 +130,7 @@ class CpuModel:
     Args:
         watts: Watts of the processor.
         threads: Hardware threads given to this process.
+        given: Tells how many they are now, as the limit of a control group may be moved; None where they stay.
 
     Example:
         >>> model = CpuModel(watts_for(CpuIdentity('AuthenticAMD', 26, 2, 1)), threads=2)
@@ -136,9 +138,10 @@ class CpuModel:
         {'cpu-model:idle': 0.68, 'cpu-model:load': 3.18, 'cpu-model:curve': 0.0}
     """
 
-    __slots__ = ('_last', '_waiting', 'joules', 'sensors', 'threads', 'watts')
+    __slots__ = ('_given', '_last', '_waiting', 'joules', 'sensors', 'threads', 'watts')
 
-    def __init__(self, watts: CpuWatts, threads: float):
+    def __init__(self, watts: CpuWatts, threads: float, given: Callable[[], float] | None = None):
+        self._given = given
         self.watts = watts
         self.threads = threads
         self.joules = {'cpu-model:idle': 0.0, 'cpu-model:load': 0.0, 'cpu-model:curve': 0.0}
@@ -168,6 +171,11 @@ class CpuModel:
             'cpu-model:load': swing * own,
             'cpu-model:curve': swing * beyond * share.work,
         }
+
+    def look(self) -> None:
+        """Look at how many threads are given now: work without room would be counted with what comes later."""
+        if self._given is not None:
+            self.threads = self._given()
 
     def advance(self, instant: Instant) -> None:
         """Count what was used up to an instant; the first sensor that is asked does it for all three."""

@@ -55,7 +55,7 @@ def discover(powercap: str = rapl.ROOT, sensors_folder: str = hwmon.ROOT) -> Met
     Returns:
         A meter, already counting.
     """
-    models = CpuModel(watts_for(host.cpu_identity()), host.threads_given()), DramModel()
+    models = CpuModel(watts_for(host.cpu_identity()), host.threads_given(), host.threads_given), DramModel()
     now = host.monotonic()
     zones, gaps = rapl.find(powercap, now=now)
     counters: list[Sensor] = list(zones)
@@ -97,8 +97,8 @@ def _model_unseen(meter: Meter) -> None:
     """Model what no sensor sees, beside what is read; where nothing is, the model of the CPU has it all."""
     machine = machine_of(meter)
     of_package = meter.reads_cpu or (meter.models is not None and meter.models[0].watts.of_package)
-    if settings.unseen_counts() and not meter.reads_whole_machine and (of_package or machine.gpus):
-        meter.model_unseen(Unseen(machine, of_package))
+    wanted = settings.unseen_counts() and (of_package or machine.gpus)
+    meter.model_unseen(Unseen(machine, of_package) if wanted else None)
 
 
 def divided(counters: Sequence[Sensor], models: tuple[CpuModel, DramModel]) -> list[Sensor | Divided]:
@@ -162,8 +162,8 @@ def register(sensor: Sensor, *, whole_machine: bool = False) -> None:
     misses is a gap with its reason. It may be called at any time until the process ends.
 
     Args:
-        sensor: Gives cumulative joules of its component. One of 'cpu' or 'dram' stands in for the model of it; one of
-            'gpu' or 'other' is added.
+        sensor: Gives cumulative joules of its component. Those of 'cpu' or 'dram' stand in for what else reads or
+            models it; one of 'gpu' or 'other' is added.
         whole_machine: Whether it measures everything, as at the wall: then its component is passed over, and what it
             tells beyond the sensors of the parts is the 'unseen', so nothing is counted twice.
 
@@ -190,7 +190,7 @@ def register(sensor: Sensor, *, whole_machine: bool = False) -> None:
 
 
 def unregister(name: str) -> None:
-    """Count a registered sensor no more; what it counted so far stays.
+    """Count a registered sensor no more; what it counted so far stays, and what it stood in for counts again.
 
     Raises:
         ArgumentError: If none of that name is registered.
@@ -201,6 +201,7 @@ def unregister(name: str) -> None:
     del _registered[known.index(name)]
     for meter in list(_meters):
         meter.remove(name)
+        _guarded(meter, 'unseen', _model_unseen)
 
 
 def _check(sensor: Sensor) -> None:
@@ -227,7 +228,7 @@ def _add(meter: Meter, sensor: Sensor, whole_machine: bool) -> None:
     if whole_machine:
         meter.add_whole_machine(bounded)
     else:
-        meter.add(_of_machine(meter, [bounded]))
+        meter.add(_of_machine(meter, [bounded]), instead=True)
 
 
 def _of_machine(meter: Meter, sensors: Sequence[Sensor]) -> list[Sensor | Divided]:

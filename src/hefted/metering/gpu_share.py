@@ -4,6 +4,7 @@ What work added to its power goes by the time for which a process's kernels ran 
 memory that is held. Where the driver tells less, less is known, and that is said:
 
     only this process's own on it          all of it
+    nobody                                 an even part of the processes that are metered here: it idles for all
     others only, which can be seen here    nothing: this process does not use it
     their numbers are another container's  an even part: 1 / n of those that are listed
     not told at all                        all of it
@@ -58,8 +59,12 @@ class GpuShare:
         self._exists = exists
         self._since = 0  # microseconds, of the newest sample of utilisation
 
-    def look(self) -> None:
-        """Ask NVML who uses the device."""
+    def look(self, meters: int = 1) -> None:
+        """Ask NVML who uses the device.
+
+        Args:
+            meters: How many processes are metered on this machine, this one among them.
+        """
         try:
             listed = self._library.nvmlDeviceGetComputeRunningProcesses(self._handle)
             memory = {int(process.pid): int(process.usedGpuMemory or 0) for process in listed}
@@ -69,7 +74,9 @@ class GpuShare:
             return
         self.said = None
         own = self._own() & memory.keys()
-        if own == memory.keys():  # or nobody: then it idles, for whom it may be used by
+        if not memory:
+            self.part = Part(1 / meters, 1 / meters)
+        elif own == memory.keys():
             self.part = _WHOLE
         elif own:
             by_memory = _fraction(memory, own)
@@ -125,5 +132,5 @@ class Watched:
     def read(self, instant: Instant) -> float:
         if instant.monotonic >= self._look_at:
             self._look_at = instant.monotonic + _LOOK_SECONDS
-            self._share.look()
+            self._share.look(instant.meters)
         return self._sensor.read(instant)

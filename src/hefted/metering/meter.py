@@ -5,23 +5,25 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager, suppress
 
 from hefted import host
+from hefted.metering.counted import Counted
 from hefted.metering.cpu_model import CpuModel
 from hefted.metering.dram_model import DramModel
 from hefted.metering.peers import Peers
 from hefted.metering.process_tree import ProcessTree
 from hefted.metering.reading import Component, Gap, RawReading
-from hefted.metering.sensor import Guard, Sensor
+from hefted.metering.sensor import Sensor
 from hefted.metering.share import Divided, Share
 from hefted.metering.unseen import Unseen
 from hefted.metering.unseen_count import UnseenCount
-from hefted.metering.whole_machine import PartSoFar, WholeMachine
+from hefted.metering.whole_machine import WholeMachine
 from hefted.quantities import Quantity
 
 _PATIENCE_SECONDS = 0.02
+_CHANGE_SECONDS = 1.0  # the longest reading takes less
 _SUSPEND_SECONDS = 0.5
 # Ctrl-C may strike between taking the lock and the `try`; then nobody would ever read again.
 _ORPHANED_SECONDS = 5.0
@@ -61,24 +63,21 @@ class Meter:
         self.version = -1
         self.cost_seconds = 0.0
         self.models = models
-        self._guards: list[Guard] = []
-        self._divided: list[Divided] = []
-        self._whole: WholeMachine | None = None
+        self._counted = Counted((*models[0].sensors, models[1]) if models else ())
         self._unseen: UnseenCount | None = None
-        self._gone: dict[str, tuple[Component, Quantity, float]] = {}  # what was replaced, and its joules
         self._clock = clock
         self._boot = boot
         self._tree = tree or ProcessTree()
         self._share = share or Share()
         self._peers = peers
-        self._gaps: list[Gap] = []
         self._last = RawReading(clock(), 0.0)
-        self.add(sensors, gaps)
         self._process = os.getpid()
         # Taken without waiting where that may not end: a signal's handler may find it held by the code it
         # interrupted.
         self._lock = threading.Lock()
+        self._stuck: tuple[threading.Lock, float] | None = None  # a lock that could not be had, and since when
         self._ahead: float | None = None
+        self._take_in(sensors, gaps)
         self.read()
 
     def read(self) -> RawReading:
@@ -91,24 +90,16 @@ class Meter:
         if os.getpid() != self._process:
             return self._last
         if not lock.acquire(timeout=_PATIENCE_SECONDS):
-            if self._clock() - self._last.monotonic > _ORPHANED_SECONDS:
-                self._lock = threading.Lock()
+            self._give_up(lock)
             return self._last
+        self._stuck = None
         try:
             now, boot = self._clock(), self._boot()
             own, resident = self._used()
             instant = self._share.instant(now, own, resident)
-            joules = {guard.sensor.name: guard.read(instant) for guard in self._guards}
-            machine: dict[str, float] = {}
-            for counter in self._divided:
-                joules |= counter.read(instant)
-                machine[counter.name] = counter.guard.joules
-            if self._whole is not None:  # after its parts
-                joules[self._whole.sensor.name] = self._whole.read(instant)
-            for name, (_, _, counted) in self._gone.items():
-                joules[name] = joules.get(name, 0.0) + counted
+            joules, machine = self._counted.read(instant)
             if self._unseen is not None:
-                joules |= self._unseen.read(joules, self._share.occupied)
+                joules |= self._unseen.read(joules, self._share.occupied, self._share.doubtful)
             self._find_suspend(now, boot)
             self._last = RawReading(
                 now,
@@ -126,6 +117,14 @@ class Meter:
             self.cost_seconds += time.perf_counter() - begun
             lock.release()
 
+    def _give_up(self, lock: threading.Lock) -> None:
+        """A reading did not end in time; nobody's ever will if its lock is never let go."""
+        now = self._clock()
+        if self._stuck is None or self._stuck[0] is not lock:
+            self._stuck = lock, now
+        elif now - self._stuck[1] > _ORPHANED_SECONDS:
+            self._lock = threading.Lock()
+
     def now(self) -> float:
         """The time by the clock of its readings."""
         return self._clock()
@@ -135,6 +134,8 @@ class Meter:
         begun = time.perf_counter()
         with suppress(OSError):  # /proc was taken away meanwhile: what was seen last stands
             self._tree.look()
+            if self.models is not None:
+                self.models[0].look()
             if self._peers is not None:
                 self._share.meters = self._peers.count(self._tree.pids)
         return time.perf_counter() - begun
@@ -149,87 +150,77 @@ class Meter:
         """The process and its descendants, when they were last looked at."""
         return self._tree.pids
 
-    def add(self, sensors: Iterable[Sensor | Divided], gaps: Iterable[Gap] = ()) -> None:
-        """Take in sensors that were found later; they count from their first reading on.
+    def add(self, sensors: Iterable[Sensor | Divided], gaps: Iterable[Gap] = (), *, instead: bool = False) -> None:
+        """Take in sensors that were found later; they count from now on.
 
         What reads the CPU or memory stands in for their models.
+
+        Args:
+            sensors: What is found.
+            gaps: What could not be set up, and why.
+            instead: Whether what reads the CPU or memory stands in for counters too, found before or after it.
         """
         sensors = list(sensors)
-        read = {_undivided(sensor).component for sensor in sensors}
-        models = (*self.models[0].sensors, self.models[1]) if self.models else ()
-        self._drop(lambda sensor: sensor in models and sensor.component in read)
-        self._guards = [*self._guards, *(Guard(sensor) for sensor in sensors if not isinstance(sensor, Divided))]
-        self._divided = [*self._divided, *(sensor for sensor in sensors if isinstance(sensor, Divided))]
-        self._gaps += gaps
+        if not sensors:
+            self._take_in((), gaps)
+            return
+        with self._changing():
+            self._take_in(sensors, gaps, instead)
+
+    def _take_in(self, sensors: Iterable[Sensor | Divided], gaps: Iterable[Gap], instead: bool = False) -> None:
+        self._counted.add(sensors, self._last.joules, instead=instead)
+        self._counted.gaps += gaps
         self.version += 1
 
     def add_whole_machine(self, sensor: Sensor) -> None:
         """Take in a meter of the whole machine: what it tells beyond the parts is the unseen."""
-        if self._whole is not None:
+        if self._counted.whole is not None:
             reason = 'The whole machine has a meter already; a second is not counted.'
-            self._gaps.append(Gap(sensor.name, reason, self._last.monotonic))
+            self.add([], [Gap(sensor.name, reason, self._last.monotonic)])
             return
-        self._drop(lambda sensor: sensor.component == 'unseen')  # a model of what is now read
-        self._whole = WholeMachine(sensor, self._parts, self._renew)
-        if self._unseen is not None:
-            self._unseen.follow(None, {})
-        self.version += 1
+        with self._changing():
+            self._counted.add_whole(WholeMachine(sensor, self._counted.parts, self._renew))
+            self.version += 1
+        self.model_unseen(None)
 
-    def model_unseen(self, model: Unseen) -> None:
-        """Count what no sensor sees by a model; passed over where a meter of the whole machine tells it."""
-        if self._whole is None:
+    def model_unseen(self, model: Unseen | None) -> None:
+        """Count what no sensor sees by a model from now on, or by none; passed over where a sensor tells it."""
+        if self._counted.reads_unseen:
+            model = None
+        if model is None and self._unseen is None:
+            return
+        with self._changing():
             self._unseen = self._unseen or UnseenCount()
-            self._unseen.read(self._last.joules, self._last.occupied)  # from here on
+            self._unseen.read(self._last.joules, self._last.occupied, self._share.doubtful)  # from here on
             self._unseen.follow(model, self.accuracies)
             self.version += 1
 
     @property
     def reads_cpu(self) -> bool:
         """Whether the processors are read by a counter, rather than modelled."""
-        models = self.models[0].sensors if self.models else ()
-        read = (_guard_of(each).sensor for each in self._everything())
-        return any(sensor.component == 'cpu' and sensor not in models for sensor in read)
+        return self._counted.reads_cpu
 
     def remove(self, name: str) -> None:
-        """Count a sensor no more; what it counted stays."""
-        self._drop(lambda sensor: sensor.name == name)
-        self.version += 1
+        """Count a sensor no more; what it counted stays, and what it stood in for counts again."""
+        with self._changing():
+            self._counted.remove(name, self._last.joules)
+            self.version += 1
 
-    def _drop(self, which: Callable[[Sensor], bool]) -> None:
-        """Count some sensors no more, and keep what they counted."""
-        dropped = [each for each in self._everything() if which(_guard_of(each).sensor)]
-        for each in dropped:
-            guard = _guard_of(each)
-            self._gaps += each.gaps
-            told: dict[str, tuple[Component, Quantity]] = {
-                guard.sensor.name: (guard.sensor.component, guard.sensor.accuracy)
-            }
-            if isinstance(each, Divided):
-                told = each.accuracies
-            for name, (component, accuracy) in told.items():
-                self._gone[name] = component, accuracy, self._last.joules.get(name, 0.0)
-        self._guards = [guard for guard in self._guards if guard not in dropped]
-        self._divided = [counter for counter in self._divided if counter not in dropped]
-        self._whole = None if self._whole in dropped else self._whole
+    @contextmanager
+    def _changing(self) -> Generator[None]:
+        """Between two readings, the one up to which what is replaced counts, and the one from which what comes does.
 
-    def _everything(self) -> list[Guard | Divided | WholeMachine]:
-        return [*self._guards, *self._divided, *([] if self._whole is None else [self._whole])]
-
-    @property
-    def reads_whole_machine(self) -> bool:
-        """Whether a meter of the whole machine tells the unseen, so that no model of it is wanted."""
-        return self._whole is not None
-
-    def _parts(self) -> dict[str, PartSoFar]:
-        """What every sensor of a part of the machine has counted; models and slices are this process's alone."""
-        models = (*self.models[0].sensors, self.models[1]) if self.models else ()
-        parts: dict[str, PartSoFar] = {}
-        for guard in (*self._guards, *(counter.guard for counter in self._divided)):
-            if guard.sensor.component in ('network', 'storage'):  # elsewhere: no meter of this machine has it
-                continue
-            whole = guard.sensor not in models and getattr(guard.sensor, 'share', 1.0) == 1.0
-            parts[guard.sensor.name] = PartSoFar(guard.joules, guard.sensor.accuracy, whole)
-        return parts
+        None is under way meanwhile, or none that ends: it would count what is replaced twice.
+        """
+        self.read()
+        lock = self._lock
+        held = lock.acquire(timeout=_CHANGE_SECONDS)
+        try:
+            yield
+        finally:
+            if held:
+                lock.release()
+            self.read()
 
     def _renew(self) -> None:
         self.version += 1
@@ -237,34 +228,25 @@ class Meter:
     @property
     def names(self) -> list[str]:
         """Of the sensors that are counted now; a reading holds those that were replaced as well, standing still."""
-        return [_guard_of(each).sensor.name for each in self._everything()]
+        return [sensor.name for sensor in self._counted.sensors]
 
     @property
     def devices(self) -> dict[str, tuple[str, float]]:
         """Of the GPUs and other devices that tell it: what each is called, and which share of it this process has."""
-        sensors = [sensor for each in self._everything() if getattr(sensor := _guard_of(each).sensor, 'device', '')]
+        sensors = [sensor for sensor in self._counted.sensors if getattr(sensor, 'device', '')]
         return {each.name: (getattr(each, 'device', ''), getattr(each, 'share', 1.0)) for each in sensors}
 
     @property
     def gpus(self) -> tuple[str, ...]:
         """What the GPUs that are read are called; of a slice of one, how large it is."""
-        found = (_guard_of(each).sensor for each in self._everything())
-        return tuple(_called(sensor) for sensor in found if sensor.component == 'gpu')
+        return tuple(_called(sensor) for sensor in self._counted.sensors if sensor.component == 'gpu')
 
     @property
     def accuracies(self) -> dict[str, tuple[Component, Quantity]]:
         """Component and accuracy of each sensor, and of the models that stand for the time before it."""
-        found: dict[str, tuple[Component, Quantity]] = {
-            guard.sensor.name: (guard.sensor.component, guard.sensor.accuracy) for guard in self._guards
-        }
-        for counter in self._divided:
-            found |= counter.accuracies
-        if self._whole is not None:
-            found[self._whole.sensor.name] = self._whole.sensor.component, self._whole.sensor.accuracy
+        found = self._counted.accuracies
         if self._unseen is not None:
             found |= self._unseen.accuracies
-        for name, (component, accuracy, _) in self._gone.items():
-            found.setdefault(name, (component, accuracy))
         for part in (*self.models[0].sensors, self.models[1]) if self.models else ():
             found.setdefault(part.name, (part.component, part.accuracy))
         return found
@@ -287,8 +269,7 @@ class Meter:
 
     def gaps(self, since: float) -> tuple[Gap, ...]:
         """The gaps that last until after an instant, in seconds of CLOCK_MONOTONIC, or still."""
-        gaps = self._gaps + [gap for each in self._everything() for gap in each.gaps]
-        return tuple(gap for gap in gaps if gap.end is None or gap.end > since)
+        return tuple(gap for gap in self._counted.all_gaps() if gap.end is None or gap.end > since)
 
     def _used(self) -> tuple[float, int]:
         """CPU seconds and resident bytes of the process and its children."""
@@ -304,16 +285,8 @@ class Meter:
         ahead = boot - now
         if self._ahead is not None and ahead - self._ahead > _SUSPEND_SECONDS:
             reason = f'The machine was suspended for {ahead - self._ahead:.0f} s, which no figure counts.'
-            self._gaps.append(Gap('machine', reason, self._last.monotonic, now))
+            self._counted.gaps.append(Gap('machine', reason, self._last.monotonic, now))
         self._ahead = ahead
-
-
-def _undivided(sensor: Sensor | Divided) -> Sensor:
-    return sensor.guard.sensor if isinstance(sensor, Divided) else sensor
-
-
-def _guard_of(each: Guard | Divided | WholeMachine) -> Guard | WholeMachine:
-    return each.guard if isinstance(each, Divided) else each
 
 
 def _called(gpu: Sensor) -> str:

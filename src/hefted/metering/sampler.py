@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 
 from hefted.metering.meter import Meter
-from hefted.metering.reading import RawReading
+from hefted.metering.reading import Gap, RawReading
 
 _PERIOD_SECONDS = 1.0
+_MOMENT_SECONDS = 0.005  # who starts the thread is still starting a run, and would wait for it that long
 _MOST_SHARE = 1 / 500  # looking at children may take this share of the time
 
 
@@ -18,10 +19,12 @@ class Sampler:
 
     Args:
         meter: What is read.
-        listener: Called with each reading, from the thread; it must not raise.
+        listener: Called with each reading, from the thread.
         wanted: Whether anybody still needs it.
         prepare: Called once, first, from the thread: what takes too long for a start.
         period: Seconds between readings.
+
+    Whatever these raise is a gap of the meter, once, and the thread goes on: who reads counters may not end in silence.
 
     Attributes:
         cost_seconds: CPU time of its threads so far (the readings it makes are in the meter's cost as well).
@@ -42,6 +45,7 @@ class Sampler:
         self._wanted = wanted
         self._prepare = prepare
         self._period = period
+        self._failures: set[str] = set()
         self._running = threading.Lock()  # held by the one thread there is; nobody ever waits for it
 
     def ensure(self) -> bool:
@@ -58,8 +62,9 @@ class Sampler:
     def _work(self) -> None:
         earlier = self.cost_seconds
         if self._prepare is not None:
-            self._prepare()
-            self._prepare = None
+            time.sleep(_MOMENT_SECONDS)
+            prepare, self._prepare = self._prepare, None
+            self._guarded(prepare)
         look_at = self._look()  # who else is metered here matters from the start
         while True:
             self.cost_seconds = earlier + time.thread_time()
@@ -72,8 +77,20 @@ class Sampler:
                     return
             if time.monotonic() >= look_at:
                 look_at = self._look()
-            self._listener(self._meter.read())
+            reading = self._meter.read()
+            self._guarded(lambda reading=reading: self._listener(reading))
+
+    def _guarded(self, job: Callable[[], object]) -> None:
+        try:
+            job()
+        except Exception as error:
+            reason = f'Its thread failed with {type(error).__name__}, and goes on.'
+            if reason not in self._failures:
+                self._failures.add(reason)
+                self._meter.add([], [Gap('meter', reason, self._meter.now())])
 
     def _look(self) -> float:
         """Have the meter look around; from when on it may again, in seconds of CLOCK_MONOTONIC."""
-        return time.monotonic() + self._meter.look() / _MOST_SHARE
+        begun = time.monotonic()
+        self._guarded(self._meter.look)
+        return time.monotonic() + (time.monotonic() - begun) / _MOST_SHARE

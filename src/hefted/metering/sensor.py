@@ -8,13 +8,18 @@ of ten thousand readings is as uncertain as the sensor, and no less.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from hefted.metering.reading import Component, Gap
 from hefted.quantities import Error, Quantity, Source
 
 MOST_WATTS = 10_000.0
-"""A reading that implies more is not believed; the largest machine with eight accelerators stays below."""
+"""A reading of one part of a machine that implies more is not believed."""
+
+MOST_WATTS_OF_A_MACHINE = 200_000.0
+"""Nor one of a whole machine: one with eight accelerators takes 14.3 kW (NVIDIA DGX B200, data sheet), a rack that is
+one machine 120 to 142 kW (NVIDIA GB300 NVL72)."""
 
 _SLACK_SECONDS = 0.2  # counters advance in steps of up to 0.1 s, which a short interval may catch whole
 _FROZEN_SECONDS = 10.0
@@ -117,17 +122,25 @@ class Guard:
 
     Args:
         sensor: The sensor.
+        most_watts: A reading that implies more is not believed.
     """
 
-    __slots__ = ('_changed_at', '_last_value', '_read_at', 'gaps', 'joules', 'sensor')
+    __slots__ = ('_changed_at', '_last_value', '_most_watts', '_read_at', 'ask', 'gaps', 'joules', 'sensor')
 
-    def __init__(self, sensor: Sensor):
+    def __init__(self, sensor: Sensor, most_watts: float = MOST_WATTS):
         self.sensor = sensor
+        self.ask: Callable[[Instant], None] | None = getattr(sensor, 'ask', None)
+        self._most_watts = most_watts
         self.joules = 0.0
         self.gaps: list[Gap] = []
         self._last_value: float | None = None
         self._read_at = 0.0
         self._changed_at = 0.0
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether it ever told joules: until then there is no figure, which is not 0."""
+        return self._last_value is not None
 
     def read(self, instant: Instant) -> float:
         """Cumulative joules since the first reading; the last good figure while there is a gap."""
@@ -169,9 +182,10 @@ class Guard:
             return 'Its counter went back; it counts on from there.'
         # What is told comes in lumps; what is drawn does not.
         told = self.sensor.component in ('network', 'storage')
-        if not told and rise > MOST_WATTS * (now - self._read_at + _SLACK_SECONDS):
-            seconds = now - self._read_at
-            return f'It rose by {rise:.3g} J in {seconds:.2g} s, which is over {MOST_WATTS / 1000:.0f} kW.'
+        # A plug's total comes in steps of up to 10 Wh: what one shows was drawn since the step before.
+        seconds = now - (self._read_at if self.sensor.counts_always else self._changed_at)
+        if not told and rise > self._most_watts * (seconds + _SLACK_SECONDS):
+            return f'It rose by {rise:.3g} J in {seconds:.2g} s, which is over {self._most_watts / 1000:.0f} kW.'
         return None
 
     def _miss(self, reason: str, now: float) -> None:

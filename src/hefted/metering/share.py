@@ -36,7 +36,7 @@ DOUBT = Quantity(0.0, '1', 'modelled', (Error(ATTRIBUTION.key, -0.5, 0.5),), (AT
 """The accuracy of the pseudo-sensor that counts by how many joules a share is in doubt."""
 
 WHOLE = Part(1.0, 1.0)
-_EXACT = 0.98  # from here on the machine is the process's own: what others do is the system's own noise
+EXACT = 0.98  # from here on the machine is the process's own: what others do is the system's own noise
 _IDLE_SECONDS = 1.0
 
 
@@ -77,14 +77,16 @@ class Share:
         given: Of the threads given, since the last reading.
         machine: Of the whole machine, since the last reading.
         occupied: Cumulative seconds for which what is given was this process's.
+        doubtful: Of these, those that a share leaves in doubt: w (1 - w) of the time.
     """
 
-    __slots__ = ('_alone', '_given', '_last', '_machine', 'given', 'machine', 'meters', 'occupied')
+    __slots__ = ('_alone', '_given', '_last', '_machine', 'doubtful', 'given', 'machine', 'meters', 'occupied')
 
     def __init__(self, given: OthersClock | None = None, machine: OthersClock | None = None, *, alone: bool = False):
         self.meters = 1
         self.given = self.machine = WHOLE
         self.occupied = 0.0
+        self.doubtful = 0.0
         self._alone = alone
         self._given = given
         self._machine = machine
@@ -108,6 +110,8 @@ class Share:
                     part(seconds, mine, elsewhere - self._last[3], self.meters) if self._machine else self.given
                 )
             self.occupied += self.given.idle * seconds
+            if self.given.idle < EXACT:
+                self.doubtful += self.given.idle * (1 - self.given.idle) * seconds
         self._last = now, own, others, elsewhere
         if self._alone:
             return Instant(now, own + others, resident)
@@ -155,8 +159,12 @@ class Divided:
         said = self._share.said if self._share else None
         return [*self.guard.gaps, *([Gap(self.name, said, self._said_at)] if said else ())]
 
+    def again(self) -> Divided:
+        """One that divides the same counter from here on."""
+        return Divided(self.guard.sensor, self._idle_watts, self._share)
+
     def read(self, instant: Instant) -> dict[str, float]:
-        """Cumulative joules of this process, and those that are in doubt, by sensor."""
+        """Cumulative joules of this process, and those in doubt, by sensor; none before the counter has answered."""
         before = self.guard.joules
         rise = self.guard.read(instant) - before
         self._watch(instant.monotonic)
@@ -166,7 +174,9 @@ class Divided:
         idle = self._idling(rise, instant.monotonic)
         added = rise - idle
         self._mine += part.work * added + part.idle * idle
-        if min(part) < _EXACT:
+        if not self.guard.has_answered:
+            return {}
+        if min(part) < EXACT:
             self._doubt += part.work * (1 - part.work) * added + part.idle * (1 - part.idle) * idle
         return {self.name: self._mine, f'{self.name}:share': self._doubt}
 

@@ -8,7 +8,8 @@ Where the machine is shared (`hefted.metering.share`), with w this process's par
 
     unseen = w x (whole - parts that are read whole, as RAPL is) - parts that are this process's own, as models are
 
-So parts and unseen add up to what the meter at the wall says. The errors follow: with the errors of the whole and of
+So parts and unseen add up to what the meter at the wall says. How far w is in doubt is counted beside it, as by
+`hefted.metering.share.Divided`. The errors follow: with the errors of the whole and of
 the parts, each by its source, those of the parts are in the unseen with the opposite sign, and cancel in the total.
 Where the parts tell more than the whole (a model that is too high, a meter that lags) the unseen stands still.
 """
@@ -19,7 +20,8 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from hefted.metering.reading import Component, Gap
-from hefted.metering.sensor import Guard, Instant, Sensor
+from hefted.metering.sensor import MOST_WATTS_OF_A_MACHINE, Guard, Instant, Sensor
+from hefted.metering.share import DOUBT, EXACT
 from hefted.quantities import Basis, Error, Quantity, Source
 
 
@@ -113,7 +115,8 @@ class WholeMachine:
 
     def __init__(self, sensor: Sensor, parts: Callable[[], Parts], changed: Callable[[], None]):
         self.sensor = Remainder(sensor)
-        self._guard = Guard(sensor)
+        self._guard = Guard(sensor, MOST_WATTS_OF_A_MACHINE)
+        self._doubt = 0.0
         self._parts = parts
         self._changed = changed
         self._good = False
@@ -126,28 +129,40 @@ class WholeMachine:
         return self._guard.gaps
 
     @property
-    def joules(self) -> float:
-        return self.sensor.joules
+    def accuracies(self) -> dict[str, tuple[Component, Quantity]]:
+        """Of the remainder, and of the doubt about this process's share of it."""
+        return {
+            self.sensor.name: (self.sensor.component, self.sensor.accuracy),
+            f'{self.sensor.name}:share': (self.sensor.component, DOUBT),
+        }
 
-    def read(self, instant: Instant) -> float:
-        """J of the remainder so far."""
+    def ask(self, instant: Instant) -> None:
+        """Have the meter answer for the next reading."""
+        if self._guard.ask is not None:
+            self._guard.ask(instant)
+
+    def read(self, instant: Instant) -> dict[str, float]:
+        """J of the remainder so far, and those that are in doubt, by sensor; none before the meter has answered."""
         whole, parts = self._guard.read(instant), self._parts()
         good = not self.gaps or self.gaps[-1].end is not None
         if good and self._good:
-            mine = _part_of_idling(instant)
-            self._whole += (whole - self._seen) * mine
+            mine = instant.machine[1]
+            rest = whole - self._seen
+            self._whole += rest * mine
             for name, part in parts.items():
-                rise = (part.joules - self._parts_seen.get(name, part).joules) * (mine if part.whole else 1.0)
+                rise = part.joules - self._parts_seen.get(name, part).joules
+                if part.whole:
+                    rest, rise = rest - rise, rise * mine
                 self._used[name] = part._replace(joules=rise + (self._used[name].joules if name in self._used else 0.0))
             if self.sensor.take(self._whole, self._used):
                 self._changed()
+            if mine < EXACT:
+                self._doubt += mine * (1 - mine) * max(rest, 0.0)
         self._good, self._seen, self._parts_seen = good, whole, parts
-        return self.sensor.joules
-
-
-def _part_of_idling(instant: Instant) -> float:
-    """This process's part of what the machine takes by idling; all of it where nobody asks."""
-    return getattr(instant, 'machine', (1.0, 1.0))[1]
+        if not self._guard.has_answered:
+            return {}
+        joules = {self.sensor.name: self.sensor.joules}
+        return joules | {f'{self.sensor.name}:share': self._doubt} if self._doubt else joules
 
 
 def _difference(whole: Quantity, joules: float, parts: Parts, rest: float) -> Quantity:

@@ -1,0 +1,37 @@
+"""What a run's journal holds beside its counters: who wrote it, by which sensors, and what it came to."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from hefted.footprint.account import Accuracies
+
+if TYPE_CHECKING:
+    from hefted.run import Run
+
+
+class Accounted:
+    """The footprint of a run that has ended, for its journal."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def to_json(self) -> dict[str, Any] | None:
+        footprint = self._run.footprint
+        return footprint and footprint.to_json()
+
+
+def told(accuracies: Accuracies) -> dict[str, Any]:
+    """Component and accuracy of each sensor, by name."""
+    return {name: {'component': component, 'accuracy': accuracy} for name, (component, accuracy) in accuracies.items()}
+
+
+def versions() -> dict[str, str]:
+    """Versions of what is imported already; nothing is imported to ask."""
+    told = {'python': sys.version.split()[0]}
+    for name in ('hefted', 'jax'):
+        version = getattr(sys.modules.get(name), '__version__', None)
+        if isinstance(version, str):
+            told[name] = version
+    return told
