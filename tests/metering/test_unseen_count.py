@@ -12,7 +12,7 @@ from hefted.ledger.lines import read
 from hefted.metering import Meter, discover, measured, register, unregister
 from hefted.metering.cpu_model import watts_for
 from hefted.metering.discover import machine_of
-from hefted.metering.machine import Machine, this_machine
+from hefted.metering.machine import Machine
 from hefted.metering.unseen import Unseen
 from hefted.metering.unseen_count import UnseenCount
 from hefted.quantities import Quantity, Source
@@ -139,12 +139,8 @@ def test_a_laptop_whose_package_is_modelled_has_its_board_beside_it(tmp_path, mo
     laptop = watts_for(host.CpuIdentity('Apple', name='Apple M2'))
     assert laptop.of_package
     assert not watts_for(host.CpuIdentity('AuthenticAMD', 26, 2, 1)).of_package
-    monkeypatch.setenv('HEFTED_MACHINE', 'laptop')
     room = importlib.import_module('hefted.metering.discover')
     monkeypatch.setattr(room, 'watts_for', lambda identity: laptop)
-    this_machine.cache_clear()
-    try:
-        told = discover(str(tmp_path / 'none'), str(tmp_path / 'none')).read().joules
-    finally:
-        this_machine.cache_clear()
-    assert {'unseen:regulators', 'unseen:supply', 'cpu-model:idle'} <= told.keys()
+    monkeypatch.setattr(room, 'this_machine', lambda: Machine('laptop'))
+    told = discover(str(tmp_path / 'none'), str(tmp_path / 'none')).read().joules
+    assert {'unseen:fixed', 'unseen:regulators', 'unseen:supply', 'cpu-model:idle'} <= told.keys()

@@ -114,7 +114,7 @@ def test_a_meter_of_the_whole_machine_does_not_hold_what_is_used_elsewhere() -> 
     counted_by(meter).tell(network=10**9)
     meter.read()
     assert meter.accuracies.keys() == {'moved:network'}
-    assert meter._parts() == {}
+    assert meter._counted.parts() == {}
 
 
 def test_first_bytes_of_many_threads_are_counted_once_each() -> None:
