@@ -27,7 +27,7 @@ models
 saving
 train
 callbacks
-runs* run* run_lines* run_ticks*
+runs* run* run_lines* run_process* run_ticks*
 report*
 ledger*
 layers losses metrics optimizers

@@ -15,6 +15,7 @@ from hefted.metering import Meter
 from hefted.metering.reading import RawReading
 from hefted.quantities import Error, Quantity, Source
 from hefted.run import Run
+from hefted.run_process import Process
 
 
 class Watts:
@@ -50,7 +51,7 @@ def data_folder(tmp_path, monkeypatch):
 @pytest.fixture
 def process(monkeypatch):
     """A process that has metered nothing yet."""
-    fresh = runs._Process()
+    fresh = Process()
     fresh._started = True
     monkeypatch.setattr(runs, '_process', fresh)
     return fresh

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hefted import run as runs_file
-from hefted import runs
 from hefted.footprint.account import rebuild
 from hefted.footprint.place import Place
 from hefted.ledger.lines import decode, encode
@@ -23,6 +22,7 @@ from hefted.metering.sensor import Instant
 from hefted.metering.unseen import Unseen
 from hefted.quantities import Error, Quantity, Source
 from hefted.run import Run
+from hefted.run_process import Process
 
 
 class Kept:
@@ -299,7 +299,7 @@ class Beside:
     def __init__(self) -> None:
         self.now, self.expected = 1000.0, 0.0
         self.watts = Watts('cpu', 'cpu', 'counter', -0.2)
-        self.process = runs._Process()
+        self.process = Process()
         self.process._started = True
         self.process._enclosing = lambda: ''  # each in a thread of its own
         self.process._meter = Meter([self.watts], clock=lambda: self.now, boot=lambda: None)

@@ -20,6 +20,7 @@ from hefted.footprint.account import rebuild
 from hefted.ledger.lines import read
 from hefted.metering.meter import Meter
 from hefted.metering.moved import counted_by
+from hefted.run_process import Process
 from hefted.utils import get_file
 
 CONTENT = bytes(range(256)) * 4000
@@ -48,7 +49,7 @@ def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv('HEFTED_DATA_DIR', str(tmp_path / 'data'))
     monkeypatch.delenv('HEFTED_METER', raising=False)
     # Another test's bytes would have added the sensors already.
-    monkeypatch.setattr(runs, '_process', runs._Process())
+    monkeypatch.setattr(runs, '_process', Process())
     return tmp_path / 'data'
 
 
