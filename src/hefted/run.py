@@ -136,8 +136,8 @@ class Run:
 
     @property
     def cpu_seconds(self) -> float:
-        """CPU time that the process tree has used in this run, up to the last reading."""
-        return self.last.cpu_seconds - self._first.cpu_seconds
+        """CPU time of the process tree in this run up to the last reading, with the start-up that it has taken on."""
+        return self.last.cpu_seconds - (0.0 if START_UP in self.shares.seconds else self._first.cpu_seconds)
 
     @property
     def idle(self) -> bool:

@@ -242,9 +242,10 @@ def _with_figures(run: RunSummary, told: Line) -> RunSummary:
 
 
 def _meter_share(header: Line, end: Line | None) -> float | None:
-    """The meter's CPU time over that of the run's process tree."""
+    """The meter's CPU time over that of the run's process tree, its start-up counted where the run has it."""
     try:
-        return end['meter_cost'] / (end['cpu_seconds'] - header['start']['cpu_seconds']) if end else None
+        before = 0.0 if header.get('start_up') else header['start']['cpu_seconds']
+        return end['meter_cost'] / (end['cpu_seconds'] - before) if end else None
     except (KeyError, TypeError, ZeroDivisionError):
         return None
 
