@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from hefted import host
 from hefted.errors import ArgumentError, unknown_name
@@ -38,6 +38,8 @@ MachineKind = Literal['laptop', 'desktop', 'server', 'gpu-server', 'gpu-server-l
 _GRID_MODES: tuple[GridMode, ...] = get_args(GridMode)
 _MACHINE_KINDS: tuple[MachineKind, ...] = get_args(MachineKind)
 
+_Choice = TypeVar('_Choice', bound=str)
+
 _parsed: dict[str, dict[str, Any]] = {}
 
 
@@ -47,14 +49,8 @@ def meter_mode() -> MeterMode:
     Raises:
         ArgumentError: If HEFTED_METER (or `meter` in config.toml) is not one of 'auto', 'on' and 'off'.
     """
-    name, value = _setting('HEFTED_METER', 'meter')
-    mode = (value or 'auto').lower()
-    if mode not in ('auto', 'on', 'off'):
-        raise ArgumentError(
-            f"{name}: expected 'auto', 'on' or 'off', received {value!r}. "
-            'Unset it to meter where the program does not say otherwise.'
-        )
-    return mode
+    remedy = 'Unset it to meter where the program does not say otherwise.'
+    return _one_of('HEFTED_METER', 'meter', ('auto', 'on', 'off'), remedy)
 
 
 def share_mode() -> ShareMode:
@@ -63,14 +59,11 @@ def share_mode() -> ShareMode:
     Raises:
         ArgumentError: If HEFTED_SHARE (or `share` in config.toml) is neither 'process' nor 'machine'.
     """
-    name, value = _setting('HEFTED_SHARE', 'share')
-    mode = (value or 'process').lower()
-    if mode not in ('process', 'machine'):
-        raise ArgumentError(
-            f"{name}: expected 'process' or 'machine', received {value!r}. Unset it to be charged with the part of the "
-            "machine that the process uses; 'machine' is for one that has the machine to itself."
-        )
-    return mode
+    remedy = (
+        'Unset it to be charged with the part of the machine that the process uses; '
+        "'machine' is for one that has the machine to itself."
+    )
+    return _one_of('HEFTED_SHARE', 'share', ('process', 'machine'), remedy)
 
 
 def place_setting() -> str | None:
@@ -89,13 +82,8 @@ def grid_mode() -> GridMode:
     Raises:
         UnknownNameError: If HEFTED_GRID (or `grid` in config.toml) is not one of those that there are.
     """
-    name, value = _setting('HEFTED_GRID', 'grid')
-    if value is None:
-        return 'table'
-    for mode in _GRID_MODES:
-        if mode == value.lower():
-            return mode
-    raise unknown_name(name, value, _GRID_MODES)
+    mode: GridMode | None = _named('HEFTED_GRID', 'grid', _GRID_MODES)
+    return mode or 'table'
 
 
 def cloud_metadata() -> bool:
@@ -104,11 +92,8 @@ def cloud_metadata() -> bool:
     Raises:
         ArgumentError: If HEFTED_CLOUD_METADATA (or `cloud_metadata` in config.toml) is neither 'on' nor 'off'.
     """
-    name, value = _setting('HEFTED_CLOUD_METADATA', 'cloud_metadata')
-    mode = (value or 'off').lower()
-    if mode not in ('on', 'off'):
-        raise ArgumentError(f"{name}: expected 'on' or 'off', received {value!r}. Unset it and no cloud is asked.")
-    return mode == 'on'
+    remedy = 'Unset it and no cloud is asked.'
+    return _one_of('HEFTED_CLOUD_METADATA', 'cloud_metadata', ('on', 'off'), remedy, default=1) == 'on'
 
 
 def wattmeter_setting() -> tuple[str, str | None]:
@@ -122,13 +107,7 @@ def machine_kind() -> MachineKind | None:
     Raises:
         UnknownNameError: If HEFTED_MACHINE (or `machine` in config.toml) is no kind of machine.
     """
-    name, value = _setting('HEFTED_MACHINE', 'machine')
-    if value is None:
-        return None
-    for kind in _MACHINE_KINDS:
-        if kind == value.lower():
-            return kind
-    raise unknown_name(name, value, _MACHINE_KINDS)
+    return _named('HEFTED_MACHINE', 'machine', _MACHINE_KINDS)
 
 
 def unseen_counts() -> bool:
@@ -137,14 +116,8 @@ def unseen_counts() -> bool:
     Raises:
         ArgumentError: If HEFTED_UNSEEN (or `unseen` in config.toml) is neither 'on' nor 'off'.
     """
-    name, value = _setting('HEFTED_UNSEEN', 'unseen')
-    mode = (value or 'on').lower()
-    if mode not in ('on', 'off'):
-        raise ArgumentError(
-            f"{name}: expected 'on' or 'off', received {value!r}. "
-            "Unset it to count supplies, fans and board, which is what 'on' does."
-        )
-    return mode == 'on'
+    remedy = "Unset it to count supplies, fans and board, which is what 'on' does."
+    return _one_of('HEFTED_UNSEEN', 'unseen', ('on', 'off'), remedy) == 'on'
 
 
 def data_folder() -> Path:
@@ -218,6 +191,27 @@ def in_file(key: str) -> str | None:
     if found is not None and not isinstance(found, str):
         raise ArgumentError(f'{key} in {config_file().name}: expected a string, received {found!r}.')
     return (found or '').strip() or None
+
+
+def _one_of(variable: str, key: str, choices: tuple[_Choice, ...], remedy: str, default: int = 0) -> _Choice:
+    """What is chosen of a few; one of them, by its place, where nothing is said."""
+    name, value = _setting(variable, key)
+    for choice in choices:
+        if choice == (value or choices[default]).lower():
+            return choice
+    *others, last = map(repr, choices)
+    raise ArgumentError(f'{name}: expected {", ".join(others)} or {last}, received {value!r}. {remedy}')
+
+
+def _named(variable: str, key: str, choices: tuple[_Choice, ...]) -> _Choice | None:
+    """What is named; None where nothing is."""
+    name, value = _setting(variable, key)
+    if value is None:
+        return None
+    for choice in choices:
+        if choice == value.lower():
+            return choice
+    raise unknown_name(name, value, choices)
 
 
 def _folder(variable: str, key: str) -> Path | None:
