@@ -8,7 +8,8 @@ from hefted.errors import ArgumentError
 from hefted.footprint import facility, grid, own_tables, water
 from hefted.footprint.factors import factors_for
 from hefted.footprint.place import Place
-from hefted.footprint.tables import shipped, table
+from hefted.footprint.shipped_tables import shipped
+from hefted.footprint.tables import table
 from hefted.metering.machine import Machine
 
 GRID = 'code,name,g_co2e_per_kwh,earlier_g_co2e_per_kwh,boundary,accounting,year,source,licence'

@@ -7,7 +7,8 @@ import pytest
 
 import hefted
 from hefted.footprint.own_tables import LICENCES
-from hefted.footprint.tables import shipped, source, table
+from hefted.footprint.shipped_tables import shipped
+from hefted.footprint.tables import source, table
 
 PACKAGE = Path(hefted.__file__).parent
 ALL = sorted(PACKAGE.glob('*/tables/*.csv'))

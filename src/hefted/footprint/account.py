@@ -13,7 +13,7 @@ from hefted.footprint.factors import Factors
 from hefted.footprint.footprint import Footprint, PhaseShare
 from hefted.footprint.intensities import Intensities
 from hefted.footprint.place import Place, find
-from hefted.metering.reading import Component, Gap
+from hefted.metering.reading import ELSEWHERE, Component, Gap
 from hefted.quantities import Basis, Error, Quantity, Source, total
 
 Accuracies = Mapping[str, tuple[Component, Quantity]]
@@ -22,7 +22,6 @@ Accuracies = Mapping[str, tuple[Component, Quantity]]
 START_UP = 'start-up'
 IDLE = 'idle'  # no phase of the run: what passes in it is not counted
 _COMPONENTS: tuple[Component, ...] = get_args(Component)
-ELSEWHERE: tuple[Component, ...] = ('network', 'storage')  # outside the machine and its data centre
 _PACKAGES = frozenset({'watts any laptop', 'watts Apple silicon'})
 _WORDS = {
     'cpu': 'CPU',

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from hefted.footprint.factors import Factors
-from hefted.metering.reading import Component
+from hefted.metering.reading import ELSEWHERE, Component
 from hefted.quantities import Quantity, total
 
 Joules = Mapping[str, float]
@@ -89,8 +89,6 @@ def _mean(parts: list[tuple[Quantity | None, float]]) -> Quantity | None:
 
 def _electricity(joules: Joules, accuracies: Accuracies, factors: Factors) -> float:
     """What is priced by intensity: the machine's energy with the facility's overhead, and what was used elsewhere."""
-    from hefted.footprint.account import ELSEWHERE
-
     pue = factors.pue.value if factors.pue else 1.0
     known = ((used, *accuracies[sensor]) for sensor, used in joules.items() if sensor in accuracies)
     return sum(used * accuracy.value * (1.0 if of in ELSEWHERE else pue) for used, of, accuracy in known)

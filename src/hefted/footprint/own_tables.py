@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hefted.errors import ArgumentError, did_you_mean
-from hefted.footprint.tables import FOLDER, Rows, shipped
+from hefted.footprint.shipped_tables import FOLDER, Rows, shipped
 
 LICENCES = frozenset(
     {'public domain', 'CC0-1.0', 'CC-BY-4.0', 'MIT', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0', 'fact'}

@@ -1,7 +1,6 @@
 """The tables of factors: small CSV files, one fact a row, each row with its source, year and licence.
 
-No field holds a comma or a quote, so rows are split without the csv module, in under two milliseconds. A
-person's own files of the same names and columns, in the folder that HEFTED_TABLES names, override rows or
+A person's own files of the same names and columns, in the folder that HEFTED_TABLES names, override rows or
 add some (see `hefted.footprint.own_tables`).
 """
 
@@ -12,11 +11,8 @@ from functools import cache
 from pathlib import Path
 
 from hefted import settings
+from hefted.footprint.shipped_tables import Rows, shipped
 from hefted.quantities import Quantity, Source
-
-Rows = dict[str, dict[str, str]]
-
-FOLDER = Path(__file__).parent / 'tables'
 
 
 def table(name: str) -> Rows:
@@ -45,15 +41,6 @@ def _merged(name: str, folder: Path | None) -> Rows:
     from hefted.footprint import own_tables  # late: few have tables of their own
 
     return own_tables.read(folder)[name]
-
-
-@cache
-def shipped(name: str) -> Rows:
-    """Read a table as it ships, whatever the settings say."""
-    header, *lines = (FOLDER / f'{name}.csv').read_text('utf-8').splitlines()
-    columns = header.split(',')
-    rows = (dict(zip(columns, line.split(','), strict=True)) for line in lines)
-    return {row[columns[0]]: row for row in rows}
 
 
 def source(key: str) -> Source:

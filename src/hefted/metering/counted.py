@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from hefted.metering.reading import Component, Gap
+from hefted.metering.reading import ELSEWHERE, Component, Gap
 from hefted.metering.sensor import Guard, Instant, Sensor
 from hefted.metering.share import Divided
 from hefted.metering.whole_machine import PartSoFar, WholeMachine
@@ -16,7 +16,6 @@ from hefted.quantities import Quantity
 
 _ONCE: frozenset[Component] = frozenset(('cpu', 'dram'))
 _TOLD: frozenset[Component] = frozenset(('cpu', 'dram', 'unseen'))
-_OUTSIDE: frozenset[Component] = frozenset(('network', 'storage'))  # no meter of the machine holds these
 
 
 class Counted:
@@ -123,7 +122,7 @@ class Counted:
         """What every sensor of a part of the machine has counted; models and slices are this process's alone."""
         parts: dict[str, PartSoFar] = {}
         for guard in (*self._guards, *(counter.guard for counter in self._divided)):
-            if guard.sensor.component not in _OUTSIDE:
+            if guard.sensor.component not in ELSEWHERE:
                 whole = not self._modelled(guard.sensor) and getattr(guard.sensor, 'share', 1.0) == 1.0
                 parts[guard.sensor.name] = PartSoFar(guard.joules, guard.sensor.accuracy, whole)
         return parts

@@ -14,6 +14,9 @@ the machine."""
 
 COMPONENTS: tuple[Component, ...] = get_args(Component)
 
+ELSEWHERE: frozenset[Component] = frozenset(('network', 'storage'))
+"""What is outside the machine, its data centre and any meter of either."""
+
 
 class Gap(NamedTuple):
     """A stretch for which a sensor said nothing that can be used, and why.

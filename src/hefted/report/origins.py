@@ -22,12 +22,12 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from hefted.metering.reading import ELSEWHERE
 from hefted.quantities import Error, Quantity, Source, total
 
 if TYPE_CHECKING:
     from hefted.footprint.footprint import Footprint
 
-_ELSEWHERE = ('network', 'storage')  # in no facility of the machine's
 _OF_HARDWARE = ('making:', 'life:', 'threads:')
 _CONVERTED = re.compile(r'direct ([\d.]+) g/kWh brought to the life cycle')
 _WORLD = 'grid:world'
@@ -53,7 +53,7 @@ def facility(footprint: Footprint) -> str | None:
     if more is None or more.value <= 0:
         return None
     sources = _keyed(more.sources, 'pue:')
-    machines = [energy for name, energy in footprint.components.items() if name not in _ELSEWHERE]
+    machines = [energy for name, energy in footprint.components.items() if name not in ELSEWHERE]
     told = f'{more.rounded} more in carbon and water'
     if not sources or not machines:
         return told
