@@ -469,3 +469,8 @@ def test_thirty_ticks_a_second_cost_under_half_a_percent():
     run.finish()
     assert share < 0.02  # 0.2 % on an idle machine
     print(f'meter cost share {share:.4%}')
+
+
+def test_a_name_that_is_no_text_is_refused():
+    with pytest.raises(ArgumentError, match='name: expected a text, received 3'), runs.meter(3):
+        pass

@@ -75,6 +75,8 @@ def start(
     Raises:
         ArgumentError: If an argument or a setting is wrong.
     """
+    if not isinstance(name, str):
+        raise ArgumentError(f"name: expected a text, received {name!r}. Say what the work is, such as 'preprocessing'.")
     given = meter if isinstance(meter, Meter) else None
     if meter not in ('auto', None, given):
         raise ArgumentError(

@@ -45,6 +45,9 @@ def test_it_says_how_wide_a_busy_minute_is_and_what_one_command_would_improve_it
     wide, narrow = (float(findings['How wide', 'Carbon'].rpartition(' ')[2]) for findings in (unknown, known))
     assert narrow < 0.7 * wide
     assert 'USD/kWh' in known['Where it stands', 'Price']
+    monkeypatch.delenv('HEFTED_PRICE')
+    monkeypatch.setenv('HEFTED_INSTANCE', 'aws:p9.huge')
+    assert told(checkup(turin))['Where it stands', 'Price'] == 'not known: no list price of aws:p9.huge is at hand'
 
 
 def test_a_counter_that_can_be_read_is_told_as_measured_with_the_unseen_beside_it(tmp_path):

@@ -192,7 +192,8 @@ def _place(factors: Factors) -> Iterator[Finding]:
         ('Price', factors.price or factors.electricity_price),
     ):
         if factor is None:
-            yield Finding(section, label, 'not known')
+            named = settings.instance_setting()[1] if label == 'Price' else None
+            yield Finding(section, label, f'not known: no list price of {named} is at hand' if named else 'not known')
             continue
         source = factor.sources[0]
         year = f', {source.year}' if source.year else ''
