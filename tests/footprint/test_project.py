@@ -34,6 +34,28 @@ def test_a_nearer_file_without_the_table_hides_nothing(tmp_path):
     assert says(tmp_path / 'part', tmp_path)['place'] == 'US-WA'
 
 
+@pytest.mark.parametrize(
+    'text',
+    [
+        "[tool]\nhefted.place = 'FR'\n",
+        "tool.hefted.place = 'FR'\n",
+        "[tool]\nhefted = {place = 'FR'}\n",
+        "['tool'.\"hefted\"]\nplace = 'FR'\n",
+        "[ tool . hefted ]\nplace = 'FR'\n",
+    ],
+)
+def test_it_is_heard_however_it_is_written(tmp_path, text):
+    (tmp_path / 'pyproject.toml').write_text(text)
+    assert says(tmp_path, tmp_path) == {'place': 'FR'}
+
+
+def test_a_project_that_only_depends_on_it_pays_for_no_parser(tmp_path, monkeypatch):
+    text = "[project]\ndependencies = [\n    'hefted>=1',\n]\n\n[tool.ruff]\nline-length = 100\n"
+    (tmp_path / 'pyproject.toml').write_text(text)
+    monkeypatch.setattr(project, '_parsed', lambda content: pytest.fail('it was parsed'))
+    assert says(tmp_path, tmp_path) == {}
+
+
 @pytest.mark.parametrize('end', ['.git', 'home'])
 def test_nothing_above_a_repositorys_root_or_the_home_folder_is_read(tmp_path, end):
     (tmp_path / 'pyproject.toml').write_text(TABLE)
