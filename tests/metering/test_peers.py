@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -37,58 +36,91 @@ def ended(process):
     process.communicate()
 
 
+def only(pids, folder):
+    """The kernel's list as it is now, without what other tests of this machine show."""
+    lines = Path('/proc/net/unix').read_text().splitlines()
+    kept = [line for line in lines if any(f'@hefted-meter-{pid}-' in line for pid in pids)]
+    (folder / 'unix').write_text('\n'.join(kept))
+    return str(folder / 'unix')
+
+
 @linux
-def test_a_process_is_counted_while_it_lives_and_not_after_a_kill():
-    peers = Peers()
-    before = peers.count()
+def test_a_process_is_counted_while_it_lives_and_not_after_a_kill(tmp_path):
     process = started()
     try:
-        assert peers.count() == before + 1
-        assert peers.count(frozenset((process.pid,))) == before  # a descendant is a part of this one
+        assert Peers(only([process.pid], tmp_path)).count() == 2
+        # A descendant is a part of this one.
+        assert Peers(only([process.pid], tmp_path)).count(frozenset((process.pid,))) == 1
     finally:
         ended(process)
-    assert peers.count() == before
+    assert Peers(only([process.pid], tmp_path)).count() == 1
+
+
+def runs(program):
+    """A program in a process that shows nothing else."""
+    environment = os.environ | {'PYTHONPATH': str(Path(host.__file__).parents[1])}
+    head = """
+import os, time
+from pathlib import Path
+from hefted.metering.peers import Peers
+def shown():
+    return Path('/proc/net/unix').read_text().count(f'@hefted-meter-{parent}-')
+parent = os.getpid()
+"""
+    done = subprocess.run(
+        [sys.executable, '-c', head + program], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@linux
+def test_one_that_rests_is_not_shown():
+    runs("""
+mine, other = Peers(), Peers()
+mine.count()
+assert shown() == 1
+mine.count()
+assert shown() == 1
+other.count()
+for peers in (mine, other):
     peers.leave()
+    peers.leave()
+assert shown() == 0
+""")
 
 
 @linux
-def test_one_that_rests_is_not_counted():
+def test_a_processs_own_meters_are_one(tmp_path):
     mine, other = Peers(), Peers()
-    before = mine.count()
-    text = Path('/proc/net/unix').read_text()
-    assert text.count(f'@hefted-meter-{os.getpid()}-') == 1
-    assert other.count() == before  # the same process, however many meters it has
-    for peers in (mine, other):
-        peers.leave()
-        peers.leave()
-    assert f'@hefted-meter-{os.getpid()}-' not in Path('/proc/net/unix').read_text()
+    try:
+        mine.count()
+        other.count()
+        assert Peers(only([os.getpid()], tmp_path)).count() == 1
+    finally:
+        mine.leave()
+        other.leave()
 
 
 @linux
-@pytest.mark.filterwarnings('ignore:.*multi-threaded.*:DeprecationWarning')
-@pytest.mark.filterwarnings('ignore:os.fork:RuntimeWarning')
-@pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
 def test_a_forks_child_does_not_keep_its_parents_name():
-    peers = Peers()
-    peers.count()
-    reads, writes = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.read(reads, 1)
-        os._exit(0)
-    try:
-        peers.leave()
-        for _ in range(100):  # until the child has had its turn
-            shown = f'@hefted-meter-{os.getpid()}-' in Path('/proc/net/unix').read_text()
-            if not shown:
-                break
-            time.sleep(0.02)
-        assert not shown
-    finally:
-        os.write(writes, b'x')
-        os.waitpid(child, 0)
-        os.close(reads)
-        os.close(writes)
+    runs("""
+peers = Peers()
+peers.count()
+reads, writes = os.pipe()
+child = os.fork()
+if child == 0:
+    os.read(reads, 1)
+    os._exit(0)
+peers.leave()
+for _ in range(100):  # until the child has had its turn
+    if not shown():
+        break
+    time.sleep(0.02)
+left = shown()
+os.write(writes, b'x')
+os.waitpid(child, 0)
+assert not left
+""")
 
 
 @linux
