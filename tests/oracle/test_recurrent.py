@@ -186,6 +186,7 @@ def test_cells_of_users_and_stacks_run_as_in_keras(which: str) -> None:
     x = draws(ROWS, TIME, FEATURES)
     made: list[Any] = []
     for backend in (keras, hefted):
+        backend.utils.clear_session()  # names count from what other tests have made
         layers = backend.layers
         cells = [layers.LSTMCell(2), cell_of(backend)(4), layers.GRUCell(3, reset_after=False), layers.SimpleRNNCell(2)]
         made.append(layers.RNN(cells, return_sequences=True, return_state=True, name='it'))
