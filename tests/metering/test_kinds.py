@@ -3,7 +3,7 @@
 import pytest
 
 from hefted.metering import Meter
-from hefted.metering.discover import report
+from hefted.metering.discover import add_late, discover
 from hefted.metering.kinds import kinds
 from hefted.metering.rapl import HIDDEN, lasting_remedy, remedy
 from hefted.metering.reading import Gap
@@ -47,7 +47,10 @@ def test_what_is_read_lacks_nothing(tmp_path):
     zone.mkdir()
     for name, text in {'name': 'package-0', 'max_energy_range_uj': '262143328850', 'energy_uj': '1'}.items():
         (zone / name).write_text(text)
-    found = {kind.name: kind for kind in report(str(tmp_path), str(tmp_path / 'hwmon'))}['RAPL']
+    folders = str(tmp_path), str(tmp_path / 'hwmon')
+    meter = discover(*folders)
+    add_late(meter, folders[1])
+    found = {kind.name: kind for kind in kinds(meter, folders[0])}['RAPL']
     assert (found.sensors, found.reason, found.command) == (('rapl:package-0',), '', '')
 
 

@@ -192,7 +192,7 @@ def test_a_slice_is_given_its_share_of_the_board_as_a_wide_model(visible):
     assert sensor.accuracy.basis == 'modelled'
     assert sensor.accuracy.low < 0.25
     assert sensor.accuracy.high > 3.4  # alone on the board it drew nearly all
-    assert Meter([Bounded(sensor)]).devices == {'nvml:MIG-2g': ('NVIDIA A100-SXM4-40GB', 2 / 7)}
+    assert Meter([Bounded(sensor)]).gpus == ('NVIDIA A100-SXM4-40GB MIG 2g',)
 
 
 def test_another_slice_has_another_share():

@@ -11,6 +11,7 @@ from hefted.cli.doctor import command
 from hefted.metering import Meter, discover, register, unregister
 from hefted.metering.cpu_model import CpuModel, watts_for
 from hefted.metering.dram_model import DramModel
+from hefted.quantities import Quantity
 from hefted.report.checkup import checkup
 
 
@@ -91,3 +92,25 @@ def test_the_doctor_tells_the_same_as_plain_data():
     assert {'This machine', 'How wide', 'Where it stands', 'Kinds of sensors', 'Settings'} <= {
         finding['section'] for finding in findings
     }
+
+
+def test_what_the_watts_of_a_model_are_of_is_told_as_it_is():
+    def cpu(identity):
+        models = CpuModel(watts_for(identity), 2.0), DramModel()
+        findings = told(checkup(Meter([*models[0].sensors, models[1]], models=models)))
+        assert findings['This machine', 'memory'].startswith('modelled: 0.39 W for each GB in use (0.15 to 1.10)')
+        return findings['This machine', 'CPU']
+
+    assert 'such packages alone' in cpu(host.CpuIdentity('Apple', name='Apple M2'))
+    assert 'of all kinds, as this one is not known' in cpu(host.CpuIdentity())
+
+
+def test_carbon_of_what_is_read_now_is_of_the_time_in_which_it_was_read(tmp_path):
+    zone = tmp_path / 'intel-rapl:0'
+    zone.mkdir()
+    for name, text in (('name', 'package-0'), ('max_energy_range_uj', '262143328850'), ('energy_uj', '1000000')):
+        (zone / name).write_text(text + '\n')
+    meter = discover(str(tmp_path), str(tmp_path / 'none'))
+    value, unit = told(checkup(meter))['How wide', 'Carbon'].split()[:2]
+    # Half a second of the hardware is 0.1 mg, and a minute of it would be 14.
+    assert 0 < Quantity(float(value.replace(',', '')), f'{unit} CO2e').to('mg CO2e').value < 5

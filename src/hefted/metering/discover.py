@@ -17,7 +17,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakSet
 
 from hefted import host, settings
@@ -35,9 +35,6 @@ from hefted.metering.sensor import Sensor, SensorError
 from hefted.metering.share import Divided, Share
 from hefted.metering.unseen import Unseen
 from hefted.quantities import Quantity
-
-if TYPE_CHECKING:
-    from hefted.metering.kinds import Kind
 
 _registered: list[tuple[Sensor, bool]] = []
 _meters: WeakSet[Meter] = WeakSet()  # those that were discovered, to which a sensor registered later is added
@@ -136,22 +133,6 @@ def add_gpus(meter: Meter) -> None:
         _guarded(meter, 'nvml', _nvidia)
     if host.amd_driver_present():
         _guarded(meter, 'amd', _amd)
-
-
-def report(powercap: str = rapl.ROOT, sensors_folder: str = hwmon.ROOT) -> list[Kind]:
-    """Look for every kind of sensor, and tell of each whether it is read, why not, and what would help.
-
-    It takes as long as the drivers do: for people, not for a start.
-
-    Example:
-        >>> [kind.name for kind in report()][:3]
-        ['RAPL', 'amd_energy', 'NVML']
-    """
-    from hefted.metering.kinds import kinds
-
-    meter = discover(powercap, sensors_folder)
-    add_late(meter, sensors_folder)
-    return kinds(meter, powercap)
 
 
 def register(sensor: Sensor, *, whole_machine: bool = False) -> None:

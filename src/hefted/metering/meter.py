@@ -231,12 +231,6 @@ class Meter:
         return [sensor.name for sensor in self._counted.sensors]
 
     @property
-    def devices(self) -> dict[str, tuple[str, float]]:
-        """Of the GPUs and other devices that tell it: what each is called, and which share of it this process has."""
-        sensors = [sensor for sensor in self._counted.sensors if getattr(sensor, 'device', '')]
-        return {each.name: (getattr(each, 'device', ''), getattr(each, 'share', 1.0)) for each in sensors}
-
-    @property
     def gpus(self) -> tuple[str, ...]:
         """What the GPUs that are read are called; of a slice of one, how large it is."""
         return tuple(_called(sensor) for sensor in self._counted.sensors if sensor.component == 'gpu')

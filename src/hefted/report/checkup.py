@@ -15,6 +15,7 @@ from hefted import settings
 from hefted.footprint import account
 from hefted.footprint.factors import Factors, factors_for
 from hefted.footprint.place import find
+from hefted.metering.cpu_model import CpuWatts
 from hefted.metering.discover import add_late, discover, machine_of
 from hefted.metering.kinds import Kind, kinds
 from hefted.metering.machine import Machine
@@ -102,9 +103,7 @@ def _component(meter: Meter, component: Component, drawn: dict[str, float], foun
     if component == 'cpu' and not meter.reads_cpu:
         return _modelled_cpu(meter, found)
     if component == 'dram' and 'dram-model' in drawn:
-        accuracy = meter.accuracies['dram-model'][1]
-        watts = [f'{0.392 * end:.2f}' for end in (accuracy.value, accuracy.low, accuracy.high)]
-        return f'modelled: {watts[0]} W for each GB in use ({watts[1]} to {watts[2]}), whatever the kind of memory.'
+        return _modelled_memory(meter)
     names = [name for name in drawn if meter.accuracies[name][0] == component and meter.accuracies[name][1].value]
     energy = account.energy_of(drawn, meter.accuracies, component)
     now = (
@@ -114,6 +113,15 @@ def _component(meter: Meter, component: Component, drawn: dict[str, float], foun
     )
     basis = meter.accuracies[names[0]][1].basis
     return f'{basis} by {", ".join(names)}{now}.'
+
+
+def _modelled_memory(meter: Meter) -> str:
+    model = meter.models and meter.models[1]
+    if model is None:
+        return 'not known.'
+    watts = model.accuracy * model.between(1.0, 1e9)
+    told = f'{watts.value:.2f} W for each GB in use ({watts.low:.2f} to {watts.high:.2f})'
+    return f'{watts.basis}: {told}, whatever the kind of memory.'
 
 
 def _modelled_cpu(meter: Meter, found: list[Kind]) -> str:
@@ -126,11 +134,20 @@ def _modelled_cpu(meter: Meter, found: list[Kind]) -> str:
     if idle is None or busy is None:
         return 'not known.'
     why = next(kind.reason for kind in found if kind.name == 'RAPL')
+    told = f'{busy.basis}: {_watts(idle)} W idle, {_watts(busy)} W busy on all {model.threads:g} threads.'
+    return ' '.join(part for part in (told, why, _whose_watts(model.watts)) if part)
+
+
+def _whose_watts(watts: CpuWatts) -> str:
+    """What the watts of the model are of, and how they were found."""
+    source = watts.source.title.partition(' (')[0]
+    if watts.of_package:
+        return f'So watts are those of such packages alone ({source}); board and supply are told as the unseen.'
+    whose = 'all kinds, as this one is not known' if watts.group.startswith('any ') else 'its kind'
     return (
-        f'{busy.basis}: {_watts(idle)} W idle, {_watts(busy)} W busy on all {model.threads:g} threads. {why} So watts '
-        f'are those of whole servers with such processors at the wall ({model.watts.source.title.partition(" (")[0]}), '
-        'found by the numbers that the processor gives of itself, not by its name; work with wide vectors may take up '
-        'to 60 % more than that benchmark.'
+        f'So watts are those of whole servers at the wall with processors of {whose} ({source}), found by the numbers '
+        'that the processor gives of itself, not by its name; work with wide vectors may take up to 60 % more than '
+        'that benchmark.'
     )
 
 
@@ -141,11 +158,13 @@ def _watts(energy: Quantity) -> str:
 
 def _width(meter: Meter, factors: Factors, drawn: dict[str, float]) -> Iterator[Finding]:
     """How wide the figures of a busy minute are; of what is drawn now, where the CPU is read."""
-    told, joules = 'as it is now', drawn
+    told, joules, seconds = 'as it is now', drawn, _SECONDS
     if not meter.reads_cpu and meter.models:
         model, memory = meter.models
-        told = 'a minute with all threads busy and 1 GB in use'
-        joules = model.between(60.0, 60.0 * model.threads) | {memory.name: memory.between(60.0, 1e9)}
+        told, seconds = 'a minute with all threads busy and 1 GB in use', 60.0
+        joules = model.between(seconds, seconds * model.threads) | {memory.name: memory.between(seconds, 1e9)}
+        if any(component == 'unseen' for component, _ in meter.accuracies.values()):
+            told += ', without what no sensor sees'
     used = {name: amount for name, amount in joules.items() if name in meter.accuracies}
     components: dict[str, Quantity] = {}
     parts: set[Component] = {meter.accuracies[name][0] for name in used}
@@ -153,7 +172,7 @@ def _width(meter: Meter, factors: Factors, drawn: dict[str, float]) -> Iterator[
         if (of_part := account.energy_of(used, meter.accuracies, part)) is not None:
             components[part] = of_part
     energy = account.energy_of(used, meter.accuracies)
-    figures = account.priced(components, Quantity(60.0, 's'), factors)
+    figures = account.priced(components, Quantity(seconds, 's'), factors)
     for label, figure in (('Energy', energy), ('Carbon', figures['carbon']), ('Water', figures['water'])):
         if figure is not None:
             ratio = f'; high over low {figure.high / figure.low:.1f}' if figure.low > 0 else ''
