@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hefted import host, run_lines
+from hefted.errors import ArgumentError
 from hefted.footprint import account
 from hefted.footprint.account import IDLE, START_UP
 from hefted.footprint.factors import factors_for
@@ -344,7 +345,10 @@ class Run:
             return {}
         intensity = self._factors.intensity  # a live grid's first answer stands
         self._machine = machine
-        self._factors = replace(factors_for(self._place, machine), intensity=intensity)
+        try:
+            self._factors = replace(factors_for(self._place, machine), intensity=intensity)
+        except ArgumentError:  # a setting was spoilt since the run began: no training ends for that
+            return {'machine': machine.to_json()}
         return {'machine': machine.to_json(), 'factors': self._factors}
 
     def _gaps(self) -> tuple[Gap, ...]:

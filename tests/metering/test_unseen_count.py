@@ -144,3 +144,17 @@ def test_a_laptop_whose_package_is_modelled_has_its_board_beside_it(tmp_path, mo
     monkeypatch.setattr(room, 'this_machine', lambda: Machine('laptop'))
     told = discover(str(tmp_path / 'none'), str(tmp_path / 'none')).read().joules
     assert {'unseen:fixed', 'unseen:regulators', 'unseen:supply', 'cpu-model:idle'} <= told.keys()
+
+
+def test_a_setting_that_is_spoilt_while_a_run_goes_on_raises_nothing_into_it(tmp_path, monkeypatch):
+    monkeypatch.setenv('HEFTED_DATA_DIR', str(tmp_path))
+    meter = discover(str(tmp_path / 'none'), str(tmp_path / 'none'))
+    run = Run('fit', 'model', Place.of('FR'), meter, 'parent')
+    before = run._factors
+    monkeypatch.setenv('HEFTED_PRICE', 'a lot')
+    meter.add([Counter('gpu', 'nvml:GPU-1', 'NVIDIA H100 80GB HBM3')])
+    run.enter('train')
+    time.sleep(0.02)
+    run.enter('validate')
+    assert run.finish().duration.value > 0
+    assert run._factors == before
