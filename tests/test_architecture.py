@@ -29,6 +29,7 @@ train
 callbacks
 runs* run* run_lines* run_process* run_ticks*
 report*
+forecast* budget*
 ledger*
 layers losses metrics optimizers
 data

@@ -218,6 +218,19 @@ class Run:
         self._cost += time.thread_time() - begun
         return Tick(step, epoch, logs, *self._figures, now - self._began)
 
+    def tell(self, **told: Any) -> None:
+        """Have the journal hold something more, such as the run's plan and forecast, under names of its own."""
+        if not self._over:
+            self._journal.write(told)
+
+    def so_far(self) -> Footprint | None:
+        """What it took up to now, start-up counted, by a reading made now: for budgets (about 0.5 ms)."""
+        if not self._over:
+            reading = self.meter.read()
+            if phases := self._give(reading):
+                self._write(reading, **phases)
+        return self._accounted()
+
     def finish(self, status: Status = 'finished', error: BaseException | None = None) -> Footprint:
         """End the run, once; again, it says the same.
 
@@ -265,7 +278,10 @@ class Run:
     def _accounted(self) -> Footprint:
         if self._footprint is None:
             factors = self._grid.priced(self._factors, self.shares, self.accuracies)
-            self._footprint = account.footprint(self.shares, self.accuracies, self._place, factors, self._gaps_told)
+            told = account.footprint(self.shares, self.accuracies, self._place, factors, self._gaps_told)
+            if not self._over:
+                return told
+            self._footprint = told
         return self._footprint
 
     def beat(self, reading: RawReading) -> None:

@@ -46,6 +46,12 @@ class NullRun:
         """Tell how far the run is, without figures."""
         return Tick(step, epoch, {} if logs is None else logs)
 
+    def tell(self, **told: Any) -> None:
+        """Do nothing."""
+
+    def so_far(self) -> None:
+        """Nothing is known."""
+
     def finish(self, status: Status = 'finished', error: BaseException | None = None) -> None:
         """Do nothing."""
 

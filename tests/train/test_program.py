@@ -14,7 +14,7 @@ from hefted.callbacks import CallbackList
 from hefted.data.arrays import Rows, rows_of
 from hefted.data.source import ResidentSource
 from hefted.runs import NullRun
-from hefted.train import loop
+from hefted.train import evaluation, loop
 from hefted.train.binding import Binding
 from hefted.train.pace import Pace
 from hefted.train.program import Batch, Program, Spec, Stretcher, compile_evaluation, compile_training
@@ -109,7 +109,7 @@ def test_an_evaluation_weighs_rows_and_keeps_the_state() -> None:
     data = source()
     state = mine.init()
     compiled = compile_evaluation(mine, state, data)
-    logs, _ = loop.evaluate(compiled, state, mine.init_metrics(), data)
+    logs, _ = evaluation.evaluate(compiled, state, mine.init_metrics(), data)
     assert logs['loss'] == pytest.approx(float(np.mean(np.square(Y))), rel=1e-5)
     assert not state['weights'].any()
 

@@ -9,6 +9,7 @@ from hefted.callbacks.callback import Callback, Logs
 
 if TYPE_CHECKING:
     from hefted.footprint.footprint import Footprint
+    from hefted.forecast.forecast import Forecast
     from hefted.report.receipt import Receipt
 
 
@@ -19,6 +20,8 @@ class History(Callback):
         history: Floats by metric, one an epoch.
         epoch: The epochs' numbers.
         run: The run's id, for `hefted receipt`; None where the meter was off.
+        forecast: What the training was to take, told before its first step; None where nothing was foreseen.
+        stopped_by: What ended it before its last step, such as 'budget 5 Wh'; None where nothing did.
     """
 
     reads_state = False
@@ -28,6 +31,8 @@ class History(Callback):
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
         self.run: str | None = None
+        self.forecast: Forecast | None = None
+        self.stopped_by: str | None = None
         self._of: Any = None
         self._receipt: Receipt | None = None
         self._make_receipt: Callable[[], Receipt | None] = lambda: None

@@ -16,10 +16,12 @@ from hefted.data.source import Layout, Source
 from hefted.data.stream import StreamSource
 from hefted.layers.tracking import unchanging
 from hefted.models import checks, eager, inputs, reporting
+from hefted.models.foreseeing import Prepared, foresee
+from hefted.models.governing import governor_of
 from hefted.models.inputs import Arguments
 from hefted.models.steps import binding_of, program_of, switches_of
 from hefted.random import make_run_seed
-from hefted.train import interrupts, loop
+from hefted.train import evaluation, interrupts, loop
 from hefted.train.binding import Binding
 from hefted.train.checkpoint import keepers_of
 from hefted.train.pace import Pace
@@ -53,6 +55,9 @@ def fit(
     *,
     place: Any = None,
     meter: Any = 'auto',
+    budget: Any = None,
+    resume: Any = False,
+    when: Any = None,
 ) -> History:
     """Train for a number of epochs, metered.
 
@@ -79,9 +84,14 @@ def fit(
         validation_freq: Evaluate every so many epochs, or in the epochs listed (from 1).
         place: Where this runs, such as 'FR' or 'aws:us-west-2'; what is set elsewhere if None.
         meter: 'auto', or None for no metering.
+        budget: The most that the training may spend, from the process's start to the receipt: '5 Wh', '20 g CO2e',
+            '$3', '10 min', '1 L', several of them in a list, or a `hefted.Budget`. One that cannot be kept raises
+            before the first step; else the training stops inside it, and `history.stopped_by` says so.
+        resume: True to keep checkpoints and to go on from the last one of the same training; or a folder for them.
+        when: 'cleanest' or 'grid < 200 g', with 'within 8 h' behind it: wait, and pause, for cleaner electricity.
 
     Returns:
-        `History`: metrics by epoch, `.footprint` and `.receipt()`.
+        `History`: metrics by epoch, `.forecast`, `.footprint` and `.receipt()`.
 
     Raises:
         NotCompiledError: `compile` was not called.
@@ -95,6 +105,7 @@ def fit(
     checks.steps('steps_per_epoch', steps_per_epoch)
     checks.steps('validation_steps', validation_steps)
     epochs = checks.limited_epochs(epochs)
+    del resume  # not yet
     run = runs.start('fit', name=self.name, place=place, meter=meter)
     with _ended(run, self, verbose) as ended, ExitStack() as opened:
         run.enter('input')
@@ -124,6 +135,18 @@ def fit(
             trainer = _trainer(self, program, binding, by_batch, run)
             first = trainer(source.layout)
             judge = held_out and _judge(self, program, binding, held_out.source, listeners, validation_steps)
+        prepared = Prepared(
+            first,
+            source,
+            binding,
+            epochs - initial_epoch,
+            steps,
+            (validation_steps or held_out.source.steps) if held_out else 0,
+            sum(map(checks.validates(validation_freq), range(initial_epoch, epochs))) if held_out else 0,
+            self._compiled.setdefault(('foreseen', mine.size), {}),
+        )
+        history.forecast = forecast = foresee(prepared, run)
+        governor = governor_of(run, forecast, budget=budget, when=when)
         run.enter('train')
         self.stop_training = False
         ended.progress = progress_for(0 if listeners.shows_progress else verbose, epochs, steps)
@@ -148,8 +171,10 @@ def fit(
                 finalize=lambda: self.optimizer.finalize_variable_values(self.trainable_variables) if epochs else None,
                 pace=self._compiled.setdefault(('pace', mine.size), Pace()),
                 keepers=keepers_of(listeners),
+                governor=governor,
             )
         )
+        ended.stopped_by = history.stopped_by = governor.stopped_by
     return history
 
 
@@ -159,6 +184,7 @@ class _Ended:
     def __init__(self) -> None:
         self.progress: Any = None
         self.history: History | None = None
+        self.stopped_by: str | None = None
 
 
 @contextmanager
@@ -169,7 +195,7 @@ def _ended(run: Any, model: Model, verbose: Any) -> Generator[_Ended, None, None
     try:
         with interrupts.deferred():
             yield ended
-        if model.stop_training:
+        if model.stop_training or ended.stopped_by:
             status = 'stopped'
     except BaseException as caught:
         status, error = ('failed' if isinstance(caught, Exception) else 'stopped'), caught
@@ -294,10 +320,10 @@ def _judge(
     def judge() -> Logs:
         listeners.call('on_test_begin')
         hooked = each if listeners.has(*_TEST_BATCH_HOOKS) else None
-        logs, evaluation = loop.evaluate(
+        logs, evaluated = evaluation.evaluate(
             compiled, binding.held(), program.init_metrics(), source, steps, hooked, evaluator
         )
-        binding.end_evaluation(evaluation)
+        binding.end_evaluation(evaluated)
         listeners.call('on_test_end', logs)
         return logs
 

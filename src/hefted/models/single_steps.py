@@ -16,8 +16,8 @@ from hefted.models.prediction import Forward
 from hefted.models.steps import binding_of, program_of, switches_of
 from hefted.train import compile_cache
 from hefted.train.binding import Binding
-from hefted.train.loop import read_logs
 from hefted.train.program import Batch
+from hefted.train.stretches import read_logs
 
 if TYPE_CHECKING:
     from hefted.models.model import Model

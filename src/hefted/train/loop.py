@@ -15,16 +15,16 @@ import jax
 import numpy as np
 
 from hefted.callbacks.callback import CallbackList
-from hefted.data.source import Layout, Source, Stretch
+from hefted.data.source import Layout, Source
 from hefted.runs import NullRun, Run
 from hefted.train import interrupts
 from hefted.train.binding import Binding
 from hefted.train.checkpoint import Keeper, Place, capture, restore
+from hefted.train.governor import Ahead, Governor
 from hefted.train.pace import Pace
 from hefted.train.program import Logs, State, Stretcher
 from hefted.train.progress import Progress
-
-_END: Any = object()
+from hefted.train.stretches import at_once, loop_for, read_logs
 
 
 class Chunk(NamedTuple):
@@ -73,6 +73,7 @@ class Job:
         pace: Of the compiled loop.
         keepers: Who keeps checkpoints of it; the first that has one is resumed from.
         others: The compiled loop for another layout, where the source has several.
+        governor: Who may end it, or hold it, between two chunks.
     """
 
     train: Stretcher
@@ -93,6 +94,7 @@ class Job:
     pace: Pace = field(default_factory=Pace)
     keepers: Sequence[Keeper] = ()
     others: Callable[[Layout], Stretcher] | None = None
+    governor: Governor = field(default_factory=Governor)
 
 
 def fit(job: Job) -> None:
@@ -121,6 +123,7 @@ class _Training:
         self.dispatched = self.done = self.place.done  # steps since the training began
         self.begun = self.place.epoch - 1
         self.logs: Logs = {}
+        self.halted = False  # by the governor, within an epoch
         self.clock = perf_counter()
 
     def run(self) -> None:
@@ -130,25 +133,22 @@ class _Training:
             self.hook('on_train_begin')
             self.take_up()
             job.callbacks.begin(self.done)
+            job.governor.begin(self.done, self.place.epoch)
             for epoch in range(self.place.epoch, job.epochs):
-                if self.by_epoch:
-                    self.begin(epoch)
-                some = False
-                for chunk in self.chunks(epoch):
-                    some = True
-                    before, self.behind = self.behind, chunk
-                    self.settle(before)
-                    interrupts.safe_point()
-                    if self.by_batch or chunk.stop or job.stopped():
-                        self.settle_all()
-                        if job.stopped():
-                            break
+                if self.spent(epoch):
+                    break
+                some = self.epoch(epoch)
+                if self.halted:
+                    break
                 if not some and not (self.place.epoch == epoch and self.place.step):
                     break  # the data is at its end, and the source has said so
                 self.close(epoch)
                 if job.stopped():
                     break
             self.settle_all()
+            if self.halted:  # what it has come to is kept: with more to spend it goes on from here
+                self.show()
+                self.keep(now=True)
             job.finalize()
             job.callbacks.begin(self.done)
             job.callbacks.call('on_train_end', self.logs)
@@ -164,6 +164,25 @@ class _Training:
                         'kept twice. Load them from a file, or train with callbacks.BackupAndRestore.'
                     )
             raise
+        finally:
+            job.governor.end()
+
+    def epoch(self, epoch: int) -> bool:
+        """Train for one epoch, its last chunk unread; whether there was anything to train on."""
+        if self.by_epoch:
+            self.begin(epoch)
+        some = False
+        for chunk in self.chunks(epoch):
+            some = True
+            before, self.behind = self.behind, chunk
+            self.settle(before)
+            interrupts.safe_point()
+            self.hold()
+            if self.by_batch or chunk.stop or self.job.stopped():
+                self.settle_all()
+                if self.job.stopped():
+                    break
+        return some
 
     def chunks(self, epoch: int) -> Iterator[Chunk]:
         """Dispatch an epoch, chunk by chunk."""
@@ -173,10 +192,14 @@ class _Training:
             if stretch is None:  # what comes next takes time: tell what is done
                 self.settle_all()
                 continue
-            train, first = _loop_for(stretch, job.train, job.others), 0
+            train, first = loop_for(stretch, job.train, job.others), 0
             while first < stretch.steps:
                 most = 1 if self.by_batch or train.single or job.stopped() else job.pace.steps
                 steps = int(min(most, stretch.steps - first, job.callbacks.next_stop - self.dispatched))
+                steps = self.allowed(Ahead(steps, 0, epoch, stretch.steps - first, self.done))
+                if not steps:
+                    self.halted = True
+                    return
                 if self.by_batch:
                     self.hook('on_train_batch_begin', end)
                 numbers = np.array([stretch.first + first, stretch.rows, self.dispatched], np.int32)
@@ -190,6 +213,34 @@ class _Training:
                 yield Chunk(epoch, end, steps, False, stop, logs, None if train.donates else self.state)
         if epoch + 1 < job.epochs and not self.by_epoch:  # a callback may draw of the same numbers before
             job.source.prepare(epoch + 1, job.steps_per_epoch)
+
+    def allowed(self, ahead: Ahead) -> int:
+        """How many steps the governor lets pass; what is not read yet is read first where that decides."""
+        waiting = self.dispatched - self.done
+        steps = self.job.governor.allow(ahead._replace(waiting=waiting))
+        if steps < 1 and waiting:
+            self.settle_all()
+            steps = self.job.governor.allow(ahead._replace(done=self.done))
+        return max(steps, 0)
+
+    def spent(self, epoch: int) -> bool:
+        """Whether the governor lets not a single step of an epoch pass: then the epoch does not begin."""
+        step = self.place.step if self.place.epoch == epoch else 0
+        total = self.job.steps_per_epoch or self.job.source.steps
+        self.halted = not self.allowed(Ahead(1, 0, epoch, None if total is None else total - step, self.done))
+        return self.halted
+
+    def hold(self) -> None:
+        """Wait while the governor wants it, the state whole and kept."""
+        if not self.job.governor.holds():
+            return
+        self.settle_all()
+        self.keep(now=True)
+        self.job.run.enter('wait')
+        with interrupts.at_once():
+            self.job.governor.wait()
+        self.job.run.enter('train')
+        self.clock = perf_counter()
 
     def close(self, epoch: int) -> None:
         """All of an epoch is dispatched."""
@@ -227,7 +278,8 @@ class _Training:
             self.begin(chunk.epoch)
         self.logs = read_logs(chunk.logs)
         now = perf_counter()
-        job.pace.learn(chunk.steps, now - self.clock)
+        seconds = now - self.clock
+        job.pace.learn(chunk.steps, seconds)
         self.clock = now
         self.done += chunk.steps
         job.callbacks.step = self.done
@@ -236,8 +288,10 @@ class _Training:
             job.binding.drain(chunk.state)
         elif chunk.last or chunk.stop or job.train.large:
             self.show()
+        tick = job.run.tick(self.done, chunk.epoch, self.logs)
+        job.governor.hear(chunk.steps, seconds, tick)
         if not chunk.last:
-            job.progress.tick(chunk.end, self.logs, job.run.tick(self.done, chunk.epoch, self.logs))
+            job.progress.tick(chunk.end, self.logs, tick)
         if self.by_batch or chunk.stop:
             self.hook('on_train_batch_end', chunk.end - 1, self.logs)
         if chunk.last:
@@ -260,12 +314,14 @@ class _Training:
     def end(self, epoch: int) -> None:
         """Validate, and tell that an epoch ended."""
         job = self.job
-        if job.validate is not None and job.validates(epoch):
+        if job.validate is not None and job.validates(epoch) and job.governor.may('validate'):
             job.run.enter('validate')
+            begun = perf_counter()
             validated = {f'val_{name}': value for name, value in job.validate().items()}
             self.logs = dict(sorted((self.logs | validated).items()))
             self.state = job.binding.refresh(self.state)
             job.run.enter('train')
+            job.governor.did('validate', perf_counter() - begun)
         job.progress.epoch_end(epoch, self.logs, job.run.tick(self.done, epoch, self.logs), self.place.step)
         self.place = Place(epoch + 1, 0, self.done)
         self.hook('on_epoch_end', epoch, self.logs)
@@ -290,12 +346,13 @@ class _Training:
             binding.drain(self.state)
         self.keep()
 
-    def keep(self) -> None:
-        """Give a checkpoint to each keeper that is due."""
+    def keep(self, now: bool = False) -> None:
+        """Give a checkpoint to each keeper that is due, or to all of them now."""
         job = self.job
-        due = [keeper for keeper in job.keepers if keeper.due()]
-        if not due or job.stopped():  # what is about to end needs none
+        due = [keeper for keeper in job.keepers if keeper.due() or now]
+        if not due or (job.stopped() and not now):  # what is about to end needs none
             return
+        begun = perf_counter()
         job.run.enter('checkpoint')
         self.state = job.binding.refresh(self.state)
         checkpoint = capture(job, self.state, self.place, self.logs)
@@ -303,82 +360,9 @@ class _Training:
             keeper.save(checkpoint)
         job.run.enter('train')
         self.clock = perf_counter()
+        job.governor.did('checkpoint', self.clock - begun)
 
     def take_up(self) -> None:
         """Be where the checkpoint was, if this is a resumed training."""
         if self.resumed is not None:
             self.state, self.logs = restore(self.job, self.resumed)
-
-
-def evaluate(
-    compiled: Stretcher,
-    state: State,
-    metrics: Any,
-    source: Source,
-    steps: int | None = None,
-    each: Callable[[int, Logs], None] | None = None,
-    others: Callable[[Layout], Stretcher] | None = None,
-) -> tuple[Logs, Any]:
-    """Run the evaluation loop over one pass.
-
-    Args:
-        compiled: From `compile_evaluation`.
-        state: Not given away.
-        metrics: From `program.init_metrics`.
-        source: Unshuffled.
-        steps: How many batches; all if None.
-        each: Called after each batch, where somebody hooks on batches.
-        others: The compiled loop for another layout, where the source has several.
-
-    Returns:
-        Floats by metric, none where the source is at its end; and the metrics as they are then.
-    """
-    key = np.zeros(2, np.uint32)
-    end, pace = 0, Pace()
-    behind: tuple[Logs, int] = {}, 0  # of the chunk before, and its steps
-    clock = perf_counter()
-    with interrupts.deferred():
-        for stretch in at_once(source.epoch(0, steps)):
-            interrupts.safe_point()
-            if stretch is None:
-                continue
-            loop, first = _loop_for(stretch, compiled, others), 0
-            while first < stretch.steps:
-                size = min(1 if each is not None or loop.single else pace.steps, stretch.steps - first)
-                numbers = np.array([stretch.first + first, stretch.rows, end], np.int32)
-                metrics, logs = loop.run(
-                    state, metrics, stretch.data, stretch.order, np.int32(size), np.bool_(end == 0), numbers, key
-                )
-                first, end = first + size, end + size
-                if each is not None:
-                    told = read_logs(logs)
-                    with interrupts.at_once():
-                        each(end - 1, told)
-                elif behind[1]:  # one chunk ahead, and no more: data takes memory
-                    jax.block_until_ready(behind[0])
-                    pace.learn(behind[1], perf_counter() - clock)
-                behind, clock = (logs, size), perf_counter()
-                interrupts.safe_point()
-        return read_logs(behind[0]), metrics
-
-
-def at_once(stretches: Iterator[Stretch | None]) -> Iterator[Stretch | None]:
-    """The same, a Ctrl-C being raised while they are waited for: no state is at stake there."""
-    while True:
-        with interrupts.at_once():
-            stretch = next(stretches, _END)
-        if stretch is _END:
-            return
-        yield stretch  # pyright: ignore[reportReturnType]
-
-
-def _loop_for(stretch: Stretch, own: Stretcher, others: Callable[[Layout], Stretcher] | None) -> Stretcher:
-    if stretch.layout is None:
-        return own
-    assert others is not None
-    return others(stretch.layout)
-
-
-def read_logs(logs: Logs) -> Logs:
-    """Scalars as floats, anything else as it is: the one place that waits for the device."""
-    return {name: float(value) if np.ndim(value) == 0 else value for name, value in sorted(logs.items())}

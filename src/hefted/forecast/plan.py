@@ -1,0 +1,74 @@
+"""What a training is going to do: steps, operations, bytes, memory, data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run is going to do. None is what nobody knows before it is done, never 0.
+
+    Attributes:
+        steps: Training steps in all.
+        epochs: Epochs in all.
+        batch_size: Rows a step.
+        parameters: Numbers that are trained.
+        flops_per_step: Operations of one training step, as the compiled program counts them; a multiplication and an
+            addition are one each.
+        bytes_per_step: Bytes that one training step reads and writes in memory, counted likewise.
+        validation_steps: Steps of one validation; 0 without any.
+        validations: How many validations.
+        flops_per_validation_step: Operations of one step of validation.
+        checkpoints: How many checkpoints are asked for; None where their number follows from the duration.
+        state_bytes: Weights, statistics, optimizer.
+        peak_bytes: The most device memory at once, data included.
+        data_bytes: The training data's own.
+        tokens: Tokens in all, where the data is text or the plan was told so.
+        precision: Of the products: 'float32', 'bfloat16', 'float16' or 'float8'.
+        devices: How many devices share each step.
+        bytes_between_devices: Bytes that each device sends to others in one step.
+    """
+
+    steps: int | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    parameters: int | None = None
+    flops_per_step: float | None = None
+    bytes_per_step: float | None = None
+    validation_steps: int | None = 0
+    validations: int | None = 0
+    flops_per_validation_step: float | None = None
+    checkpoints: int | None = 0
+    state_bytes: int | None = None
+    peak_bytes: int | None = None
+    data_bytes: int | None = None
+    tokens: float | None = None
+    precision: str = 'float32'
+    devices: int = 1
+    bytes_between_devices: float | None = None
+
+    @property
+    def flops(self) -> float | None:
+        """Operations in all, validation counted; None where steps or operations are not known."""
+        if self.steps is None or self.flops_per_step is None:
+            return None
+        held_out = (self.validation_steps or 0) * (self.validations or 0) * (self.flops_per_validation_step or 0.0)
+        return self.steps * self.flops_per_step + held_out
+
+    def to_json(self) -> dict[str, Any]:
+        """Write what is known as plain data, the operations in all with it."""
+        return {name: value for name, value in (asdict(self) | {'flops': self.flops}).items() if value is not None}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Plan:
+        """Read what `to_json` wrote; unknown keys are passed over.
+
+        Example:
+            >>> plan = Plan(steps=320, flops_per_step=1e6)
+            >>> Plan.from_json(plan.to_json()) == plan, plan.flops
+            (True, 320000000.0)
+        """
+        return cls(**{each.name: data[each.name] for each in fields(cls) if each.name in data})

@@ -1,0 +1,37 @@
+"""What the loops of training and of evaluation share: stretches that may be waited for, their programs, their logs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from hefted.data.source import Layout, Stretch
+from hefted.train import interrupts
+from hefted.train.program import Logs, Stretcher
+
+_END: Any = object()
+
+
+def at_once(stretches: Iterator[Stretch | None]) -> Iterator[Stretch | None]:
+    """The same, a Ctrl-C being raised while they are waited for: no state is at stake there."""
+    while True:
+        with interrupts.at_once():
+            stretch = next(stretches, _END)
+        if stretch is _END:
+            return
+        yield stretch  # pyright: ignore[reportReturnType]
+
+
+def loop_for(stretch: Stretch, own: Stretcher, others: Callable[[Layout], Stretcher] | None) -> Stretcher:
+    """The compiled loop for a stretch's layout."""
+    if stretch.layout is None:
+        return own
+    assert others is not None
+    return others(stretch.layout)
+
+
+def read_logs(logs: Logs) -> Logs:
+    """Scalars as floats, anything else as it is: the one place that waits for the device."""
+    return {name: float(value) if np.ndim(value) == 0 else value for name, value in sorted(logs.items())}
