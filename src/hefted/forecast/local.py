@@ -166,16 +166,3 @@ def watts_at(meter: Meter, reading: RawReading, cpu_share: float) -> Watts:
         return {}
     cpu, memory = meter.models
     return cpu.between(1.0, cpu_share, 0.0, reading.meters) | {memory.name: memory.between(1.0, reading.resident_bytes)}
-
-
-def line(forecast: Forecast) -> str:
-    """A forecast in one line: 'Forecast: 12 s (10 to 15) · 63 J (40 to 95) · 4.5 mg CO2e (1.0 to 9.0) · 320 steps'."""
-    told = forecast.footprint
-    figures = [_short(figure) for figure in (told.duration, told.energy, told.carbon) if figure is not None]
-    steps = [] if forecast.plan.steps is None else [f'{forecast.plan.steps:,} step{"s"[: forecast.plan.steps != 1]}']
-    return 'Forecast: ' + ' · '.join(figures + steps)
-
-
-def _short(figure: Quantity) -> str:
-    """A figure with its interval, without its basis: a forecast is a model."""
-    return str(figure).replace(f', {figure.basis})', ')').replace(f' ({figure.basis})', '')

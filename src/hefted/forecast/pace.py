@@ -11,7 +11,7 @@ from hefted.quantities import Error, Quantity, Source
 
 PILOT = Source('pilot', 'Steps tried on this machine before the training', None, None, 'fact')
 KNOWN = Source('pace', 'Earlier trainings of the same program in this process', None, None, 'fact')
-ROOFLINE = Source('roofline', "Operations and bytes over this machine's calibrated speeds", None, None, 'fact')
+ROOFLINE = Source('calibration', "Operations and bytes over this machine's calibrated speeds", None, None, 'fact')
 _SOURCES = {'pilot': PILOT, 'known': KNOWN, 'roofline': ROOFLINE}
 _CHUNK_SECONDS = 0.2  # as in hefted.train.pace
 
@@ -89,3 +89,26 @@ def doubt_of(spread: float, tried: float, untried: float) -> tuple[float, float]
     down = math.hypot(0.13, min(spread, 0.5) / 2, min(brief, 0.25), 0.5 * untried)
     up = math.hypot(0.2, min(spread, 0.5), min(brief, 0.4), 0.6 * untried)
     return round(min(down, 0.6), 2), round(up, 2)
+
+
+_REACHED = 0.35  # of the calibrated speed of products, in programs as they are
+
+
+def roofline(flops: float | None, nbytes: float | None, peak: float, bandwidth: float, dispatch: float) -> float:
+    """Seconds of a step that nobody tried: as long as its operations or its bytes take, and no less than a dispatch.
+
+    Args:
+        flops: Operations of it.
+        nbytes: Bytes that it reads and writes.
+        peak: Operations a second that the machine reaches in a large product.
+        bandwidth: Bytes a second.
+        dispatch: Seconds.
+
+    Source:
+        Williams, Waterman and Patterson (2009), "Roofline: an insightful visual performance model".
+
+    Example:
+        >>> roofline(3.5e9, 1e9, 1e11, 2e10, 1e-4)
+        0.1
+    """
+    return max((flops or 0.0) / (_REACHED * peak), (nbytes or 0.0) / bandwidth, dispatch)

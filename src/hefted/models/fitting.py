@@ -133,9 +133,9 @@ def fit(
         with unchanging():
             binding = binding_of(self)
             program = program_of(self, binding)
-            trainer = _trainer(self, program, binding, by_batch, run)
+            trainer = trainer_of(self, program, binding, by_batch, run)
             first = trainer(source.layout)
-            judge = held_out and _judge(self, program, binding, held_out.source, listeners, validation_steps)
+            judge = held_out and judge_of(self, program, binding, held_out.source, listeners, validation_steps)
         prepared = Prepared(
             first,
             source,
@@ -261,7 +261,7 @@ def evaluate(
         listeners = CallbackList(callbacks, model=self, verbose=verbose, epochs=1, steps=steps or source.steps)
         binding = binding_of(self)
         run.enter('compile')
-        judge = _judge(self, program_of(self, binding), binding, source, listeners, steps)
+        judge = judge_of(self, program_of(self, binding), binding, source, listeners, steps)
         run.enter('validate')
         progress = progress_for(0 if listeners.shows_progress else verbose, None, steps or source.steps)
         progress.epoch_begin(0)
@@ -278,7 +278,9 @@ def evaluate(
     return self.results_in_order(logs)
 
 
-def _trainer(model: Model, program: Program, binding: Binding, single: bool, run: Any) -> Callable[[Layout], Stretcher]:
+def trainer_of(
+    model: Model, program: Program, binding: Binding, single: bool, run: Any
+) -> Callable[[Layout], Stretcher]:
     """The compiled training loop by layout; one that is new while others train has its compile phase then."""
     if model.run_eagerly:
         return lambda layout: eager.training(program, layout)
@@ -308,7 +310,7 @@ class _Judged(NamedTuple):
     how: Judge
 
 
-def _judge(
+def judge_of(
     model: Model, program: Program, binding: Binding, source: Source, listeners: CallbackList, steps: int | None
 ) -> _Judged:
     """How to evaluate what the variables hold, with its hooks."""

@@ -15,8 +15,9 @@ from hefted.data.source import Source
 from hefted.data.stream import StreamSource
 from hefted.forecast.local import LocalForecast, Watts, price_of, watts_at, watts_between
 from hefted.forecast.outlook import Outlook
-from hefted.forecast.pace import Pace, doubt_of
+from hefted.forecast.pace import Pace, doubt_of, roofline
 from hefted.models.planning import Work, fits, plan_of, work_of
+from hefted.quantities import Quantity
 from hefted.train import pilot
 from hefted.train.binding import Binding, copy_state
 from hefted.train.governor import Governor
@@ -30,6 +31,8 @@ _SHARE = 0.03  # of what the training seems to take, for the pilot
 _LEAST_SECONDS, _MOST_SECONDS = 0.002, 0.9
 _EDGE_SECONDS = 4e-4  # of an epoch's edge, and of a validation's, before any was measured in this process
 _AGAIN = 0.1  # a forecast that is so near to the last one of the same plan is that one
+_LIKELY_FLOPS, _BRIEF_SECONDS = 4e10, 0.02  # of a processor a second; what a pilot of few steps may take at most
+_NOT_TRIED = (0.6, 2.0)
 _KNOWN_DOUBT = (0.15, 0.2)
 _READ_SECONDS = 0.05  # of a phase, to tell its watts by
 _HOOKED = 2.0  # what somebody's hook at each step may add, over the dispatch
@@ -100,27 +103,30 @@ class Known:
     last: LocalForecast | None = None
 
 
-def foresee(prepared: Prepared, run: Any) -> LocalForecast | None:
-    """What the training will take from here on; None where nothing can be said."""
-    if (
-        prepared.loop.step is None or not prepared.epochs
-    ):  # plain Python, step by step: what it does is the user's to see once
+def foresee(prepared: Prepared, run: Any, asked: bool = False) -> LocalForecast | None:
+    """What the training will take from here on; None where nothing can be said.
+
+    Args:
+        prepared: The training.
+        run: Who prices it, and keeps it in its journal.
+        asked: Whether somebody asked for it, and may wait for the machine's calibration; nothing is kept then.
+    """
+    if prepared.loop.step is None or not prepared.epochs:  # plain Python: what it does is the user's to see, once
         return None
     known = known_of(prepared)
-    plan = _planned(known, prepared)
+    plan = planned(known, prepared)
     if plan.steps is None or plan.validation_steps is None:  # a stream of which nobody knows the end
         return None
     if known.pace is None or (plan.validations and not known.pace.judge_step):
-        known.pace, known.watts = _tried(prepared, plan, run)
-        if known.pace is None:
-            return None
-    forecast = _again(known, plan) or _foreseen(known, plan, run)
+        known.pace, known.watts = _tried(prepared, plan, run) or _untried(prepared, plan, run)
+    forecast = _again(known, plan, asked) or _foreseen(known, plan, run, asked)
     known.last = forecast
-    run.tell(plan=plan, forecast=forecast)  # turned into JSON by the journal's thread
+    if not asked:
+        run.tell(plan=plan, forecast=forecast)  # turned into JSON by the journal's thread
     return forecast
 
 
-def _planned(known: Known, prepared: Prepared) -> Plan:
+def planned(known: Known, prepared: Prepared) -> Plan:
     """The plan; the same as before where the same is asked again."""
     loop, judge = prepared.loop, prepared.judge
     asked = prepared.epochs, prepared.steps_per_epoch, prepared.judge_steps, prepared.validations
@@ -139,36 +145,45 @@ def known_of(prepared: Prepared) -> Known:
     return prepared.kept.setdefault(('known', prepared.loop.single), Known())
 
 
-def _again(known: Known, plan: Plan) -> LocalForecast | None:
+def _again(known: Known, plan: Plan, asked: bool) -> LocalForecast | None:
     """The last forecast of the same plan, where what was learned since does not change it."""
     last, pace = known.last, known.pace
-    if last is None or pace is None or last.plan != plan or last.how != pace.how:
+    if last is None or pace is None or last.plan != plan or last.how != pace.how or (asked and not last.utilisation):
         return None
     seconds = sum(pace.seconds(plan).values())
     return last if abs(seconds - last.seconds) <= _AGAIN * last.seconds else None
 
 
-def _foreseen(known: Known, plan: Plan, run: Any) -> LocalForecast:
+def _foreseen(known: Known, plan: Plan, run: Any, asked: bool) -> LocalForecast:
     assert known.pace is not None
     room, notes = known.room
-    return LocalForecast(plan, known.pace, price_of(run, known.watts), fits=room, notes=notes)
+    used = None
+    if asked and plan.flops and (seconds := sum(known.pace.seconds(plan).values())):
+        from hefted.train.calibration import calibration
+
+        used = Quantity(plan.flops / seconds / calibration().flops, '1') / known.pace.doubt
+    return LocalForecast(plan, known.pace, price_of(run, known.watts), used, room, notes)
 
 
-def _tried(prepared: Prepared, plan: Plan, run: Any) -> tuple[Pace | None, Watts]:
-    """Take a few steps, of validation too; what they tell, and at what power they were taken."""
-    loop, judge = prepared.loop, prepared.judge
-    if loop.large or loop.step.effects or not plan.steps:
-        return None, {}
+def _tried(prepared: Prepared, plan: Plan, run: Any) -> tuple[Pace, Watts] | None:
+    """Take a few steps, of validation too: what they tell, and at what power they were taken; None where none can be.
+
+    A large state is not kept twice; what tells somebody of each step must not do so of steps that are none.
+    """
+    loop, judge, steps = prepared.loop, prepared.judge, plan.steps or 0
+    guess = (plan.flops_per_step or 0.0) / _LIKELY_FLOPS
+    if loop.large or loop.step.effects or 2 * guess > max(_SHARE * steps * guess, _BRIEF_SECONDS):
+        return None
     meter = getattr(run, 'meter', None)
     before = meter and meter.read()
     held = prepared.binding.held()
     paced = pilot.try_out(
-        loop, None, copy_state(held) if loop.donates else held, prepared.source.trial(), _allowance(plan.steps)
+        loop, None, copy_state(held) if loop.donates else held, prepared.source.trial(), _allowance(steps)
     )
     judged = None
     if judge is not None and plan.validations:
-        steps = plan.validations * (plan.validation_steps or 0)
-        judged = pilot.try_out(judge.loop, held, judge.init_metrics(), judge.source.trial(), _allowance(steps))
+        allowed = _allowance(plan.validations * (plan.validation_steps or 0))
+        judged = pilot.try_out(judge.loop, held, judge.init_metrics(), judge.source.trial(), allowed)
     after = meter and meter.read()
     watts: Watts = {}
     if meter and before and after:
@@ -176,7 +191,21 @@ def _tried(prepared: Prepared, plan: Plan, run: Any) -> tuple[Pace | None, Watts
     return _pace(prepared, plan, paced, judged), watts
 
 
-def _allowance(steps: int) -> Any:
+def _untried(prepared: Prepared, plan: Plan, run: Any) -> tuple[Pace, Watts]:
+    """The pace by the machine's calibration, where no step could be tried."""
+    from hefted import host
+    from hefted.train.calibration import calibration
+
+    speed, meter = calibration(), getattr(run, 'meter', None)
+    step = roofline(plan.flops_per_step, plan.bytes_per_step, *speed[:3])
+    judge_step = roofline(plan.flops_per_validation_step, None, *speed[:3])
+    pace = Pace(
+        'roofline', step, _EDGE_SECONDS, _EDGE_SECONDS, judge_step, _EDGE_SECONDS, prepared.loop.single, *_NOT_TRIED
+    )
+    return pace, watts_at(meter, meter.read(), 0.9 * host.threads_given()) if meter else {}
+
+
+def _allowance(steps: int) -> Callable[[float], float]:
     return lambda step: max(_LEAST_SECONDS, min(_SHARE * steps * step, _MOST_SECONDS))
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from hefted import config
 from hefted.errors import unknown_name
-from hefted.forecast.local import line
 from hefted.forecast.outlook import Outlook, Rest
+from hefted.forecast.words import line
 from hefted.report.live import live, short
 from hefted.report.stream import Stream
 from hefted.runs import Tick
