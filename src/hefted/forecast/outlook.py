@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from statistics import median
 from typing import NamedTuple
 
 from hefted.forecast.pace import Pace
 from hefted.forecast.plan import Plan
 
-_CHUNKS = 32  # the last ones count: a machine that became slower stays so, for all one knows
+_CHUNKS = 32  # that are the last ones
 _FEW = 0.05  # how far the rest may be off at best, relative: clocks and neighbours change
 
 
@@ -53,14 +52,15 @@ class Outlook:
         self._chunks: deque[tuple[int, float]] = deque(maxlen=_CHUNKS)
         self.done = self.validated = self.edges = 0
         self.judged = self.at_edges = 0.0
-        self._judged: deque[float] = deque(maxlen=_CHUNKS)
         self._energy: tuple[float, float] | None = None  # J at the first tick, and since
-        self._elapsed = 0.0
-        self._first = 0.0
+        self._steps, self._seconds = 0, 0.0
+        self._elapsed = self._first = 0.0
 
     def hear(self, steps: int, seconds: float, joules: float | None) -> None:
         """Some steps were read: how many, in how many seconds, and J of the whole run so far."""
         self._chunks.append((steps, seconds))
+        self._steps += steps
+        self._seconds += seconds
         self.done += steps
         self._elapsed += seconds
         if joules is not None:
@@ -71,7 +71,6 @@ class Outlook:
 
     def judge(self, seconds: float) -> None:
         """A validation is done, and took so many seconds."""
-        self._judged.append(seconds)
         self.validated += 1
         self.judged += seconds
         self._elapsed += seconds
@@ -89,23 +88,20 @@ class Outlook:
 
     @property
     def step(self) -> float | None:
-        """Seconds of a step, by the chunks that were read last; None before the first.
+        """Seconds of a step; None before the first was read.
 
-        Of many chunks the median counts, each by its steps, as one that met a stranger's burst tells nothing of the
-        next; of few all that they took. What a chunk took beside its steps is in it.
+        The mean of all of them and of the last ones, by halves: a machine that became slower stays so, for all one
+        knows, and a burst of a neighbour's comes again as often as before, for which no median stands.
         """
         if not self._chunks:
             return None
-        mean = sum(seconds for _, seconds in self._chunks) / sum(steps for steps, _ in self._chunks)
-        if len(self._chunks) < 5:
-            return mean
-        middle = median(seconds / steps for steps, seconds in self._chunks)
-        return (mean + middle) / 2
+        lately = sum(seconds for _, seconds in self._chunks) / sum(steps for steps, _ in self._chunks)
+        return (lately + self._seconds / self._steps) / 2
 
     @property
     def validation(self) -> float | None:
         """Seconds of a validation; None before the first."""
-        return median(self._judged) if self._judged else None
+        return self.judged / self.validated if self.validated else None
 
     def rest(self) -> Rest:
         """What is left."""

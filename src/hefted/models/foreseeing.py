@@ -28,14 +28,17 @@ if TYPE_CHECKING:
     from hefted.forecast.plan import Plan
 
 _SHARE = 0.03  # of what the training seems to take, for the pilot
-_LEAST_SECONDS, _MOST_SECONDS = 0.002, 0.9
-_EDGE_SECONDS = 4e-4  # of an epoch's edge, and of a validation's, before any was measured in this process
+_LEAST_SECONDS, _MOST_SECONDS = 0.003, 0.9
+_LEAST_STEP = 3e-6  # seconds: no step is shorter
+# Of an epoch's edge that the loop runs across, of one at which it is drained, and of a validation, before any was
+# measured: as on two cores of a server.
+_EDGE_SECONDS, _DRAINED_SECONDS, _JUDGE_SECONDS = 1.5e-4, 3e-4, 2.5e-4
 _AGAIN = 0.1  # a forecast that is so near to the last one of the same plan is that one
 _LIKELY_FLOPS, _BRIEF_SECONDS = 4e10, 0.02  # of a processor a second; what a pilot of few steps may take at most
 _NOT_TRIED = (0.6, 2.0)
 _KNOWN_DOUBT = (0.15, 0.2)
 _READ_SECONDS = 0.05  # of a phase, to tell its watts by
-_HOOKED = 2.0  # what somebody's hook at each step may add, over the dispatch
+_HOOK_SECONDS = 1.5e-4  # of somebody's hook at a step, and of the tick before it
 
 
 @dataclass(frozen=True)
@@ -178,12 +181,20 @@ def _tried(prepared: Prepared, plan: Plan, run: Any) -> tuple[Pace, Watts] | Non
     before = meter and meter.read()
     held = prepared.binding.held()
     paced = pilot.try_out(
-        loop, None, copy_state(held) if loop.donates else held, prepared.source.trial(), _allowance(steps)
+        loop,
+        None,
+        copy_state(held) if loop.donates else held,
+        prepared.source.trial(),
+        prepared.steps_per_epoch or 1,
+        max(guess, _LEAST_STEP),
+        _allowance(steps),
     )
     judged = None
     if judge is not None and plan.validations:
         allowed = _allowance(plan.validations * (plan.validation_steps or 0))
-        judged = pilot.try_out(judge.loop, held, judge.init_metrics(), judge.source.trial(), allowed)
+        chunk = plan.validation_steps or 1
+        guess = max((plan.flops_per_validation_step or 0.0) / _LIKELY_FLOPS, _LEAST_STEP)
+        judged = pilot.try_out(judge.loop, held, judge.init_metrics(), judge.source.trial(), chunk, guess, allowed)
     after = meter and meter.read()
     watts: Watts = {}
     if meter and before and after:
@@ -214,10 +225,10 @@ def _pace(prepared: Prepared, plan: Plan, paced: pilot.Paced, judged: pilot.Pace
     found = Pace(
         'pilot',
         paced.step,
-        _HOOKED * _EDGE_SECONDS / 4 if single else paced.overhead,
-        _EDGE_SECONDS,
+        _HOOK_SECONDS if single else paced.overhead,
+        _DRAINED_SECONDS if judged or prepared.loop.donates else _EDGE_SECONDS,
         judged.step if judged else 0.0,
-        judged.overhead + _EDGE_SECONDS if judged else 0.0,
+        judged.overhead + _JUDGE_SECONDS if judged else 0.0,
         single,
     )
     seconds = sum(found.seconds(plan).values())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from statistics import median
+from statistics import mean, quantiles
 from typing import Any, NamedTuple
 
 import jax
@@ -19,6 +19,8 @@ from hefted.data.source import Stretch
 from hefted.train.program import Stretcher
 
 _CHUNKS = 5  # of the longer kind, if the allowance lasts
+_SLOW = 5  # how many times slower than guessed a step may be
+_MOST_CHUNKS = 25  # of those that are as long as the training's
 _MOST_STEPS = 4096  # in one of them
 _GROWTH = 8  # of their length at a time: what a step takes is known the better the longer they are
 
@@ -29,7 +31,7 @@ class Paced(NamedTuple):
     Attributes:
         step: Seconds of one, within a chunk.
         overhead: Seconds of a dispatch beside its steps.
-        spread: How far chunks were from one another: (slowest - fastest) / (2 x median).
+        spread: How far chunks were from one another, relative to their mean.
         cpu_share: CPU seconds of the process over seconds that passed.
         steps: How many were taken.
         seconds: What it took in all.
@@ -58,6 +60,8 @@ def try_out(
     constants: Any,
     carry: Any,
     stretch: Stretch,
+    chunk: int,
+    guess: float,
     allowance: Callable[[float], float],
     clocks: Clocks = _CLOCKS,
 ) -> Paced:
@@ -68,29 +72,54 @@ def try_out(
         constants: What it reads and does not change.
         carry: What it carries, to be given away.
         stretch: The rows to step over.
+        chunk: How many steps the training will dispatch together at most. If so many can be tried, a step has its part
+            of what a dispatch takes.
+        guess: How many seconds a step takes if the machine is fast; small programs are dispatched by it at first.
         allowance: How many seconds may be spent in all, by the seconds that a step seems to take.
         clocks: What it is timed by.
     """
-    begun, cpu_begun = clocks.wall(), clocks.cpu()
     trial = _Trial(loop, constants, carry, stretch, clocks.wall)
-    first = trial.go(1)
-    one = first if first > allowance(first) else min(trial.go(1), first)
+    first = trial.go(1)  # the training need not pay for pages and threads any more, so this is no cost
+    begun, cpu_begun = clocks.wall(), clocks.cpu()
+    one = min(trial.go(1), first)
     step, chunks = one, [one]
-    longer, most = 1, 1 if loop.single else min(stretch.steps, _MOST_STEPS)
+    longer, most = 1, 1 if loop.single else min(stretch.steps, _MOST_STEPS, max(chunk, 1))
     while True:
         left = allowance(step) - (clocks.wall() - begun)
-        fitting = max(1, min(int(left / _CHUNKS / step), most))
-        if fitting > 2 * longer:  # the last length was too short to tell
+        # The second call of a small program is still no measure of its steps: it has some 0.1 ms of its own.
+        likely = step if longer > 1 else min(step, _SLOW * guess)
+        fitting = max(1, min(int(left / _CHUNKS / likely), most))
+        if fitting > 2 * longer or fitting == most > longer:  # the last length was too short to tell
             longer, chunks = min(fitting, _GROWTH * longer), []
-        elif len(chunks) >= _CHUNKS or left < max(chunks):
+        elif len(chunks) >= (_MOST_CHUNKS if longer == most else _CHUNKS) or left < max(chunks):
             break
         chunks.append(trial.go(longer))
-        middle = median(chunks)
-        step = middle if longer == 1 else max((middle - one) / (longer - 1), middle / longer / 2)
+        one = min(one, chunks[-1]) if longer == 1 else one
+        step = _step(_usual(chunks), longer, one, longer == most)
     passed = clocks.wall() - begun
-    spread = (max(chunks) - min(chunks)) / 2 / median(chunks) if len(chunks) > 1 else 0.5
-    overhead = max(one - step, 0.0) if longer > 1 else 0.0
+    overhead = max(one - step, 0.0) if 1 < longer < most else 0.0
+    spread = _spread(chunks)
     return Paced(step, overhead, spread, (clocks.cpu() - cpu_begun) / passed, trial.taken, passed)
+
+
+def _step(seconds: float, steps: int, one: float, whole: bool) -> float:
+    """Seconds of a step of a chunk; a chunk that is shorter than the training's tells its own dispatch apart."""
+    if whole or steps == 1:
+        return seconds / steps
+    return max((seconds - one) / (steps - 1), seconds / steps / 2)
+
+
+def _usual(chunks: list[float]) -> float:
+    """The mean, of several without the slowest: what a neighbour takes now and then the training pays as well."""
+    return mean(sorted(chunks)[:-1] if len(chunks) > 2 else chunks)
+
+
+def _spread(chunks: list[float]) -> float:
+    """How far the mean of several may be off, by the middle half of them."""
+    if len(chunks) < 3:
+        return 0.25
+    low, _, high = quantiles(chunks, n=4)
+    return (high - low) / mean(chunks)
 
 
 class _Trial:
