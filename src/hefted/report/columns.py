@@ -39,7 +39,7 @@ def table(
     rows: Sequence[Sequence[str]],
     width: int,
     given_up: Iterable[Sequence[int]] = (),
-    elastic: int = 0,
+    elastic: int | None = None,
 ) -> Iterator[list[Piece]]:
     """Lay rows out, titles first.
 
@@ -62,12 +62,12 @@ def table(
     """
     heads = [column.head for column in columns]
     widths = {at: max(len(row[at]) for row in [heads, *rows]) for at in range(len(columns))}
-    least = min(_SHORTEST, widths[elastic])
+    least = {} if elastic is None else {elastic: min(_SHORTEST, widths[elastic])}
     for group in given_up:
-        if _sum(widths | {elastic: least}) > width:
-            widths = {at: columns for at, columns in widths.items() if at not in group}
-    if elastic in widths:
-        widths[elastic] = max(widths[elastic] - max(_sum(widths) - width, 0), least)
+        if _sum(widths | least) > width:
+            widths, least = ({at: of[at] for at in of if at not in group} for of in (widths, least))
+    for at, shortest in least.items():
+        widths[at] = max(widths[at] - max(_sum(widths) - width, 0), shortest)
     yield _row([(_fitted(heads[at], widths[at], columns[at].right), 'head') for at in widths])
     for row in rows:
         yield _row([columns[at].styled(_fitted(row[at], widths[at], columns[at].right)) for at in widths])

@@ -127,11 +127,14 @@ def _foreseen(outcome: Outcome) -> str:
 
 
 def _actual(outcome: Outcome) -> str:
-    """To three digits, so that it can be told from what was foreseen."""
-    shown = Quantity(outcome.actual, outcome.unit)
-    shown = shown.to(readable(shown.value, shown.unit))
+    """To three digits, so that it can be told from what was foreseen, and in the same unit."""
+    near = 0.1 < outcome.ratio < 10
+    shown = Quantity(outcome.actual, outcome.unit).to(
+        readable(outcome.foreseen if near else outcome.actual, outcome.unit)
+    )
     digit = 1.01 * 10.0 ** (math.floor(math.log10(shown.value)) - 2)
-    return Quantity(shown.value, shown.unit, errors=(Error('third digit', -digit, digit),)).rounded
+    number = str(Quantity(shown.value, '1', errors=(Error('third digit', -digit, digit),)))
+    return f'{number.partition(" (")[0]} {shown.unit}'
 
 
 def _part(error: float) -> str:
