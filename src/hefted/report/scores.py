@@ -97,9 +97,11 @@ def _newest(scores: Sequence[Score], width: int, ids: int) -> Iterator[list[Piec
         Column('Inside', style=_told_inside),
     ]
     rows = [_cells(score, score.duration, ids) for score in scores if score.duration is not None]
+    given_up = [(2,), (6, 7), (1,), (5,)]
     if not any(row[6] for row in rows):
         columns, rows = [*columns[:6], columns[-1]], [[*row[:6], row[-1]] for row in rows]
-    yield from table(columns, rows, width, given_up=((2,), (6, 7), (1,)), elastic=1)
+        given_up.remove((6, 7))
+    yield from table(columns, rows, width, given_up, elastic=1)
 
 
 def _told_inside(cell: str) -> str:
