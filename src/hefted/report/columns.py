@@ -9,7 +9,6 @@ Piece = tuple[str, str]
 """A text, and the name of its style: '' for none."""
 
 _GAP = 2
-_SHORTEST = 8  # what is left of a column that gives way
 
 
 class Column(NamedTuple):
@@ -40,6 +39,7 @@ def table(
     width: int,
     given_up: Iterable[Sequence[int]] = (),
     elastic: int | None = None,
+    shortest: int = 8,
 ) -> Iterator[list[Piece]]:
     """Lay rows out, titles first.
 
@@ -49,6 +49,7 @@ def table(
         width: Of the terminal.
         given_up: Columns that a narrow terminal goes without, by number, in this order; some only together.
         elastic: The column that is cut short before others are given up.
+        shortest: To so many characters.
 
     Returns:
         The lines, as pieces with styles.
@@ -62,12 +63,12 @@ def table(
     """
     heads = [column.head for column in columns]
     widths = {at: max(len(row[at]) for row in [heads, *rows]) for at in range(len(columns))}
-    least = {} if elastic is None else {elastic: min(_SHORTEST, widths[elastic])}
+    least = {} if elastic is None else {elastic: min(shortest, widths[elastic])}
     for group in given_up:
         if _sum(widths | least) > width:
             widths, least = ({at: of[at] for at in of if at not in group} for of in (widths, least))
-    for at, shortest in least.items():
-        widths[at] = max(widths[at] - max(_sum(widths) - width, 0), shortest)
+    for at, least_width in least.items():
+        widths[at] = max(widths[at] - max(_sum(widths) - width, 0), least_width)
     yield _row([(_fitted(heads[at], widths[at], columns[at].right), 'head') for at in widths])
     for row in rows:
         yield _row([columns[at].styled(_fitted(row[at], widths[at], columns[at].right)) for at in widths])
@@ -86,8 +87,9 @@ def _row(pieces: Sequence[Piece]) -> list[Piece]:
     joined: list[Piece] = []
     for piece in pieces:
         joined += [(' ' * _GAP, ''), piece] if joined else [piece]
-    last, style = joined[-1]
-    return [*joined[:-1], (last.rstrip(), style)]
+    while joined and not joined[-1][0].strip():
+        joined.pop()
+    return [*joined[:-1], *((text.rstrip(), style) for text, style in joined[-1:])]
 
 
 def _fitted(cell: str, width: int, right: bool) -> str:
