@@ -12,8 +12,9 @@ import pytest
 
 from hefted import ledger
 from hefted.errors import LedgerError
-from hefted.ledger import record
-from hefted.ledger.scores import Outcome, Score, factor_of, record_source, summary
+from hefted.ledger import record, scored
+from hefted.ledger.record import factor_of, record_source
+from hefted.ledger.scores import Outcome, Score, summary
 from hefted.quantities import Error, Quantity
 
 from .forecasted import fit, forecast
@@ -79,7 +80,7 @@ def test_a_run_that_goes_on_is_set_apart_and_scored_once_it_has_ended():
 def test_runs_without_a_forecast_have_no_score():
     fit(None)
     assert ledger.open().scores() == ((), ())
-    assert record._read(Path(ledger.open().folder) / record.FILE)  # and that is remembered
+    assert scored._read(Path(ledger.open().folder) / record.FILE)  # and that is remembered
 
 
 def test_energy_counts_as_measured_only_where_a_counter_read_most_of_it():
@@ -120,14 +121,14 @@ def test_what_set_a_forecast_right_is_taken_back_when_the_next_is_learnt(data: P
     fit(replace(right, footprint=replace(right.footprint, duration=duration)))
     assert only().factor == factor_of(duration.sources) == 1.25
     assert only().bare_ratio == pytest.approx(10.0 / 10.0)
-    assert record.record([only()]) == {f'{only().machine} | pilot | under a minute': [0.0]}
+    assert scored.record([only()]) == {f'{only().machine} | pilot | under a minute': [0.0]}
 
 
 def test_a_journal_is_read_once(data: Path):
     fit(forecast(10.0))
     first = ledger.open().scores()
     read: list[str] = []
-    again = record.scores_of(data, lambda run, path: read.append(run))
+    again = scored.scores_of(data, lambda run, path: read.append(run))
     assert again == first
     assert read == []
 
@@ -158,7 +159,7 @@ def test_a_journal_that_is_gone_is_forgotten(data: Path):
     assert len(book.scores().scored) == 1
     (data / f'{run.id}.jsonl').unlink()
     assert book.scores().scored == ()
-    assert record._read(data / record.FILE) == {}
+    assert scored._read(data / record.FILE) == {}
 
 
 def test_an_index_that_cannot_be_written_is_done_without(data: Path):
@@ -199,9 +200,9 @@ def test_the_record_is_of_the_newest_by_machine_kind_and_length_the_oldest_first
 def test_no_more_is_kept_of_a_kind_than_tells_of_the_machine_as_it_is_now():
     score = Score('r', 'fit', 'm', 'finished', 'pilot', 'x', Outcome(10, 8, 12, 10, 's'))
     newest = score._replace(duration=Outcome(10, 8, 12, 20, 's'))
-    (kept,) = record.record([newest] + [score] * 500).values()
+    (kept,) = scored.record([newest] + [score] * 500).values()
     assert len(kept) == record.KEPT
-    assert kept[-1] == pytest.approx(0.69315)
+    assert kept[-1] == pytest.approx(0.6931472)
     assert kept[0] == 0.0
 
 

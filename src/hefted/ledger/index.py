@@ -147,7 +147,7 @@ class Ledger:
     def scores(self, *, patience: float = math.inf) -> Scores:
         """How good the forecasts have been: what was foreseen beside what it took, of every run that had one.
 
-        A journal is read once; what it came to is kept beside the journals (`hefted.ledger.record`).
+        A journal is read once; what it came to is kept beside the journals (`hefted.ledger.scored`).
 
         Args:
             patience: Seconds after which no further journal is read.
@@ -155,11 +155,11 @@ class Ledger:
         Raises:
             LedgerError: If the folder cannot be read.
         """
-        from hefted.ledger import record, scores
+        from hefted.ledger import scored, scores
 
         journal.settle()
         try:
-            return record.scores_of(self.folder, _scored, patience=patience)
+            return scored.scores_of(self.folder, _scored, patience=patience)
         except (FileNotFoundError, NotADirectoryError):
             return scores.Scores((), ())
         except OSError as error:

@@ -1,94 +1,31 @@
-"""The scores of all journals of a folder, kept in one file, so that no journal is read twice.
+"""The record that forecasts are set right by: actual over foreseen, of the newest runs of each kind.
 
-The file is JSON Lines and no more than a copy: what is missing or damaged is made again from the journals. Its first
-line is the record that a forecast is set right by, which is read alone, in less than a millisecond; each other line is
-a journal's, under the time and size that it had.
+It is the first line of a file beside the journals, and read alone, in less than a millisecond: a `fit` waits for it.
+The lines that follow are the scores of all journals (`hefted.ledger.scored`).
 """
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from hefted.ledger.lines import Line, decode
-from hefted.ledger.scores import Outcome, Score, Scores
+from hefted.ledger.lines import decode
+from hefted.quantities import Source
 
 FILE = 'scores.index'
 SCHEMA = 1
-KEPT = 200  # of a kind: the newest, so that a machine that has changed is learnt again
+RECORD = 'record of forecasts'
+"""The key of the source that a forecast has once it was set right by earlier ones (`hefted.forecast.learned`)."""
 
 Length = Literal['under a second', 'under a minute', 'longer']
-Version = tuple[int, int]
 Key = str
-Reader = Callable[[str, Path], Score | None]
-"""Scores a journal, by its run's id and its path; None where it has no forecast."""
+KEPT = 200
+"""Runs of a kind that are heard: the newest, so that a machine that has changed is learnt again."""
 
-
-class Entry(NamedTuple):
-    """What is kept of one journal.
-
-    Attributes:
-        version: Its time of change in nanoseconds, and its size.
-        score: None where it has no forecast.
-    """
-
-    version: Version
-    score: Score | None
-
-
-def length_of(seconds: float) -> Length:
-    """The class of runs that a duration belongs to: what a fit of milliseconds shows says little of one of hours.
-
-    Example:
-        >>> length_of(0.2), length_of(3600.0)
-        ('under a second', 'longer')
-    """
-    return 'under a second' if seconds < 1 else 'under a minute' if seconds < 60 else 'longer'
-
-
-def key_of(machine: str, how: str, length: Length) -> Key:
-    """Under what the record keeps the ratios of one kind of forecast."""
-    return f'{machine} | {how} | {length}'
-
-
-def scores_of(folder: Path, reader: Reader, *, patience: float = math.inf) -> Scores:
-    """Score every journal of a folder; those that are known and have not changed are not read.
-
-    Args:
-        folder: The folder of the journals.
-        reader: Reads one.
-        patience: Seconds after which no further journal is read: those left are for another time.
-
-    Raises:
-        OSError: The folder cannot be listed.
-    """
-    until = time.monotonic() + patience
-    known, found = _read(folder / FILE), dict[str, Entry]()
-    changed = False
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name, reverse=True):  # the newest first
-        run = entry.name.removesuffix('.jsonl')
-        if run == entry.name:
-            continue
-        with suppress(OSError):  # a journal that cannot be read has no score; the ledger's list says why
-            state = entry.stat()
-            version = (state.st_mtime_ns, state.st_size)
-            before = known.get(run)
-            if before is not None and before.version == version:
-                found[run] = before
-            elif time.monotonic() <= until:
-                score = reader(run, Path(entry.path))
-                # A run that goes on may be killed, which changes nothing in its file.
-                found[run] = Entry((0, 0) if score and score.status == 'running' else version, score)
-                changed = True
-    if changed or found.keys() != known.keys():
-        _write(folder / FILE, found)
-    return _sorted(found)
+_ACTUAL_OVER_FORESEEN = 'actual over foreseen '
 
 
 def ratios(path: Path, key: Key) -> list[float]:
@@ -106,64 +43,60 @@ def ratios(path: Path, key: Key) -> list[float]:
         return []
 
 
-def record(scores: Iterable[Score]) -> dict[Key, list[float]]:
-    """The logarithms of actual over foreseen by kind, the newest of each, oldest first.
+def age(folder: Path) -> float:
+    """Seconds since the file was written; without end where there is none."""
+    try:
+        return time.time() - (folder / FILE).stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
+
+
+def length_of(seconds: float) -> Length:
+    """The class of runs that a duration belongs to: what a fit of milliseconds shows says little of one of hours.
+
+    Example:
+        >>> length_of(0.2), length_of(3600.0)
+        ('under a second', 'longer')
+    """
+    return 'under a second' if seconds < 1 else 'under a minute' if seconds < 60 else 'longer'
+
+
+def key_of(machine: str, how: str, length: Length) -> Key:
+    """Under what the record keeps the ratios of one kind of forecast."""
+    return f'{machine} | {how} | {length}'
+
+
+def machine_key(machine: Mapping[str, Any]) -> str:
+    """What tells machines apart whose runs are kept in one folder: processor and threads.
+
+    GPUs are left out, as a short run is over before their driver has told them.
 
     Args:
-        scores: The newest first.
+        machine: A `Machine` as plain data.
+
+    Example:
+        >>> machine_key({'microarchitecture': 'Zen 4 (Genoa)', 'threads': 2.0})
+        'Zen 4 (Genoa), 2 threads'
     """
-    found: dict[Key, list[float]] = {}
-    for score in scores:
-        if score.duration is not None and (ratio := score.bare_ratio):
-            length = length_of(score.duration.foreseen / score.factor)
-            kept = found.setdefault(key_of(score.machine, score.how, length), [])
-            if len(kept) < KEPT:
-                kept.append(round(math.log(ratio), 5))
-    return {key: kept[::-1] for key, kept in found.items()}
+    return f'{machine.get("microarchitecture") or "unknown"}, {machine.get("threads", 0):g} threads'
 
 
-def _sorted(found: Mapping[str, Entry]) -> Scores:
-    scores = [found[run].score for run in sorted(found, reverse=True)]  # ids begin with their time
-    known = [score for score in scores if score is not None]
-    finished = [score for score in known if score.duration is not None]
-    return Scores(tuple(finished), tuple(score for score in known if score.duration is None))
+def record_source(runs: int, factor: float) -> Source:
+    """The source of a forecast that earlier ones set right; it tells by how much, so that none is counted twice.
+
+    Example:
+        >>> record_source(34, 1.07).title
+        '34 earlier forecasts on this machine: actual over foreseen 1.07'
+    """
+    return Source(RECORD, f'{runs} earlier forecasts on this machine: {_ACTUAL_OVER_FORESEEN}{factor:.6g}')
 
 
-def _read(path: Path) -> dict[str, Entry]:
-    """What the file knows; nothing where it is missing, damaged or of another version."""
-    try:
-        lines: Sequence[Line | None] = [decode(raw) for raw in path.read_bytes().splitlines()]
-        if not lines or (lines[0] or {}).get('schema') != SCHEMA:
-            return {}
-        return dict(_entry(line) for line in lines[1:] if line is not None)
-    except (OSError, ValueError, TypeError, LookupError, AttributeError):
-        return {}
+def factor_of(sources: Iterable[Source]) -> float:
+    """What a forecast with these sources had been multiplied by; 1 where no record set it right.
 
-
-def _entry(line: Line) -> tuple[str, Entry]:
-    time_and_size = line['version']
-    told: dict[str, Any] | None = line['score']
-    version = (int(time_and_size[0]), int(time_and_size[1]))
-    return str(line['run']), Entry(version, None if told is None else _score(told))
-
-
-def _score(told: Mapping[str, Any]) -> Score:
-    duration, energy = (told[name] and Outcome(*told[name]) for name in ('duration', 'energy'))
-    return Score(**told)._replace(duration=duration, energy=energy)
-
-
-def _write(path: Path, found: Mapping[str, Entry]) -> None:
-    """Write the file whole or not at all. It need not be there, so a folder that cannot be written is no error."""
-    scores = _sorted(found)
-    lines: list[Any] = [{'schema': SCHEMA, 'record': record(scores.scored)}]
-    lines += (
-        {'run': run, 'version': entry.version, 'score': entry.score and entry.score._asdict()}
-        for run, entry in found.items()
-    )
-    aside = path.with_name(f'{FILE}.{os.getpid()}')
-    with suppress(OSError):
-        try:
-            aside.write_text(''.join(json.dumps(line, separators=(',', ':')) + '\n' for line in lines), 'utf-8')
-            aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)
+    Example:
+        >>> factor_of([record_source(34, 1.07)]), factor_of([])
+        (1.07, 1.0)
+    """
+    titles = (source.title for source in sources if source.key == RECORD)
+    return next((float(title.rpartition(_ACTUAL_OVER_FORESEEN)[2]) for title in titles), 1.0)

@@ -11,20 +11,16 @@ Only finished runs are scored. What a budget, a callback or a person stopped, or
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from hefted.ledger.lines import LONGEST_LINE, Line, decode
-from hefted.quantities import Quantity, Source
+from hefted.ledger.record import factor_of, machine_key
+from hefted.quantities import Quantity
 
 FORESEEN = ('train', 'validate', 'checkpoint')
-RECORD = 'record of forecasts'
-"""The key of the source that a forecast has once it was set right by earlier ones (`hefted.forecast.learned`)."""
-
-_ACTUAL_OVER_FORESEEN = 'actual over foreseen '
 _HEAD = 2**20  # bytes in which a forecast is looked for: it comes before the first step
 
 
@@ -158,13 +154,15 @@ def summary(outcomes: Sequence[Outcome]) -> Summary:
         >>> summary([Outcome(10, 8, 13, 11, 's'), Outcome(10, 8, 13, 20, 's')]).inside
         0.5
     """
+    from statistics import median  # late: 5 ms, for a table
+
     errors = [outcome.error for outcome in outcomes]
     return Summary(
         len(outcomes),
-        statistics.median(errors),
+        median(errors),
         max(errors),
         sum(outcome.inside for outcome in outcomes) / len(outcomes),
-        statistics.median(outcome.width for outcome in outcomes),
+        median(outcome.width for outcome in outcomes),
     )
 
 
@@ -239,39 +237,3 @@ def _measured(components: Mapping[str, Mapping[str, Any]]) -> bool:
     """Whether most of the energy was read from counters."""
     by_basis = [(energy['basis'] == 'measured', energy['value']) for energy in components.values()]
     return 2 * sum(value for measured, value in by_basis if measured) > sum(value for _, value in by_basis)
-
-
-def machine_key(machine: Mapping[str, Any]) -> str:
-    """What tells machines apart whose runs are kept in one folder: processor and threads.
-
-    GPUs are left out, as a short run is over before their driver has told them.
-
-    Args:
-        machine: A `Machine` as plain data.
-
-    Example:
-        >>> machine_key({'microarchitecture': 'Zen 4 (Genoa)', 'threads': 2.0})
-        'Zen 4 (Genoa), 2 threads'
-    """
-    return f'{machine.get("microarchitecture") or "unknown"}, {machine.get("threads", 0):g} threads'
-
-
-def record_source(runs: int, factor: float) -> Source:
-    """The source of a forecast that earlier ones set right; it tells by how much, so that none is counted twice.
-
-    Example:
-        >>> record_source(34, 1.07).title
-        '34 earlier forecasts on this machine: actual over foreseen 1.07'
-    """
-    return Source(RECORD, f'{runs} earlier forecasts on this machine: {_ACTUAL_OVER_FORESEEN}{factor:.6g}')
-
-
-def factor_of(sources: Iterable[Source]) -> float:
-    """What a forecast with these sources had been multiplied by; 1 where no record set it right.
-
-    Example:
-        >>> factor_of([record_source(34, 1.07)]), factor_of([])
-        (1.07, 1.0)
-    """
-    titles = (source.title for source in sources if source.key == RECORD)
-    return next((float(title.rpartition(_ACTUAL_OVER_FORESEEN)[2]) for title in titles), 1.0)
