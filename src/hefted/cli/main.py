@@ -13,6 +13,7 @@ from hefted.errors import ArgumentError, LedgerError
 
 # name: (the file that holds it, its line in the list of commands)
 _COMMANDS = {
+    'compare': ('hefted.cli.compare', 'Price one training on several machines and places side by side.'),
     'demo': ('hefted.cli.demonstration', 'Train a classifier on real data and see what it took.'),
     'doctor': ('hefted.cli.doctor', 'Say which sensors can be read here, and what is modelled instead.'),
     'export': ('hefted.cli.export', 'Write one run for a registry, a standard, a dashboard or a paper.'),

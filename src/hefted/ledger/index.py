@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import operator
 import os
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from hefted.quantities import Quantity, total
 
 if TYPE_CHECKING:
     from hefted.footprint.footprint import Footprint
+    from hefted.ledger.scores import Score, Scores
 
 Status = Literal['running', 'finished', 'interrupted', 'stopped', 'failed', 'damaged']
 
@@ -142,6 +144,27 @@ class Ledger:
         hint = f'Did you mean {" or ".join(near)}?' if near else f'The newest are {_named(everything)}.'
         raise LedgerError(f'run: expected the start of a run\'s id or "last", received {prefix!r}. {hint}')
 
+    def scores(self, *, patience: float = math.inf) -> Scores:
+        """How good the forecasts have been: what was foreseen beside what it took, of every run that had one.
+
+        A journal is read once; what it came to is kept beside the journals (`hefted.ledger.scored`).
+
+        Args:
+            patience: Seconds after which no further journal is read.
+
+        Raises:
+            LedgerError: If the folder cannot be read.
+        """
+        from hefted.ledger import scored, scores
+
+        journal.settle()
+        try:
+            return scored.scores_of(self.folder, _scored, patience=patience)
+        except (FileNotFoundError, NotADirectoryError):
+            return scores.Scores((), ())
+        except OSError as error:
+            raise LedgerError(f'The ledger cannot be read: {error}.') from error
+
     def _everything(self) -> list[RunSummary]:
         journal.settle()
         try:
@@ -212,15 +235,32 @@ def _summarise(run_id: str, path: Path) -> RunSummary:
     )
 
 
+def _scored(run_id: str, path: Path) -> Score | None:
+    from hefted.ledger.scores import score
+
+    return score(run_id, path, _ending)
+
+
+def _ending(path: Path) -> tuple[Status, Line | None]:
+    end = _end(path)
+    return _status(end, path), end
+
+
+def _end(path: Path) -> Line | None:
+    """The line that ends a run, if there is one, looked for at the file's end."""
+    with path.open('rb') as file:
+        file.seek(max(0, path.stat().st_size - _TAIL))
+        ends = (decode(raw) for raw in reversed(file.read().split(b'\n')) if b'"status"' in raw)
+        return next((line for line in ends if line is not None and 'status' in line), None)
+
+
 def _header_and_end(path: Path) -> tuple[Line | None, Line | None]:
     """The line that begins a run and the one that ends it, if there is one, without reading all between."""
     with path.open('rb') as file:
         header = decode(file.readline(LONGEST_LINE))
-        file.seek(max(0, path.stat().st_size - _TAIL))
-        tail = [line for raw in file.read().split(b'\n') if (line := decode(raw)) is not None]
     if header is None or 'schema' not in header:
         header = next((line for line in read(path) if 'schema' in line), None)
-    return header, next((line for line in reversed(tail) if 'status' in line), None)
+    return header, _end(path)
 
 
 def _status(end: Line | None, path: Path) -> Status:
