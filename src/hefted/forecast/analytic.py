@@ -142,7 +142,7 @@ def _by_tokens(plan: Plan, on: Machines, shape: Shape, room: Fit) -> _Time:
     six = min(flops, 6 * parameters * tokens)
     ideal = Quantity(six / (on.count * peak), 's', 'modelled', (), (_SIX, _DATA_SHEETS))
     duration = ideal / known.share
-    return _Time(duration, known.share * (flops / six), device_power.load_of(known))
+    return _Time(duration, known.share * (flops / six), device_power.load_of(known, parameters))
 
 
 def _active(parameters: float, flops_a_token: float, shape: Shape) -> float:

@@ -16,15 +16,13 @@ would with 0.3 to 0.5 of it then); Dodge et al. 2022, table 2, and Patterson et 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from hefted.forecast.machines import Machines
+from hefted.forecast.utilisation import Utilisation, exposed
 from hefted.metering.reading import Component
 from hefted.metering.unseen import FIXED, Unseen
 from hefted.quantities import Quantity, Source, total
-
-if TYPE_CHECKING:
-    from hefted.forecast.utilisation import Utilisation
 
 Point = Literal['wall', 'behind supplies', 'accelerators']
 """Where power is told: before the supplies (AC), behind them (DC), or of the accelerators alone."""
@@ -39,8 +37,12 @@ _LOAD = Source(
 _HOST = Source('host load', 'Assumed: processors of a GPU server in training at half of their design power', 2024)
 _MEMORY = Source('host memory', 'Assumed: 0.08 W/GB of large memory modules, little used', 2024)
 _NO_TDP = Source('no design power', 'Assumed: the vendor publishes no power; by peak and year of its kind', 2024)
+_SPREADS = (1e8, 2.4), (1e9, 1.5), (float('inf'), 1.15)  # by parameters
+_TOGETHER = 0.5
+_WAITING_TOGETHER = 0.3  # MLPerf Training v4.0, Llama 2 70B LoRA: 8 sequences on 8 against on 64 accelerators
 _COMPUTING, _STREAMING, _WAITING = 0.96, 0.65, 0.40
 _WAITING_ENDS = 0.22, 0.58
+_TPU_MEAN = 0.49  # of the design power: TPU v3, 220 W of 450 on the mean (Jouppi et al. 2023, table 4)
 _STREAMING_ENDS = 0.45, 0.9
 _COMPUTING_ENDS = 0.85, 1.02  # a boost for moments, and a chip that is better than its neighbours
 _TFLOPS_PER_WATT = 1.2  # TPU v4 1.4 (192 W), H100 1.4, A100 0.8: where no design power is published
@@ -62,9 +64,37 @@ class Load(NamedTuple):
     spread: float = 1.0
 
 
-def load_of(known: Utilisation) -> Load:
-    """The load that a utilisation means; teams and data differ, so it is uncertain beyond its parts."""
-    return Load(known.computing, known.streaming, known.waiting, 1.15)
+def load_of(known: Utilisation, parameters: float = 1e10) -> Load:
+    """The load that a utilisation means; teams and data differ, so it is uncertain beyond its parts.
+
+    Args:
+        known: How a training uses its accelerators.
+        parameters: Of the model: some small ones wait for their host most of the time (Dodge et al. 2022: V100 and P40
+            at 0.3 to 0.43 of their design power).
+    """
+    spread = next(spread for size, spread in _SPREADS if parameters < size)
+    return Load(known.computing, known.streaming, known.waiting, spread)
+
+
+def load_of_step(on: Machines, computing: float, samples: float = 1.0) -> Load:
+    """The load of a tuned training whose steps are short, as strongly scaled ones are.
+
+    Args:
+        on: The machines.
+        computing: Seconds that each accelerator computes in a step.
+        samples: Of each accelerator in a step; below a half, several work on one, and wait for one another in it.
+
+    Example:
+        >>> from hefted.forecast.machines import machines
+        >>> few, many = (load_of_step(machines(on), 0.012) for on in ('8 x H100', '64 x H100'))
+        >>> few.waiting, round(many.waiting, 2)
+        (0.0, 0.33)
+    """
+    late = exposed(computing, 0.0, on)
+    if samples < _TOGETHER and on.nodes > 1:
+        late += _WAITING_TOGETHER / (1 - _WAITING_TOGETHER)
+    waiting = late / (1 + late)
+    return Load(1 - waiting, 0.0, waiting, 1.0 if on.nodes == 1 else 1.1)
 
 
 def power(on: Machines, load: Load | None = None) -> dict[Component, Quantity]:
@@ -103,8 +133,8 @@ def accelerators(on: Machines, load: Load) -> Quantity:
     """
     base = _design(on)
     ends = (_COMPUTING, *_COMPUTING_ENDS), (_STREAMING, *_STREAMING_ENDS), (_WAITING, *_WAITING_ENDS)
-    if on.chip.mean_watts:  # what is told already is of machines in use
-        mean = on.chip.mean_watts / (on.chip.watts or on.chip.mean_watts)
+    if on.accelerator.kind == 'tpu':  # what is told is of machines in use, and far below the design power
+        mean = on.chip.mean_watts / on.chip.watts if on.chip.mean_watts and on.chip.watts else _TPU_MEAN
         ends = ((mean, 0.7 * mean, min(1.4 * mean, 1.0)),) * 3
     value, low, high = (
         load.computing * computing + load.streaming * streaming + load.waiting * waiting

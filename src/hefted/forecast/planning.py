@@ -4,8 +4,8 @@
 
 Six for each parameter (two forward, four backward: Kaplan et al. 2020, section 2.1; Hoffmann et al. 2022, appendix F)
 and, where layers L, width d and length s are known, twelve for each layer, column and token that attention compares
-with (Chowdhery et al. 2022, appendix B). N counts all parameters, embeddings too, as published counts do; of a mixture of
-experts those that one token passes; in an encoder-decoder each token passes about half.
+with (Chowdhery et al. 2022, appendix B). N counts all parameters, embeddings too, as published counts do; of a mixture
+of experts those that one token passes; in an encoder-decoder each token passes about half.
 """
 
 from __future__ import annotations

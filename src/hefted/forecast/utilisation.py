@@ -159,7 +159,7 @@ def utilisation(
     late = exposed(each, travelling(parameters, on, replica or replica_of(parameters, on)), on)
     value = best / alone / (1 + late) * (1 - _lost(on))
     return Utilisation(
-        _between(value, _spread(parameters, passed, on.chip, precision)),
+        _between(value, _spread(parameters, passed, on.chip, precision), _most(on.chip, precision)),
         *_parts(streaming / alone, late, _software(on.chip, 'bfloat16')),
     )
 
@@ -234,16 +234,22 @@ def _plain(chip: Chip) -> float:
     return 1e12 * (chip.accelerator.fp32_tflops or 0.0)
 
 
+def _most(chip: Chip, precision: str) -> float:
+    """The most of a peak that a training of published size has reached; plain float32 is easier to keep busy."""
+    return 0.9 if precision == 'float32' and chip.peak(precision) == _plain(chip) else 0.7
+
+
 def _longer(length: int | None, width: float) -> float:
     """Attention beyond that of usual lengths; shorter sequences take less of it."""
     return 0.0 if length is None else _ATTENTION * (length - _USUAL_LENGTH) / (6 * max(width, _USUAL_LENGTH / 2))
 
 
 def _parts(streaming: float, late: float, software: float) -> tuple[float, float, float]:
-    """Shares of time: computing, streaming, waiting (for others, and as older software lets it wait)."""
-    waiting = late / (1 + late)
-    waiting += (1 - waiting) * (1 - min(software, 1.0))
-    return (1 - waiting) * (1 - streaming), (1 - waiting) * streaming, waiting
+    """Shares of time: computing, streaming, waiting. Older software streams what newer fuses, and waits in between."""
+    waiting, slow = late / (1 + late), 1 - min(software, 1.0)
+    computing = (1 - waiting) * (1 - slow) * (1 - streaming)
+    waiting += (1 - waiting) * slow / 2
+    return computing, 1 - waiting - computing, waiting
 
 
 def _spread(parameters: float, active: float, chip: Chip, precision: str) -> float:
@@ -252,6 +258,5 @@ def _spread(parameters: float, active: float, chip: Chip, precision: str) -> flo
     return spread * (1.1 if active < parameters or precision == 'float8' else 1.0)
 
 
-def _between(value: float, spread: float) -> Quantity:
-    # No training of published size has reached more than 0.7 of a peak.
-    return Quantity.between(value, value / spread, min(value * spread, max(0.7, value)), '1', source=SOURCE)
+def _between(value: float, spread: float, most: float) -> Quantity:
+    return Quantity.between(value, value / spread, min(value * spread, max(most, value)), '1', source=SOURCE)
