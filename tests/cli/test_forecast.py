@@ -111,3 +111,15 @@ def test_a_wrong_argument_is_an_error_with_its_remedy(arguments: list[str], says
     told = run(*arguments)
     assert told.exception is not None
     assert says in str(told.exception)
+
+
+@pytest.mark.parametrize('width', [40, 60, 80, 100])
+def test_no_terminal_is_too_narrow(width: int):
+    from hefted.cli.forecast import told_receipt
+    from hefted.forecast.analytic import forecast_for, plan_of
+    from hefted.report.terminal import painted
+
+    told = painted(told_receipt(forecast_for(plan_of(175e9, 300e9), '10000 x V100', 'US-VA')), width)
+    lines = [re.sub('\x1b\\[[0-9;]*m', '', line) for line in told.splitlines()]
+    assert max(map(len, lines)) <= width
+    assert any('Duration' in line for line in lines)

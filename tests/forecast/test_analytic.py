@@ -153,9 +153,11 @@ def test_a_small_batch_over_many_nodes_waits():
 def test_a_tiny_compiled_program_is_launched_rather_than_computed():
     plan = Plan(steps=320, flops_per_step=2e5, bytes_per_step=5e4, parameters=3000, peak_bytes=10**6)
     found = forecast_for(plan, 'H100', FRANCE)
+    assert list(found.footprint.phases) == ['compile', 'train']
+    assert 320 * 5e-6 < found.footprint.phases['train'].seconds < 320 * 1e-3
     low, value, high = ends(found.duration)
-    assert low < 320 * 20e-6 < high
-    assert 5 < high / value < 50
+    assert 0.2 < low < value < high < 60
+    assert high / low > 10
     assert found.fits is True
     assert found.utilisation is not None
     assert found.utilisation.value < 1e-4
@@ -166,7 +168,25 @@ def test_a_large_compiled_program_goes_by_its_operations():
     one, eight = (forecast_for(plan, on, FRANCE) for on in ('H100', '8 x H100'))
     assert one.utilisation is not None
     assert 0.05 < one.utilisation.low < one.utilisation.value < one.utilisation.high < 0.8
-    assert one.duration.value / 8 <= eight.duration.value < one.duration.value
+    one_s, eight_s = (each.footprint.phases['train'].seconds for each in (one, eight))
+    assert one_s / 8 <= eight_s < one_s
+
+
+def test_validation_is_a_phase_by_its_operations():
+    plan = Plan(
+        steps=100, flops_per_step=3e12, bytes_per_step=1e9, validation_steps=10, validations=5,
+        flops_per_validation_step=1e12, precision='bfloat16',
+    )  # fmt: skip
+    phases = forecast_for(plan, 'H100', FRANCE).footprint.phases
+    assert phases['validate'].seconds == pytest.approx(phases['train'].seconds / 6)
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**4), st.integers(8, 16384))
+def test_no_length_of_sequences_exceeds_a_peak(length: int, layers: int, width: int):
+    shape = Shape(layers, width, length)
+    found = forecast_for(plan_of(1e9, 1e12, shape=shape), '8 x A100', FRANCE, shape=shape)
+    assert found.utilisation is not None
+    assert 0 < found.utilisation.value < 1.0
 
 
 def test_a_plan_without_work_is_refused():

@@ -51,15 +51,19 @@ _SIX = Source(
 _COMPILED = Source('operations', "Operations as the compiler's cost analysis counts them", None, None, 'fact')
 _DATA_SHEETS = Source('peaks', "Peaks, memory and links by the vendors' data sheets", 2025, None, 'fact')
 
+_ROUNDING = 1e-9
 _MIXED = 0.9  # of the parameters: with fewer passed by a token, it is a mixture of experts
 
 
-class _Time(NamedTuple):
-    """How long it takes, how much of the peak that is, and what the accelerators do meanwhile."""
+class _Spent(NamedTuple):
+    """How long each phase takes with what load, and how much of the peak all of it is."""
 
-    duration: Quantity
-    share: Quantity | None
-    load: device_power.Load
+    phases: dict[str, tuple[Quantity, device_power.Load]]
+    share: Quantity
+
+    @property
+    def duration(self) -> Quantity:
+        return total([seconds for seconds, _ in self.phases.values()])
 
 
 def forecast_for(
@@ -90,21 +94,7 @@ def forecast_for(
     found, where = machines(on), find(place)
     room = fit(plan, found)
     spent = _by_tokens(plan, found, shape or Shape(), room) if _told_tokens(plan) else _by_roofline(plan, found)
-    nodes = found.count / found.per_node
-    joules = {name: (watts * spent.duration).to('J') for name, watts in device_power.power(found, spent.load).items()}
-    factors, note = _factors(found, where)
-    energy = total(list(joules.values()))
-    footprint = Footprint(
-        energy=energy,
-        **priced({name: joules[name] for name in joules}, spent.duration * nodes, factors),
-        duration=spent.duration,
-        place=where,
-        components={str(name): each for name, each in joules.items()},
-        phases={'train': PhaseShare(energy, spent.duration.value)},
-        gaps=(),
-        covers=f'{found.count:,} accelerators and their nodes; no switches between nodes, no storage elsewhere',
-    )
-    notes = (room.note, *_notes(plan, found), note)
+    footprint, note = _footprint(spent, found, where)
     return Forecast(
         replace(plan, devices=found.count),
         footprint,
@@ -112,8 +102,34 @@ def forecast_for(
         'catalogue',
         spent.share,
         room.fits,
-        tuple(filter(None, notes)),
+        tuple(filter(None, (room.note, *_notes(plan, found), note))),
     )
+
+
+def _footprint(spent: _Spent, on: Machines, where: Place) -> tuple[Footprint, str]:
+    """Energy by component and phase, priced; and where the price is from."""
+    factors, note = _factors(on, where)
+    by_phase = {
+        phase: {name: (watts * seconds).to('J') for name, watts in device_power.power(on, load).items()}
+        for phase, (seconds, load) in spent.phases.items()
+    }
+    names = next(iter(by_phase.values()))
+    joules: dict[str, Quantity] = {name: total([each[name] for each in by_phase.values()]) for name in names}
+    duration = spent.duration
+    told = Footprint(
+        energy=total(list(joules.values())),
+        **priced(joules, duration * (on.count / on.per_node), factors),
+        duration=duration,
+        place=where,
+        components=joules,
+        phases={
+            phase: PhaseShare(total(list(by_phase[phase].values())), seconds.value)
+            for phase, (seconds, _) in spent.phases.items()
+        },
+        gaps=(),
+        covers=f'{on.count:,} accelerators and their nodes; no switches between nodes, no storage elsewhere',
+    )
+    return told, note
 
 
 def _told_tokens(plan: Plan) -> bool:
@@ -121,28 +137,31 @@ def _told_tokens(plan: Plan) -> bool:
     return bool(plan.tokens and plan.parameters and plan.bytes_per_step is None)
 
 
-def _by_tokens(plan: Plan, on: Machines, shape: Shape, room: Fit) -> _Time:
+def _by_tokens(plan: Plan, on: Machines, shape: Shape, room: Fit) -> _Spent:
     """As published trainings of transformers went."""
     tokens, parameters = float(plan.tokens or 0), float(plan.parameters or 0)
     flops = plan.flops or 6 * parameters * tokens
+    passed = _active(parameters, flops / tokens, shape)
+    half = 0.5 if shape.kind == 'encoder-decoder' else 1.0
+    six = min(flops, 6 * passed * tokens * half)
     known = utilisation(
         parameters,
         on,
         tokens_per_step=tokens / plan.steps if plan.batch_size and plan.steps else None,
-        active=_active(parameters, flops / tokens, shape),
+        active=passed,
         width=shape.width,
         sequence_length=shape.sequence_length,
         precision=plan.precision,
+        attention=flops / six - 1 if flops > (1 + _ROUNDING) * six else None,
         replica=room.replica if room.fits else None,
     )
     peak = on.chip.peak(plan.precision)
     if known is None or peak is None:
         raise _no_peak(on)
     # Attention's operations lengthen a step by what `utilisation` adds for them; its share is of 6 a parameter.
-    six = min(flops, 6 * parameters * tokens)
     ideal = Quantity(six / (on.count * peak), 's', 'modelled', (), (_SIX, _DATA_SHEETS))
-    duration = ideal / known.share
-    return _Time(duration, known.share * (flops / six), device_power.load_of(known, parameters))
+    load = device_power.load_of(known, parameters)
+    return _Spent({'train': (ideal / known.share, load)}, known.share * (flops / six))
 
 
 def _active(parameters: float, flops_a_token: float, shape: Shape) -> float:
@@ -153,7 +172,7 @@ def _active(parameters: float, flops_a_token: float, shape: Shape) -> float:
     return passed if passed < _MIXED * parameters else parameters  # else they differ by rounding, or by attention
 
 
-def _by_roofline(plan: Plan, on: Machines) -> _Time:
+def _by_roofline(plan: Plan, on: Machines) -> _Spent:
     """As a compiled program's operations and bytes tell."""
     if not plan.steps or not plan.flops_per_step:
         raise ArgumentError(
@@ -164,13 +183,14 @@ def _by_roofline(plan: Plan, on: Machines) -> _Time:
     if peak is None:
         raise _no_peak(on)
     step = roofline.step_of(plan, on, peak)
-    beside = (plan.flops or 0.0) / (plan.steps * plan.flops_per_step)  # validation, by its operations
-    duration = step.seconds * (plan.steps * beside)
-    duration = Quantity(
-        duration.value, 's', duration.basis, duration.errors, (_COMPILED, _DATA_SHEETS, *duration.sources)
-    )
-    share = Quantity((plan.flops or 0.0) / (on.count * peak), 's') / duration
-    return _Time(duration, share, device_power.Load(step.computing, step.streaming, step.waiting, 1.3))
+    steps = step.seconds * float(plan.steps)
+    steps = Quantity(steps.value, 's', steps.basis, steps.errors, (_COMPILED, _DATA_SHEETS, *steps.sources))
+    load = device_power.Load(step.computing, step.streaming, step.waiting, 1.3)
+    phases = {'compile': (roofline.COMPILING, device_power.Load(0.0, 0.0, 1.0)), 'train': (steps, load)}
+    held_out = (plan.flops or 0.0) / (plan.steps * plan.flops_per_step) - 1  # by its operations
+    if held_out > _ROUNDING:
+        phases['validate'] = (steps * held_out, load)
+    return _Spent(phases, Quantity((plan.flops or 0.0) / (on.count * peak), 's') / (steps * (1 + held_out)))
 
 
 def _no_peak(on: Machines) -> ArgumentError:

@@ -28,6 +28,17 @@ _STREAMED = (0.6, 0.3, 1.5)  # of bandwidth; above 1 where what the compiler cou
 _OVERHEAD = (60e-6, 1e-3, 6e-6)  # s: some tens of kernels of 3 to 10 microseconds; expected, most, least
 _BANDWIDTH = 500.0  # GB/s where none is known
 
+COMPILING = Quantity.between(
+    4.0,
+    0.3,
+    40.0,
+    's',
+    basis='assumed',
+    source=Source(
+        'compiling', 'Assumed: seconds to compile for an accelerator; 0.3 from a cache, 40 for deep models', 2026
+    ),
+)
+
 
 class Step(NamedTuple):
     """One step.

@@ -43,6 +43,7 @@ SOURCE = Source(
 )
 BEST = 0.42  # of peak: what good software sustains end to end on a wide model whose memory is no limit
 _BALANCE, _NARROW, _ATTENTION = 0.5e-3, 1.75, 0.7
+_LEAST_ATTENTION = -0.25  # what the shortest sequences save
 _USUAL_LENGTH = 2048
 # Before bfloat16 and kernels made for it: loss scaling, no fused attention, slow networks. MFU of GPT-3 on V100 0.20
 # to 0.21 (PaLM table 3), of BERT-large by NVIDIA's own code 0.28 to 0.34, of others' code 0.04 to 0.1.
@@ -123,6 +124,7 @@ def utilisation(
     width: float | None = None,
     sequence_length: int | None = None,
     precision: str = 'bfloat16',
+    attention: float | None = None,
     replica: int | None = None,
 ) -> Utilisation | None:
     """Tell what share of its peak a training reaches.
@@ -135,6 +137,7 @@ def utilisation(
         width: Of the model; as usual for the size if None.
         sequence_length: Tokens of one sequence.
         precision: Of the products.
+        attention: Operations of attention over those of the parameters; by length and width if None.
         replica: How many devices hold one copy of the model together; as few as can if None.
 
     Returns:
@@ -153,7 +156,7 @@ def utilisation(
     wide = width or width_of(passed)
     best = BEST * _software(on.chip, precision) * (_EXPERTS if passed < parameters else 1.0)
     streaming = _BALANCE * per_byte + _NARROW * per_byte / wide
-    alone = 1 + streaming + _longer(sequence_length, wide)
+    alone = 1 + streaming + _longer(_attention(attention, sequence_length, wide), wide)
     tokens = tokens_per_step or usual_batch_tokens(passed, on.count)
     each = 6 * passed * tokens / on.count / (peak * best / alone)
     late = exposed(each, travelling(parameters, on, replica or replica_of(parameters, on)), on)
@@ -239,9 +242,14 @@ def _most(chip: Chip, precision: str) -> float:
     return 0.9 if precision == 'float32' and chip.peak(precision) == _plain(chip) else 0.7
 
 
-def _longer(length: int | None, width: float) -> float:
-    """Attention beyond that of usual lengths; shorter sequences take less of it."""
-    return 0.0 if length is None else _ATTENTION * (length - _USUAL_LENGTH) / (6 * max(width, _USUAL_LENGTH / 2))
+def _longer(attention: float | None, width: float) -> float:
+    """Attention's operations beyond those of usual lengths, which are in what published trainings reach."""
+    usual = _USUAL_LENGTH / (6 * width)
+    return 0.0 if attention is None else max(_ATTENTION * (attention - usual), _LEAST_ATTENTION)
+
+
+def _attention(attention: float | None, length: int | None, width: float) -> float | None:
+    return attention if attention is not None or length is None else length / (6 * width)
 
 
 def _parts(streaming: float, late: float, software: float) -> tuple[float, float, float]:
