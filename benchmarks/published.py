@@ -107,8 +107,11 @@ def main() -> int:
         'time': time_table('Time, rows marked good', good, each=True),
         'time_weak': time_table('Time, rows marked weak (hours that hold more, or tokens that are not certain)', weak),
         'throughput': time_table('Throughput of BERT-large', throughput_rows(folder)),
+        'energy': power_table(
+            'Measured energy, from parameters, tokens and hardware alone', energy_rows(folder), 'MWh'
+        ),
         'power': power_table('Power, each row alike', power),
-        'power_pooled': power_table('Power, pooled by machine, benchmark and point', pooled(power), each=True),
+        'power_pooled': power_table('Power, pooled by machine, benchmark and point', pooled(power), 'W'),
     }
     if options.keep:
         RESULTS.write_text(json.dumps(result, indent=1) + '\n', 'utf-8')
@@ -137,7 +140,7 @@ def number(text: str | None) -> float:
 
 def hardware(name: str, count: int, per_node: int | None = None) -> Machines | None:
     """The machines of a row; None, and a line, where the catalogue does not hold them."""
-    inside = re.search(r'\((.*?SXM.*?)\)', name)
+    inside = re.search(r'\((.*?(?:SXM|GB\d00).*?)\)', name)
     said = re.sub(r' in the paper.*| \(.*', '', inside[1] if inside else name)
     try:
         return machines(f'{count} x {said}', per_node)
@@ -283,6 +286,27 @@ def load_of_model(row: dict[str, str], on: Machines) -> Load:
     return device_power.load_of(known, parameters) if known else Load(0.7, 0.15, 0.15, 1.3)
 
 
+def energy_rows(folder: Path) -> list[Row]:
+    """Measured energy of whole trainings, from parameters, tokens and hardware alone; MWh, before the facility's."""
+    found: list[Row] = []
+    for row in table_of(folder, 'published_runs'):
+        parameters, tokens, real = (number(row[name]) for name in ('parameters', 'tokens_or_examples', 'energy_mwh'))
+        measured = row['use_for_energy_model'].startswith('measured') and 'token' in row['unit_of_examples']
+        if not (measured and parameters and tokens and real):
+            continue
+        on = hardware(row['accelerator'], int(number(row['accelerator_count'])) or 256)
+        peak = on and on.chip.peak()
+        if on is None or peak is None:
+            continue
+        active = number(row['active_parameters']) or parameters
+        told = forecast_for(plan_of(parameters, tokens, active=active), on, 'US').footprint
+        energy = told.components['gpu'] if 'gpu_only' in row['use_for_energy_model'] else told.energy
+        if energy is not None:
+            simple = 6 * active * tokens / (peak * 0.40) * (on.chip.watts or 0.0) / 3.6e9
+            found.append(Row(row['model'], row['model'], row['model'], energy.to('MWh'), real, simple))
+    return found
+
+
 def pooled(rows: Sequence[Row]) -> list[Row]:
     """One row a group: the median of what was published."""
     pools = list(dict.fromkeys(row.pool for row in rows))
@@ -357,7 +381,7 @@ def time_table(title: str, rows: Sequence[Row], each: bool = False) -> dict[str,
     return found | ({'each': told_each(rows, 'h')} if each else {})
 
 
-def power_table(title: str, rows: Sequence[Row], each: bool = False) -> dict[str, Any]:
+def power_table(title: str, rows: Sequence[Row], each: str = '') -> dict[str, Any]:
     """Judge powers, and print what was found; a chip without a design power is not the multiplier's to miss."""
     if not rows:
         return {}
@@ -369,10 +393,11 @@ def power_table(title: str, rows: Sequence[Row], each: bool = False) -> dict[str
         'median_error': error(with_tdp, of_simple, factor),
         'left_out_error': left_out(with_tdp, of_simple),
     }
-    found['holds'] = holds(found, [found['tdp']['median_error']])
+    if each != 'MWh':  # time's interval is in it: no bar is set
+        found['holds'] = holds(found, [found['tdp']['median_error']])
     heading(title, found)
     print(f'{f"TDP x {factor:.2f}":52} {rival(found["tdp"])}')
-    return found | ({'each': told_each(rows, 'W')} if each else {})
+    return found | ({'each': told_each(rows, each)} if each else {})
 
 
 def of_simple(row: Row) -> float:

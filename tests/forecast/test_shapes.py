@@ -61,6 +61,11 @@ def test_a_token_passes_two_of_eight_experts():
     assert shape_of(LLAMA_2).active is None
 
 
+def test_a_model_is_trained_at_shorter_sequences_than_it_can_be_stretched_to():
+    assert shape_of(LLAMA_3 | {'max_position_embeddings': 131_072}).sequence_length == 8192
+    assert shape_of(BERT_LARGE).sequence_length == 512
+
+
 def test_a_folder_is_read_by_its_config(tmp_path: Path):
     (tmp_path / 'config.json').write_text(json.dumps(GPT2), 'utf-8')
     assert shape_of_config(tmp_path) == shape_of_config(tmp_path / 'config.json') == shape_of(GPT2)

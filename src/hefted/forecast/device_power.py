@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+from hefted.forecast.chips import Chip
 from hefted.forecast.machines import Machines
 from hefted.forecast.utilisation import Utilisation, exposed
 from hefted.metering.reading import Component
@@ -42,6 +43,7 @@ _TOGETHER = 0.5
 _WAITING_TOGETHER = 0.3  # MLPerf Training v4.0, Llama 2 70B LoRA: 8 sequences on 8 against on 64 accelerators
 _COMPUTING, _STREAMING, _WAITING = 0.96, 0.65, 0.40
 _WAITING_ENDS = 0.22, 0.58
+_TPU_ASSUMED = 0.75  # TPU v4: 170 W of the 229 W that its peak would make
 _TPU_MEAN = 0.49  # of the design power: TPU v3, 220 W of 450 on the mean (Jouppi et al. 2023, table 4)
 _STREAMING_ENDS = 0.45, 0.9
 _COMPUTING_ENDS = 0.85, 1.02  # a boost for moments, and a chip that is better than its neighbours
@@ -134,7 +136,7 @@ def accelerators(on: Machines, load: Load) -> Quantity:
     base = _design(on)
     ends = (_COMPUTING, *_COMPUTING_ENDS), (_STREAMING, *_STREAMING_ENDS), (_WAITING, *_WAITING_ENDS)
     if on.accelerator.kind == 'tpu':  # what is told is of machines in use, and far below the design power
-        mean = on.chip.mean_watts / on.chip.watts if on.chip.mean_watts and on.chip.watts else _TPU_MEAN
+        mean = _mean_of_tpu(on.chip)
         ends = ((mean, 0.7 * mean, min(1.4 * mean, 1.0)),) * 3
     value, low, high = (
         load.computing * computing + load.streaming * streaming + load.waiting * waiting
@@ -142,6 +144,13 @@ def accelerators(on: Machines, load: Load) -> Quantity:
     )
     low, high = low / load.spread, min(high * load.spread, max(1.02, high))
     return Quantity.between(value, low, high, '1', source=_LOAD) * base
+
+
+def _mean_of_tpu(chip: Chip) -> float:
+    """Mean power over design power, or over what `_design` assumes where none is published."""
+    if chip.watts is None:
+        return _TPU_ASSUMED
+    return chip.mean_watts / chip.watts if chip.mean_watts else _TPU_MEAN
 
 
 def unseen(on: Machines, watts: Mapping[Component, Quantity]) -> dict[str, Quantity]:

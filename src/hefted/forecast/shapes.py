@@ -16,6 +16,7 @@ _BOTH = ('t5', 'bart', 'pegasus', 'marian', 'm2m')
 # Families with three matrices in a feed-forward block, one of them a gate.
 _GATED = ('llama', 'mistral', 'mixtral', 'qwen', 'gemma', 'olmo', 'smollm', 'deepseek', 'modernbert', 'phi3', 'cohere')
 _TIED_UNLESS_SAID = ('gpt2', 'bert', 'roberta', 'gemma', 't5', 'electra', 'distil', 'albert', 'opt', 'bloom')
+_LONGEST_TRAINED = 8192  # Llama 3 to 3.3, whose configurations say up to 131,072
 _LARGEST = 4 * 2**20  # bytes of a config.json that is read
 
 
@@ -26,7 +27,7 @@ class Shape:
     Attributes:
         layers: Blocks, encoder and decoder together.
         width: Of a token's vector.
-        sequence_length: Tokens of one sequence.
+        sequence_length: Tokens of one sequence in training.
         vocabulary: Entries of the vocabulary.
         feed_forward: Inner width of a feed-forward block.
         kind: 'decoder', 'encoder' or 'encoder-decoder'.
@@ -105,7 +106,7 @@ def shape_of(config: Mapping[str, Any]) -> Shape:
     return Shape(
         layers + others if both else layers,
         width,
-        _whole(config, 'max_position_embeddings', 'n_positions', 'n_ctx'),
+        _trained_length(config),
         _whole(config, 'vocab_size'),
         feed_forward,
         kind,
@@ -129,6 +130,12 @@ def _counted(config: Mapping[str, Any], family: str, width: int, layers: int, fe
     block = _attention(config, width, biased) + norms + (experts * width if experts > 1 else 0)
     around = _embeddings(config, family, width) + (2 * width if biased else width)
     return around + layers * (block + experts * each), around + layers * (block + used * each)
+
+
+def _trained_length(config: Mapping[str, Any]) -> int | None:
+    """Tokens of a sequence in training: what a model can be stretched to later, it is hardly trained at."""
+    most = _whole(config, 'max_position_embeddings', 'n_positions', 'n_ctx')
+    return most and min(most, _LONGEST_TRAINED)
 
 
 def _attention(config: Mapping[str, Any], width: int, biased: bool) -> int:

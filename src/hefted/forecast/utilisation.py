@@ -47,11 +47,11 @@ _LEAST_ATTENTION = -0.25  # what the shortest sequences save
 _USUAL_LENGTH = 2048
 # Before bfloat16 and kernels made for it: loss scaling, no fused attention, slow networks. MFU of GPT-3 on V100 0.20
 # to 0.21 (PaLM table 3), of BERT-large by NVIDIA's own code 0.28 to 0.34, of others' code 0.04 to 0.1.
-_OLD_SOFTWARE = 0.7
+_OLD_SOFTWARE = 0.8
 _TPU = 1.1  # compiled whole, torus of links between all: Gopher 0.33, LaMDA 0.57, PaLM 0.46 (PaLM table 3)
 _TF32, _PLAIN = 1.15, 1.7  # products at a half, or an eighth, of the rate: memory limits less (NVIDIA's BERT-large)
 _EIGHTH = 0.65  # float8 doubles the peak, and gives 1.3 times the speed (DeepSeek-V3: 0.35 of the 16-bit peak)
-_EXPERTS = 0.8  # tokens travel to their experts and back, and experts' products are smaller
+_EXPERTS = 0.85  # tokens travel to their experts and back, and experts' products are smaller
 _HIDDEN = 0.6  # of computing behind which gradients can travel: the backward pass is two thirds of a step
 _SEEN = 0.05  # of travelling that shows even so
 _SPREAD = 1.48  # teams: 90 % of published runs lie within this factor
