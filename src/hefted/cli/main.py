@@ -17,6 +17,7 @@ _COMMANDS = {
     'demo': ('hefted.cli.demonstration', 'Train a classifier on real data and see what it took.'),
     'doctor': ('hefted.cli.doctor', 'Say which sensors can be read here, and what is modelled instead.'),
     'export': ('hefted.cli.export', 'Write one run for a registry, a standard, a dashboard or a paper.'),
+    'forecast': ('hefted.cli.forecast', 'Say what a training takes on machines that you do not have yet.'),
     'land': ('hefted.cli.land', 'Ask Native Land Digital whose land a position lies in.'),
     'ledger': ('hefted.cli.ledger', 'List your runs, the newest first.'),
     'paper': ('hefted.cli.paper', 'Compute a famous table again: what it took to train BERT in 2019.'),
