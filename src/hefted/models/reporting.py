@@ -31,6 +31,11 @@ def receipt_of(run: Any, name: str, status: str) -> Receipt | None:
     return receipt(footprint, facts)
 
 
+def say(line: str) -> None:
+    """Print one line of a training that begins."""
+    (Stream() if config.is_interactive_logging_enabled() else Stream(Logged())).line(line)
+
+
 def show(told: Receipt, run: Any) -> None:
     """Print a receipt; after the first of a process, one line with the total so far."""
     if not config.is_interactive_logging_enabled():
