@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hefted.ledger.index import Ledger, RunSummary, open
+    from hefted.ledger.index import SHORT, Ledger, RunSummary, open
 
-__all__ = ['Ledger', 'RunSummary', 'open']
+__all__ = ['SHORT', 'Ledger', 'RunSummary', 'open']
 
 
 def __getattr__(name: str) -> Any:

@@ -116,6 +116,7 @@ def fit(
     with _ended(run, self, verbose) as ended, ExitStack() as opened:
         if resumed is not None:
             opened.enter_context(resumed.begun(run.id))
+            ended.attempts = resumed.attempts.runs
         run.enter('input')
         mine, held_out = inputs.for_fit(
             self,
@@ -133,6 +134,7 @@ def fit(
         params: dict[str, Any] = {'verbose': verbose, 'epochs': epochs, 'steps': steps}
         listeners = CallbackList(callbacks, add_history=True, model=self.face, **params)
         history = listeners.find(History)
+        history.attempt = attempt
         by_batch = listeners.stops_at_batches()
         if by_batch and isinstance(source, StreamSource):
             source.step_by_step()
@@ -221,6 +223,7 @@ class _Ended:
         self.progress: Any = None
         self.history: History | None = None
         self.stopped_by: str | None = None
+        self.attempts: list[str] = []
 
 
 @contextmanager
@@ -242,7 +245,7 @@ def _ended(run: Any, model: Model, verbose: Any) -> Generator[_Ended, None, None
         run.end(status, error)
         if ended.history is not None:
             history = ended.history
-            history.keep(run, lambda: reporting.receipt_of(run, model.name, status))
+            history.keep(run, lambda: reporting.receipt_of(run, model.name, status, ended.attempts))
             model.history = model.face.history = ended.history
             if verbose not in (0, False) and (receipt := history.receipt()) is not None:
                 reporting.show(receipt, run)
