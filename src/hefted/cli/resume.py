@@ -49,20 +49,29 @@ def _list() -> None:
 
 
 def _found(run: str) -> Attempts:
-    matches = [each for each in records.listed() if any(one.startswith(run.lower()) for one in each.runs)]
+    known = list(records.listed())
+    matches = [each for each in known if any(one.startswith(run.lower()) for one in each.runs)]
+    if run == 'last':
+        matches = known[-1:]
     if len(matches) == 1:
         return matches[0]
     if matches:
         raise LedgerError(f'run: {run!r} is the start of {len(matches)} trainings. Give more of it.')
-    known = ledger.open().get(run)  # which says so where there is no such run
-    if known.status == 'finished':
-        raise LedgerError(
-            f'run: expected a training that was cut short, received {known.short_id}, which has finished.'
-        )
+    kept = ledger.open()
+    told = kept.get(run)  # which says so where there is no such run
+    first = told.resumes or told.id
+    end = next((each for each in kept.runs(kind=told.kind) if _is_end(each, first)), None)
+    if end is not None:
+        by = ', which has finished' if end.id == told.id else f', whose training was finished by {end.short_id}'
+        raise LedgerError(f'run: expected a training that was cut short, received {told.short_id}{by}.')
     raise LedgerError(
-        f'run: expected one that can go on, received {known.short_id}: it has no checkpoints here. '
+        f'run: expected one that can go on, received {told.short_id}: it has no checkpoints here. '
         'Only a training that was begun on this machine, by you, with fit(resume=True) can; `hefted resume` lists them.'
     )
+
+
+def _is_end(run: ledger.RunSummary, first: str) -> bool:
+    return first in (run.id, run.resumes) and run.status == 'finished'
 
 
 def _refuse(found: Attempts) -> None:

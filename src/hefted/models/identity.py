@@ -64,8 +64,10 @@ def _line(value: Any) -> str:
 
 def _told(value: Any) -> Any:
     """Something as plain data: objects by class and config, functions by name."""
-    if value is None or isinstance(value, (str, int, float)):
+    if value is None or isinstance(value, (str, int)):
         return value
+    if isinstance(value, (float, np.floating)):
+        return float(str(np.float32(value)))  # 0.01, whether a variable held it or not
     if isinstance(value, Mapping):
         return {str(name): _told(part) for name, part in value.items() if name != 'name'}
     if isinstance(value, (list, tuple)):

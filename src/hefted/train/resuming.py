@@ -7,6 +7,7 @@ of the process that are resumed. So a program that was killed is just run again.
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import sys
 from collections.abc import Callable, Generator
@@ -259,13 +260,26 @@ def _differences(mine: dict[str, Any], theirs: dict[str, Any]) -> Generator[str]
         if here == there or (name == 'seed' and here is None):
             continue
         if isinstance(here, list) and isinstance(there, list):
-            number = next((i for i, pair in enumerate(zip(here, there, strict=False)) if pair[0] != pair[1]), None)
+            pairs: Any = zip(here, there, strict=False)  # pyright: ignore[reportUnknownArgumentType]
+            number = next((i for i, (one, other) in enumerate(pairs) if one != other), None)
             if number is None:
-                yield f'{name} has {len(here)} parts here and {len(there)} there'
+                yield f'of {name}s there are {len(here)} here and {len(there)} there'
             else:
-                yield f'{name} {number} is {_short(here[number])} here and {_short(there[number])} there'
+                yield _difference(f'{name} {number}', here[number], there[number])
         else:
-            yield f'{name} is {_short(here)} here and {_short(there)} there'
+            yield _difference(name, here, there)
+
+
+def _difference(name: str, here: Any, there: Any) -> str:
+    """How one thing differs; of two objects of one class, in what first."""
+    try:
+        (kind, mine), (other, theirs) = json.loads(here), json.loads(there)
+        if kind == other:
+            part = next(part for part in sorted(mine) if mine[part] != theirs.get(part))
+            return f'{name}, {kind}, has {part} {_short(mine[part])} here and {_short(theirs.get(part))} there'
+    except (TypeError, ValueError, AttributeError, StopIteration):  # neither is an object
+        pass
+    return f'{name} is {_short(here)} here and {_short(there)} there'
 
 
 def _short(value: Any) -> str:
