@@ -365,6 +365,18 @@ def is_private_folder(folder: Path) -> bool:
     return stat.st_uid == os.getuid() and not stat.st_mode & 0o077 and not folder.is_symlink()
 
 
+def machine_id() -> str:
+    """What tells this machine from others, as a hash: the system's own number for it, else its network card's."""
+    import hashlib
+    import uuid
+
+    try:
+        told = read_start('/etc/machine-id').strip()
+    except OSError:
+        told = ''
+    return hashlib.sha256(f'hefted {told or uuid.getnode()}'.encode()).hexdigest()[:16]
+
+
 def cpu_features(cpuinfo: str = '/proc/cpuinfo') -> str:
     """The processor's instruction sets as one string: machine code made for others may not run here."""
     for line in read_start(cpuinfo, 16384).split('\n\n', 1)[0].splitlines():

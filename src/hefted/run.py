@@ -47,6 +47,7 @@ class Run:
         meter: What it is read by.
         parent: The id of what it is a part of.
         attempt: Which attempt it is, from 1.
+        resumes: The id of the first attempt's run.
         start_up_from: When the process began, in seconds of CLOCK_MONOTONIC, if the run takes on its start-up.
         attributes: What else the journal should hold.
         thread_costs: CPU time of the threads that meter and write, in seconds so far.
@@ -71,6 +72,7 @@ class Run:
         parent: str,
         *,
         attempt: int = 1,
+        resumes: str | None = None,
         start_up_from: float | None = None,
         attributes: Mapping[str, Any] | None = None,
         thread_costs: Callable[[], float] = writer_cost_seconds,
@@ -114,6 +116,7 @@ class Run:
             {
                 'parent': parent,
                 'attempt': attempt,
+                **({} if resumes is None else {'resumes': resumes}),
                 'kind': kind,
                 'name': name,
                 'started': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),

@@ -96,6 +96,7 @@ class Process:
         *,
         attributes: Mapping[str, Any] | None,
         attempt: int,
+        resumes: str | None = None,
     ) -> Run:
         # Taken once: a fork's child counts from its own start.
         since = None if self._started else host.process_started()
@@ -112,6 +113,7 @@ class Process:
             meter,
             self._enclosing() or self.id,
             attempt=attempt,
+            resumes=resumes,
             start_up_from=since,
             attributes=attributes,
             thread_costs=self._thread_costs,

@@ -85,7 +85,7 @@ def _ids(runs: Sequence[RunSummary]) -> Iterator[str]:
 
 def id_length(ids: Iterable[str]) -> int:
     """How much of the ids tells them apart: their millisecond, their microsecond, or all."""
-    known = list(ids)
+    known = set(ids)  # the last attempt at a training names them all
     return next((length for length in (13, 18) if len({i[:length] for i in known}) == len(known)), 36)
 
 
@@ -100,7 +100,7 @@ def _row(run: RunSummary, told_id: str) -> tuple[str, ...]:
     started = '' if run.started is None else f'{datetime.fromtimestamp(run.started):%Y-%m-%d %H:%M}'
     what = ' · '.join(part for part in (run.kind, run.name) if part)
     if run.children:
-        what += f' · {len(run.children)} runs'
+        what += f' · {run.attempts} attempts' if run.attempts else f' · {len(run.children)} runs'
     if run.reason:
         what = run.reason
     status = run.status
@@ -162,6 +162,9 @@ def _json(run: RunSummary) -> dict[str, Any]:
         'name': run.name,
         'started': run.started,
         'status': run.status,
+        'attempt': run.attempt,
+        'resumes': run.resumes,
+        'attempts': run.attempts,
         'reason': run.reason,
         'place': run.place,
         **{name: None if figure is None else figure.to_json() for name, figure in figures.items()},

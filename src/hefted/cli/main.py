@@ -22,6 +22,7 @@ _COMMANDS = {
     'ledger': ('hefted.cli.ledger', 'List your runs, the newest first.'),
     'paper': ('hefted.cli.paper', 'Compute a famous table again: what it took to train BERT in 2019.'),
     'receipt': ('hefted.cli.receipt', 'Show what one run took.'),
+    'resume': ('hefted.cli.resume', 'Let a training that was cut short go on.'),
 }
 
 

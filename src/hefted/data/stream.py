@@ -132,6 +132,11 @@ class StreamSource:
             self._iterator, self._at = None, wanted
         return left
 
+    def identity(self) -> dict[str, Any]:
+        """What tells this data from other data: its kind and shapes, as its values are not known before they come."""
+        told = [f'{part.dtype.name} {part.shape}' for part in jax.tree.leaves(tuple(vars(self.sample).values()))]
+        return {'data': [self.feed.kind, *told], 'steps of a pass': self.steps}
+
     def get_state(self) -> dict[str, Any]:
         return {'feed': self.feed.kind, 'seed': self.feed.seed, 'pass': self._began[0], 'batch': self._began[1]}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hefted.ledger.index import Ledger, RunSummary, open
+    from hefted.ledger.index import SHORT, Ledger, RunSummary, open
     from hefted.ledger.scores import Score, Scores
 
-__all__ = ['Ledger', 'RunSummary', 'Score', 'Scores', 'open']
+__all__ = ['SHORT', 'Ledger', 'RunSummary', 'Score', 'Scores', 'open']
 
 
 def __getattr__(name: str) -> Any:

@@ -53,6 +53,10 @@ class RunSummary:
         place: The place's name.
         meter_share: The meter's CPU time as a share of the run's.
         children: The runs that are parts of this one, in the order of their starts.
+        attempt: Which attempt at its training it is, from 1.
+        resumes: The id of the first attempt's run.
+        attempts: How many attempts at one training are its parts, where that is what it is made of.
+        of_all_attempts: Energy of all attempts at its training; None where there was one alone.
         reason: Why it is damaged.
     """
 
@@ -69,6 +73,10 @@ class RunSummary:
     meter_share: float | None = None
     children: tuple[RunSummary, ...] = ()
     reason: str | None = None
+    attempt: int = 1
+    resumes: str | None = None
+    attempts: int = 0
+    of_all_attempts: Quantity | None = None
     path: Path | None = field(default=None, repr=False)
 
     @property
@@ -165,6 +173,11 @@ class Ledger:
         except OSError as error:
             raise LedgerError(f'The ledger cannot be read: {error}.') from error
 
+    def energy_of(self, run_ids: Iterable[str]) -> Quantity | None:
+        """What some runs took together, so far as their journals tell; None where nothing is known of any."""
+        paths = {run_id: self.folder / f'{run_id}.jsonl' for run_id in run_ids}
+        return _summed(_summarise(run_id, path).energy for run_id, path in paths.items() if path.exists())
+
     def _everything(self) -> list[RunSummary]:
         journal.settle()
         try:
@@ -173,7 +186,7 @@ class Ledger:
             return []
         except OSError as error:
             raise LedgerError(f'The ledger cannot be read: {error}.') from error
-        return [self._summary(entry) for entry in entries]
+        return _with_attempts([self._summary(entry) for entry in entries])
 
     def _summary(self, entry: os.DirEntry[str]) -> RunSummary:
         run_id = entry.name.removesuffix('.jsonl')
@@ -218,6 +231,8 @@ def _summarise(run_id: str, path: Path) -> RunSummary:
         started=_born(run_id),
         status=_status(end, path),
         meter_share=_meter_share(header, end),
+        attempt=_whole(header.get('attempt')),
+        resumes=_text(header.get('resumes')),
         path=path,
     )
     told = (end or {}).get('footprint')
@@ -334,7 +349,38 @@ def _families(runs: Iterable[RunSummary]) -> tuple[list[RunSummary], dict[str, R
         family = _process(parent, parts[parent])
         roots.append(grow(family) if len(parts[parent]) > 1 else grow(parts.pop(parent)[0]))
     roots += [run for run in by_id.values() if run.id not in grown]  # damaged: they name one another as parents
-    return roots, by_id | grown
+    return _one_a_training(roots), by_id | grown
+
+
+def _with_attempts(runs: list[RunSummary]) -> list[RunSummary]:
+    """The same runs; those that are attempts at one training know what all of them took."""
+    tried: dict[str, list[RunSummary]] = {}
+    for run in runs:
+        if run.resumes:
+            tried.setdefault(run.resumes, []).append(run)
+    if not tried:
+        return runs
+    for run in runs:
+        if run.id in tried:
+            tried[run.id].append(run)
+    sums = {first: _summed(run.energy for run in several) for first, several in tried.items()}
+    return [replace(run, of_all_attempts=sums.get(run.resumes or run.id)) for run in runs]
+
+
+def _one_a_training(roots: list[RunSummary]) -> list[RunSummary]:
+    """Attempts at one training as one: by the last one's id and end, with the sums of all."""
+    tried: dict[str, list[RunSummary]] = {}
+    for run in roots:
+        tried.setdefault(run.resumes or run.id, []).append(run)
+    return [_tried(several) if len(several) > 1 else several[0] for several in tried.values()]
+
+
+def _tried(several: list[RunSummary]) -> RunSummary:
+    *_, last = several = sorted(several, key=_newest_first)[::-1]
+    return _family(
+        replace(last, duration=None, energy=None, carbon=None, path=None, attempts=len(several)),
+        several,
+    )
 
 
 def _process(run_id: str, parts: list[RunSummary]) -> RunSummary:
@@ -375,6 +421,10 @@ def _born(run_id: str) -> float | None:
 def _newest_first(run: RunSummary) -> tuple[float, str]:
     # Ids made in the same millisecond still have an order of their own.
     return (-(run.started or 0.0), run.id)
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 1
 
 
 def _text(value: object) -> str | None:

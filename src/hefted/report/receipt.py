@@ -44,6 +44,8 @@ class Facts:
         meter_share: The meter's CPU time as a share of the run's, such as 0.002; None if not known.
         journal_failure: Why the journal could not be kept.
         children: How many runs it is made of.
+        attempt: Which attempt at its training it is, from 1.
+        of_all_attempts: Energy of all attempts at it; None where there was one alone.
     """
 
     run_id: str
@@ -54,6 +56,8 @@ class Facts:
     meter_share: float | None = None
     journal_failure: str | None = None
     children: int = 0
+    attempt: int = 1
+    of_all_attempts: Quantity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,7 @@ class Receipt:
         """All of it as plain data, every quantity with its errors and sources."""
         facts, footprint = self.facts, self.footprint
         about: dict[str, Any] = {name: getattr(facts, name) for name in Facts.__slots__}
+        about['of_all_attempts'] = facts.of_all_attempts and facts.of_all_attempts.to_json()
         return {'schema': 1, **about, 'footprint': footprint and footprint.to_json()}
 
 
@@ -249,6 +254,8 @@ def _about_trust(footprint: Footprint) -> Iterator[Line]:
 
 
 def _about_run(facts: Facts) -> Iterator[Line]:
+    if facts.attempt > 1 or facts.of_all_attempts is not None:
+        yield Line('Attempt', f'{facts.attempt}; all attempts: {facts.of_all_attempts or "not known"}', kind='note')
     if facts.meter_share is not None:
         yield Line('Meter', f'took {_percent(facts.meter_share)} of the run’s CPU time', kind='note')
     told = [] if facts.started is None else [f'{datetime.fromtimestamp(facts.started):%Y-%m-%d %H:%M}']

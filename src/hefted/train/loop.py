@@ -115,7 +115,7 @@ class _Training:
             self.by_batch
             or (job.train.donates and not job.train.large)
             or job.validate is not None
-            or bool(job.keepers)
+            or any(keeper.at_hooks for keeper in job.keepers)
             or any(job.callbacks.hook_reads_state(hook) for hook in ('on_epoch_begin', 'on_epoch_end'))
         )
         self.resumed = next((found for keeper in job.keepers if (found := keeper.load()) is not None), None)
@@ -169,15 +169,16 @@ class _Training:
 
     def epoch(self, epoch: int) -> bool:
         """Train for one epoch, its last chunk unread; whether there was anything to train on."""
-        if self.by_epoch:
+        if self.by_epoch or self.resumed is not None:  # what hooks reset is put back before a step is dispatched
             self.begin(epoch)
         some = False
         for chunk in self.chunks(epoch):
             some = True
             before, self.behind = self.behind, chunk
             self.settle(before)
-            interrupts.safe_point()
+            self.safe_point()
             self.hold()
+            self.keep_at_edge()
             if self.by_batch or chunk.stop or self.job.stopped():
                 self.settle_all()
                 if self.job.stopped():
@@ -229,6 +230,16 @@ class _Training:
         total = self.job.steps_per_epoch or self.job.source.steps
         self.halted = not self.allowed(Ahead(1, 0, epoch, None if total is None else total - step, self.done))
         return self.halted
+
+    def safe_point(self) -> None:
+        """Raise KeyboardInterrupt if Ctrl-C has struck; nothing is lost by it where checkpoints are kept."""
+        try:
+            interrupts.safe_point()
+        except KeyboardInterrupt:
+            if self.job.keepers:
+                self.settle_all()
+                self.keep(now=True)
+            raise
 
     def hold(self) -> None:
         """Wait while the governor wants it, the state whole and kept."""
@@ -346,10 +357,17 @@ class _Training:
             binding.drain(self.state)
         self.keep()
 
-    def keep(self, now: bool = False) -> None:
+    def keep_at_edge(self) -> None:
+        """Keep a checkpoint at a chunk's edge, where that is time by somebody's clock."""
+        job = self.job
+        if any(not keeper.at_hooks and keeper.due() for keeper in job.keepers) and job.governor.may('checkpoint'):
+            self.settle_all()
+            self.keep(at_hook=False)
+
+    def keep(self, now: bool = False, at_hook: bool = True) -> None:
         """Give a checkpoint to each keeper that is due, or to all of them now."""
         job = self.job
-        due = [keeper for keeper in job.keepers if keeper.due() or now]
+        due = [keeper for keeper in job.keepers if now or (keeper.at_hooks == at_hook and keeper.due())]
         if not due or (job.stopped() and not now):  # what is about to end needs none
             return
         begun = perf_counter()
@@ -360,6 +378,8 @@ class _Training:
             keeper.save(checkpoint)
         job.run.enter('train')
         self.clock = perf_counter()
+        for keeper in due:
+            keeper.took(self.clock - begun)
         job.governor.did('checkpoint', self.clock - begun)
 
     def take_up(self) -> None:

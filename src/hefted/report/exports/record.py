@@ -177,6 +177,8 @@ def facts_of(run: RunSummary) -> Facts:
         started=run.started,
         meter_share=run.meter_share,
         children=len(run.children),
+        attempt=run.attempt,
+        of_all_attempts=run.of_all_attempts,
     )
 
 
