@@ -27,6 +27,7 @@ def receipt_of(run: Any, name: str, status: str) -> Receipt | None:
         run.id, 'fit', name, status,
         meter_share=run.meter_cost / run.cpu_seconds if run.cpu_seconds > 0 else None,
         journal_failure=run.journal_failure,
+        waited=run.told.get('when', {}).get('told', ''),
     )  # fmt: skip
     return receipt(footprint, facts)
 

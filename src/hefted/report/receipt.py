@@ -44,6 +44,7 @@ class Facts:
         meter_share: The meter's CPU time as a share of the run's, such as 0.002; None if not known.
         journal_failure: Why the journal could not be kept.
         children: How many runs it is made of.
+        waited: What it waited for a cleaner grid, and what that saved, in words; empty where it did not.
     """
 
     run_id: str
@@ -54,6 +55,7 @@ class Facts:
     meter_share: float | None = None
     journal_failure: str | None = None
     children: int = 0
+    waited: str = ''
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ class Receipt:
             *_others(footprint),
             Line('Duration', footprint.duration.rounded),
             *_about_phases(footprint),
+            *_notes('Waited', [self.facts.waited] if self.facts.waited else []),
             *_about_place(footprint),
             *_notes('Feels like', [', or '.join(self.equivalents)] if self.equivalents else []),
             *_about_trust(footprint),

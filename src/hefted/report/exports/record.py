@@ -172,6 +172,7 @@ def _recorded(run: RunSummary, told: Receipt, headers: list[dict[str, Any]]) -> 
 
 def facts_of(run: RunSummary) -> Facts:
     """What the ledger tells of a run besides its figures."""
+    when = run.told('when')
     return Facts(
         run_id=run.id,
         kind=run.kind,
@@ -180,6 +181,7 @@ def facts_of(run: RunSummary) -> Facts:
         started=run.started,
         meter_share=run.meter_share,
         children=len(run.children),
+        waited=str(cast(dict[str, Any], when).get('told', '')) if isinstance(when, dict) else '',
     )
 
 
