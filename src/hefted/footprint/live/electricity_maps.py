@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hefted.footprint.live import web
-from hefted.footprint.live.forecasts import Slot, in_order, moment, slots
+from hefted.footprint.live.forecasts import Slot, moment, slots, to_come
 from hefted.footprint.live.source import ESTIMATED, FACTORS, FORESEEN, REVISED, check_age, figure, told
 from hefted.footprint.live.web import Unanswered, Web
 from hefted.footprint.place import WORLD, Place
@@ -72,7 +72,7 @@ class ElectricityMaps:
             value = figure(web.field(row, 'carbonIntensity'), self.name)
             begins = moment(web.field(row, 'datetime'), self.name)
             points.append((begins, told(value, (FACTORS, REVISED, FORESEEN), source)))
-        return in_order([slot for slot in slots(points) if slot.end > self.clock()], self.name)
+        return to_come(slots(points), self.name, self.clock())
 
     def _ask(self, what: str, place: Place, **more: str) -> object:
         if not self.token:

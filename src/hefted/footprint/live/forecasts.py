@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from hefted.footprint.live.source import GridSource
@@ -95,18 +94,18 @@ def moment(text: object, name: str) -> float:
         raise Unanswered(f'{name} sent a forecast whose times cannot be read.') from None
 
 
-def in_order(found: list[Slot], name: str) -> list[Slot]:
-    """Check slots of a service: at least one, each after the one before.
+def to_come(found: list[Slot], name: str, now: float) -> list[Slot]:
+    """Check slots of a service, each after the one before, and leave out what is over.
 
     Raises:
-        Unanswered: If they are not.
+        Unanswered: If they are not in order, or all are over.
     """
-    if not found:
+    edges = [edge for slot in found for edge in (slot.start, slot.end)]
+    if any(slot.start == slot.end for slot in found) or edges != sorted(edges):
+        raise Unanswered(f'{name} sent a forecast whose times do not follow one another.')
+    if not (ahead := [slot for slot in found if slot.end > now]):
         raise Unanswered(f'{name} sent no forecast.')
-    for one, two in pairwise(found):
-        if not one.start < one.end <= two.start:
-            raise Unanswered(f'{name} sent a forecast whose times do not follow one another.')
-    return found
+    return ahead
 
 
 class Outlook:

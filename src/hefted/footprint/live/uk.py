@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from hefted.footprint import grid
 from hefted.footprint.live import web
-from hefted.footprint.live.forecasts import Slot, in_order, moment
+from hefted.footprint.live.forecasts import Slot, moment, to_come
 from hefted.footprint.live.source import BOUNDARY, FACTORS, FORESEEN, REVISED, check_age, figure, told
 from hefted.footprint.live.web import Unanswered, Web
 from hefted.footprint.place import Place
@@ -72,7 +72,7 @@ class Uk:
             direct = figure(web.field(row, 'intensity', 'forecast'), self.name)
             ratios = (FACTORS, BOUNDARY, REVISED, FORESEEN)
             found.append(Slot(start, end, told(grid.life_cycle(direct), ratios, source)))
-        return in_order([slot for slot in found if slot.end > self.clock()], self.name)
+        return to_come(found, self.name, self.clock())
 
     def _check(self, place: Place) -> None:
         if place.country != 'GB' or place.code == 'GB-NIR':

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hefted.footprint.live import web
-from hefted.footprint.live.forecasts import Slot, in_order, moment, slots
+from hefted.footprint.live.forecasts import Slot, moment, slots, to_come
 from hefted.footprint.live.source import FORESEEN, MARGINAL, check_age, figure, told
 from hefted.footprint.live.web import Unanswered, Web
 from hefted.footprint.place import Place
@@ -79,7 +79,7 @@ class WattTime:
             value, begins = web.field(row, 'value'), moment(web.field(row, 'point_time'), self.name)
             ratios = (_WHICH_PLANT, FORESEEN)
             points.append((begins, told(self._grams(value), ratios, source, beyond=_UPSTREAM)))
-        return in_order([slot for slot in slots(points) if slot.end > self.clock()], self.name)
+        return to_come(slots(points), self.name, self.clock())
 
     def _ask(self, place: Place, hours: int) -> tuple[str, object]:
         """The region of a place, and what is forecast of so many hours of it."""
