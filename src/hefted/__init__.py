@@ -40,6 +40,7 @@ _PUBLIC: dict[str, str | None] = {
     'StatelessScope': 'hefted.scopes',
     'SymbolicScope': 'hefted.scopes',
     'Variable': 'hefted.variables',
+    'When': 'hefted.when',
     'device': 'hefted.scopes',
     'fit': 'hefted.integrations',
     'meter': 'hefted.runs',

@@ -23,7 +23,7 @@ from hefted.quantities import Quantity
 from hefted.run import Run
 
 if TYPE_CHECKING:
-    from hefted.footprint.live.watch import Watch
+    from hefted.footprint.repricing import Looks
     from hefted.metering.moved import Moved
 
 PARENT = 'HEFTED_PARENT_RUN'  # tells a process that is started inside a run what it is a part of
@@ -50,7 +50,7 @@ class Process:
         self._splitting = threading.RLock()
         self._taken: weakref.WeakKeyDictionary[Meter, RawReading] = weakref.WeakKeyDictionary()  # by runs that ended
         self._calls: dict[str, set[int]] = {}  # of each of these, the threads that are in a call
-        self._watches: dict[tuple[object, ...], Watch | None] = {}  # by place: what asks for its grid's intensity
+        self._watches: dict[tuple[object, ...], Looks | None] = {}  # by place: what asks for its grid's intensity
 
     @property
     def runs(self) -> list[Run]:
@@ -185,16 +185,20 @@ class Process:
         found = self._sums.get(parent, Sum())
         return Total(parent, found.ended, account.energy_of(found.joules, self._accuracies))
 
-    def _watch(self, place: places.Place) -> Watch | None:
-        """What asks for a place's intensity; None unless the user has named a service for it."""
-        if settings.grid_mode() == 'table':
+    def _watch(self, place: places.Place) -> Looks | None:
+        """What tells a place's intensity; None unless the user has named a service or a trace for it."""
+        trace = settings.grid_trace()
+        if trace is None and settings.grid_mode() == 'table':
             return None
-        key = (place.code, place.latitude, place.longitude)
+        key = (place.code, place.latitude, place.longitude, trace)
         if key not in self._watches:
             from hefted.footprint import live  # late: few ask for it
 
             self._watches[key] = live.watch_over(place)
-        return self._watches[key]
+        watch = self._watches[key]
+        if trace is not None and watch is not None:  # nobody has looked since the last run
+            watch.look()
+        return watch
 
     def _look(self) -> None:
         for watch in list(self._watches.values()):

@@ -9,6 +9,7 @@ The file is read once in a process. Between the two, the project may say where i
 | HEFTED_PLACE | place | where the work runs, such as 'FR', 'US-WA' or 'aws:us-west-2' |
 | HEFTED_LAND | land | whose land that is, in your own words; 'ask' to have `hefted.footprint.land` ask for it |
 | HEFTED_GRID | grid | carbon intensity from the 'table' (the default), or live: 'electricitymaps', 'watttime', 'uk' |
+| HEFTED_GRID_TRACE | grid_trace | a file with the grid's intensity by hour (see `hefted.footprint.live.trace`) |
 | HEFTED_CLOUD_METADATA | cloud_metadata | 'on' to ask the cloud that this machine is of for its region; 'off' |
 | HEFTED_WATTMETER | wattmeter | a meter of the whole machine: a file, or an address (see `hefted.metering.wattmeter`) |
 | HEFTED_MACHINE | machine | what the machine is: 'laptop', 'desktop', 'server', 'gpu-server' or 'gpu-server-liquid' |
@@ -84,6 +85,15 @@ def grid_mode() -> GridMode:
     """
     mode: GridMode | None = _named('HEFTED_GRID', 'grid', _GRID_MODES)
     return mode or 'table'
+
+
+def grid_trace() -> Path | None:
+    """The file with the grid's intensity by hour; None when not set.
+
+    Raises:
+        ArgumentError: If the setting is not an absolute path.
+    """
+    return _folder('HEFTED_GRID_TRACE', 'grid_trace')
 
 
 def cloud_metadata() -> bool:

@@ -7,6 +7,7 @@ import math
 import operator
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
@@ -87,6 +88,17 @@ class RunSummary:
     def lines(self) -> list[Line]:
         """The journal's lines; empty for a parent that has no journal of its own."""
         return [] if self.path is None else read(self.path)
+
+    def told(self, name: str) -> Any:
+        """What the run was told under a name (`Run.tell`), the last of it; None where nothing, or nothing readable."""
+        if self.path is None:
+            return None
+        mark, found = f'"{name}":'.encode(), None
+        with suppress(OSError), self.path.open('rb') as file:
+            for raw in file:
+                if mark in raw and (line := decode(raw)) is not None:
+                    found = line.get(name, found)
+        return found
 
     @property
     def footprint(self) -> Footprint | None:

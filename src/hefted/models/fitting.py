@@ -17,7 +17,7 @@ from hefted.data.stream import StreamSource
 from hefted.layers.tracking import unchanging
 from hefted.models import checks, eager, inputs, reporting
 from hefted.models.foreseeing import Prepared, foresee
-from hefted.models.governing import governor_of
+from hefted.models.governing import governor_of, wish_of
 from hefted.models.identity import identity_of
 from hefted.models.inputs import Arguments
 from hefted.models.steps import binding_of, program_of, switches_of
@@ -110,6 +110,7 @@ def fit(
     checks.steps('steps_per_epoch', steps_per_epoch)
     checks.steps('validation_steps', validation_steps)
     epochs = checks.limited_epochs(epochs)
+    when = wish_of(when)
     resumed = resuming(resume, self.name)
     attempt, first_run = (1, None) if resumed is None else (resumed.attempt, resumed.first)
     run = runs.start('fit', name=self.name, place=place, meter=meter, attempt=attempt, resumes=first_run)
@@ -171,7 +172,7 @@ def fit(
             self._compiled.setdefault(('foreseen', mine.size), {}),
         )
         history.forecast = forecast = foresee(prepared, run)
-        governor = governor_of(run, forecast, budget=budget, when=when)
+        governor = governor_of(run, forecast, budget=budget, when=when, place=place, verbose=verbose)
         run.enter('train')
         self.stop_training = False
         ended.progress = progress_for(0 if listeners.shows_progress else verbose, epochs, steps)

@@ -8,15 +8,61 @@ from hefted.train.governor import Governor, Governors
 
 if TYPE_CHECKING:
     from hefted.forecast.forecast import Forecast
+    from hefted.when import When
 
 
-def governor_of(run: Any, forecast: Forecast | None, *, budget: Any = None, when: Any = None) -> Governor:  # noqa: ARG001
+def wish_of(when: Any) -> When | None:
+    """Read `when` as `fit` takes it, before anything is done: None stays None.
+
+    Raises:
+        ArgumentError: If it cannot be read, or nothing tells what the grid will be.
+    """
+    if when is None:
+        return None
+    from hefted.footprint.live import forecaster
+    from hefted.when import When
+
+    wish = When.of(when)
+    forecaster()
+    return wish
+
+
+def governor_of(
+    run: Any,
+    forecast: Forecast | None,
+    *,
+    budget: Any = None,  # noqa: ARG001
+    when: When | None = None,
+    place: Any = None,
+    verbose: Any = 'auto',
+) -> Governor:
     """The governor that a `fit`'s arguments ask for.
 
     Args:
         run: The open run.
         forecast: What is foreseen from here on; None where nothing is.
         budget: As `fit` takes it.
-        when: As `fit` takes it.
+        when: What `wish_of` made of it.
+        place: As `fit` takes it.
+        verbose: As `fit` takes it.
     """
-    return Governors([])
+    several: list[Governor] = []
+    if when is not None:
+        several.append(_holding(run, forecast, when, place, verbose))
+    return Governors(several)
+
+
+def _holding(run: Any, forecast: Forecast | None, when: When, place: Any, verbose: Any) -> Governor:
+    from hefted.footprint import place as places
+    from hefted.footprint.live import forecaster
+    from hefted.footprint.live.forecasts import Outlook
+    from hefted.train.holding import Holding
+    from hefted.train.progress import line_for
+
+    return Holding(
+        when,
+        lambda until, clock: Outlook(forecaster(), places.find(place), until, clock),
+        forecast,
+        run,
+        say=line_for(verbose),
+    )

@@ -38,6 +38,7 @@ def receipt_of(run: Any, name: str, status: str, attempts: Sequence[str] = ()) -
         journal_failure=run.journal_failure,
         attempt=max(1, len(attempts)),
         of_all_attempts=_of_all(attempts, footprint.energy) if len(attempts) > 1 else None,
+        waited=run.told.get('when', {}).get('told', ''),
     )  # fmt: skip
     return receipt(footprint, facts)
 

@@ -46,6 +46,7 @@ class Facts:
         children: How many runs it is made of.
         attempt: Which attempt at its training it is, from 1.
         of_all_attempts: Energy of all attempts at it; None where there was one alone.
+        waited: What it waited for a cleaner grid, and what that saved, in words; empty where it did not.
     """
 
     run_id: str
@@ -58,6 +59,7 @@ class Facts:
     children: int = 0
     attempt: int = 1
     of_all_attempts: Quantity | None = None
+    waited: str = ''
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ class Receipt:
             *_others(footprint),
             Line('Duration', footprint.duration.rounded),
             *_about_phases(footprint),
+            *_notes('Waited', [self.facts.waited] if self.facts.waited else []),
             *_about_place(footprint),
             *_notes('Feels like', [', or '.join(self.equivalents)] if self.equivalents else []),
             *_about_trust(footprint),

@@ -134,6 +134,7 @@ class _Training:
             self.take_up()
             job.callbacks.begin(self.done)
             job.governor.begin(self.done, self.place.epoch)
+            self.hold()
             for epoch in range(self.place.epoch, job.epochs):
                 if self.spent(epoch):
                     break

@@ -169,6 +169,7 @@ def _recorded(run: RunSummary, told: Receipt, headers: list[dict[str, Any]]) -> 
 
 def facts_of(run: RunSummary) -> Facts:
     """What the ledger tells of a run besides its figures."""
+    when = run.told('when')
     return Facts(
         run_id=run.id,
         kind=run.kind,
@@ -179,6 +180,7 @@ def facts_of(run: RunSummary) -> Facts:
         children=len(run.children),
         attempt=run.attempt,
         of_all_attempts=run.of_all_attempts,
+        waited=str(cast(dict[str, Any], when).get('told', '')) if isinstance(when, dict) else '',
     )
 
 
