@@ -102,6 +102,13 @@ def total_memory_bytes() -> int:
     return int(psutil.virtual_memory().total)
 
 
+def available_memory_bytes(meminfo: str = '/proc/meminfo') -> int | None:
+    """Memory that programs may still take, in bytes, as Linux tells it in a file; None elsewhere."""
+    rows = read_start(meminfo).splitlines() if LINUX else []
+    told = next((row.split()[1] for row in rows if row.startswith('MemAvailable:')), None)
+    return None if told is None else min(int(told) * 1024, memory_given())
+
+
 def machine_busy_seconds(stat: str = '/proc/stat', cpus: frozenset[int] | None = None) -> float:
     """CPU time that the machine has spent busy since it booted, all threads together, in seconds.
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import random as python_random
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -83,6 +84,16 @@ def make_default_seed() -> int:
 def make_run_seed() -> int:
     """A seed for one training, of a generator of its own: a `fit` changes no draw of the program's after it."""
     return _runs.randint(1, _SEED_MAX)
+
+
+@contextmanager
+def undrawn_run_seeds() -> Generator[None]:
+    """Afterwards the seeds of trainings are those that would have come before."""
+    before = _runs.getstate()
+    try:
+        yield
+    finally:
+        _runs.setstate(before)
 
 
 def seed_runs(seed: int) -> None:

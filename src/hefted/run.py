@@ -207,10 +207,9 @@ class Run:
         Returns:
             The figures; those of the last reading when that is under a tenth of a second old.
         """
-        begun = time.thread_time()
+        begun, now = time.thread_time(), host.monotonic()
         self._step, self._epoch = step, epoch
         logs = {} if logs is None else logs
-        now = host.monotonic()
         if now - self._fresh_at >= _FRESH_SECONDS and not self._over:
             reading = self.meter.read()
             phases = self._give(reading)
@@ -278,14 +277,15 @@ class Run:
         """What it took; None until it has ended."""
         return self._accounted() if self._over else None
 
+    def foresee(self, shares: account.Shares, gaps: tuple[Gap, ...] = ()) -> Footprint:
+        """Account for seconds and joules, such as those to come, by the factors that are in use now."""
+        factors = self._grid.priced(self._factors, self.shares, self.accuracies)
+        return account.footprint(shares, self.accuracies, self._place, factors, gaps)
+
     def _accounted(self) -> Footprint:
-        if self._footprint is None:
-            factors = self._grid.priced(self._factors, self.shares, self.accuracies)
-            told = account.footprint(self.shares, self.accuracies, self._place, factors, self._gaps_told)
-            if not self._over:
-                return told
-            self._footprint = told
-        return self._footprint
+        told = self._footprint or self.foresee(self.shares, self._gaps_told)
+        self._footprint = told if self._over else None
+        return told
 
     def beat(self, reading: RawReading) -> None:
         """Called by the meter's thread each second: a run that does not tick is kept as well."""

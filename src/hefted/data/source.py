@@ -31,6 +31,7 @@ from hefted.errors import warn
 from hefted.variables import Array
 
 _RESIDENT_SHARE = 0.25  # of the device's memory: the rest is for weights, activations and other programs
+_TRIAL_STEPS = 4  # of real rows in a block to try steps on
 _BLOCK_BYTES = 64 << 20  # streamed blocks: large enough to hide the copy, small enough to hold two
 
 
@@ -115,6 +116,10 @@ class Source(Protocol):
         """Work ahead for an epoch of so many steps, while the device is busy with another."""
         ...
 
+    def trial(self) -> Stretch:
+        """Rows to try steps on before the training: no order is drawn, and no batch is taken."""
+        ...
+
     def close(self) -> None:
         """Leave nothing behind: no thread, no process."""
         ...
@@ -192,6 +197,11 @@ class ResidentSource(_Ordered):
         number, first, count = self._part(epoch, steps, start)
         yield Stretch(self._data, self._passes.order(number), first, count, self.rows)
 
+    def trial(self) -> Stretch:
+        from hefted.data.trial import scattered
+
+        return Stretch(self._data, scattered(self.rows, self.steps * self.batch_size), 0, self.steps, self.rows)
+
 
 class StreamedSource(_Ordered):
     """Rows that stay on the host: blocks of whole batches are gathered and sent one block ahead of the device.
@@ -235,6 +245,11 @@ class StreamedSource(_Ordered):
             assert at is not None
             real = min(self.rows - at * self.batch_size, self._block_steps * self.batch_size)
             yield Stretch(data, self._arange, 0, min(self._block_steps, first + count - at), real)
+
+    def trial(self) -> Stretch:
+        from hefted.data.trial import block_of
+
+        return block_of(self._host.take(slice(0, _TRIAL_STEPS * self.batch_size)), self.layout)
 
     def close(self) -> None:
         super().close()

@@ -159,6 +159,11 @@ class StreamSource:
     def prepare(self, epoch: int, steps: int | None = None) -> None:
         """An epoch's batches are not drawn before it begins: callbacks may change what is drawn."""
 
+    def trial(self) -> Stretch:
+        from hefted.data.trial import block_of
+
+        return block_of(self.sample, self.layout)
+
     def close(self) -> None:
         self._ahead.close()
         self._iterator = None

@@ -74,5 +74,15 @@ class Forecast:
             tuple(data.get('notes', ())),
         )
 
+    def __str__(self) -> str:
+        from hefted.forecast.words import block
+
+        return block(self)
+
+    def _repr_html_(self) -> str:
+        from hefted.forecast.words import html
+
+        return html(self)
+
     def __repr__(self) -> str:
         return f'<Forecast on {self.on}: {self.duration}, {self.energy or "energy not known"}>'

@@ -91,6 +91,8 @@ def _operations(equation: Any) -> int:
         return 2 * size * math.prod(kernel) // kernel[outputs]
     inner = [getattr(held, 'jaxpr', held) for held in _held(params)]
     programs = [program for program in inner if hasattr(program, 'eqns')]
+    if programs and 'branches' in params:  # one of them is taken
+        return max(map(count, programs))
     if programs:
         return int(params.get('length', 1)) * sum(map(count, programs))
     if name.startswith(('reduce_', 'cum', 'arg')):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
@@ -16,7 +16,7 @@ from hefted.data.source import Layout, Source
 from hefted.data.stream import StreamSource
 from hefted.layers.tracking import unchanging
 from hefted.models import checks, eager, inputs, reporting
-from hefted.models.foreseeing import Prepared, foresee
+from hefted.models.foreseeing import Judge, Prepared, foresee, listening
 from hefted.models.governing import governor_of, wish_of
 from hefted.models.identity import identity_of
 from hefted.models.inputs import Arguments
@@ -25,6 +25,7 @@ from hefted.random import make_run_seed
 from hefted.train import evaluation, interrupts, loop
 from hefted.train.binding import Binding
 from hefted.train.checkpoint import keepers_of
+from hefted.train.governor import Governors
 from hefted.train.pace import Pace
 from hefted.train.program import Logs, Program, Stretcher, compile_evaluation, compile_training
 from hefted.train.progress import progress_for
@@ -143,9 +144,9 @@ def fit(
         with unchanging():
             binding = binding_of(self)
             program = program_of(self, binding)
-            trainer = _trainer(self, program, binding, by_batch, run)
+            trainer = trainer_of(self, program, binding, by_batch, run)
             first = trainer(source.layout)
-            judge = held_out and _judge(self, program, binding, held_out.source, listeners, validation_steps)
+            judge = held_out and judge_of(self, program, binding, held_out.source, listeners, validation_steps)
         first_epoch = initial_epoch
         if resumed is not None:
             first_epoch = _taken_up(
@@ -170,12 +171,16 @@ def fit(
             (validation_steps or held_out.source.steps) if held_out else 0,
             sum(map(checks.validates(validation_freq), range(first_epoch, epochs))) if held_out else 0,
             self._compiled.setdefault(('foreseen', mine.size), {}),
+            judge and judge.how,
         )
         history.forecast = forecast = foresee(prepared, run)
+        listener = listening(prepared, forecast, run)
         governor = governor_of(run, forecast, budget=budget, when=when, place=place, verbose=verbose)
+        governor = Governors([governor, listener])
         run.enter('train')
         self.stop_training = False
         ended.progress = progress_for(0 if listeners.shows_progress else verbose, epochs, steps)
+        ended.progress.foreseen(forecast, getattr(listener, 'outlook', None))
         ended.history = history
         loop.fit(
             loop.Job(
@@ -191,7 +196,7 @@ def fit(
                 key=np.array([make_run_seed(), 0], np.uint32),
                 initial_epoch=initial_epoch,
                 steps_per_epoch=steps_per_epoch,
-                validate=judge,
+                validate=judge and judge.logs,
                 validates=checks.validates(validation_freq),
                 stopped=lambda: bool(self.stop_training),
                 finalize=lambda: self.optimizer.finalize_variable_values(self.trainable_variables) if epochs else None,
@@ -297,11 +302,11 @@ def evaluate(
         listeners = CallbackList(callbacks, model=self, verbose=verbose, epochs=1, steps=steps or source.steps)
         binding = binding_of(self)
         run.enter('compile')
-        judge = _judge(self, program_of(self, binding), binding, source, listeners, steps)
+        judge = judge_of(self, program_of(self, binding), binding, source, listeners, steps)
         run.enter('validate')
         progress = progress_for(0 if listeners.shows_progress else verbose, None, steps or source.steps)
         progress.epoch_begin(0)
-        logs = judge()
+        logs = judge.logs()
         progress.epoch_end(0, logs, None)
     except BaseException as caught:
         status, error = ('failed' if isinstance(caught, Exception) else 'stopped'), caught
@@ -314,7 +319,9 @@ def evaluate(
     return self.results_in_order(logs)
 
 
-def _trainer(model: Model, program: Program, binding: Binding, single: bool, run: Any) -> Callable[[Layout], Stretcher]:
+def trainer_of(
+    model: Model, program: Program, binding: Binding, single: bool, run: Any
+) -> Callable[[Layout], Stretcher]:
     """The compiled training loop by layout; one that is new while others train has its compile phase then."""
     if model.run_eagerly:
         return lambda layout: eager.training(program, layout)
@@ -337,10 +344,17 @@ def _trainer(model: Model, program: Program, binding: Binding, single: bool, run
     return trainer
 
 
-def _judge(
+class _Judged(NamedTuple):
+    """`logs()` evaluates what the variables hold; `how` is by what."""
+
+    logs: Callable[[], Logs]
+    how: Judge
+
+
+def judge_of(
     model: Model, program: Program, binding: Binding, source: Source, listeners: CallbackList, steps: int | None
-) -> Callable[[], Logs]:
-    """`judge() -> logs`: evaluate what the variables hold, with its hooks."""
+) -> _Judged:
+    """How to evaluate what the variables hold, with its hooks."""
 
     def evaluator(layout: Layout) -> Stretcher:
         if model.run_eagerly:
@@ -367,7 +381,7 @@ def _judge(
         listeners.call('on_test_end', logs)
         return logs
 
-    return judge
+    return _Judged(judge, Judge(compiled, source, program.init_metrics))
 
 
 def _signature(model: Model, program: Program, binding: Binding, layout: Layout) -> Any:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hefted.models.model import Model
 
 Made = TypeVar('Made')
+LOOK_OWED = '_look_owed'  # of a model that a forecast has built: the order that its first fit would have drawn
 _MOST_COMPILED = 32  # loops of one kind that a model keeps
 
 
@@ -120,10 +121,12 @@ def _rows(model: Model, a: Arguments) -> Rows:
 
 def _of_rows(model: Model, rows: Rows, a: Arguments, warns: bool = False, method: str = 'fit') -> Given:
     size = batch_size_for(rows.count, a.batch_size, warns, a.steps)
-    builds = model.builds_from_data()
+    looks = model.builds_from_data() or bool(a.shuffle and model.__dict__.get(LOOK_OWED))
     model.prepare(rows.x, rows.y, size, method)
     _check(model, a, rows, size)
-    if builds and a.shuffle:  # Keras looks at a first batch then, and draws an order for it
+    if a.shuffle:
+        model.__dict__.pop(LOOK_OWED, None)
+    if looks and a.shuffle:  # Keras looks at a first batch then, and draws an order for it
         np.random.permutation(rows.count)
     return Given(source_for(rows, size, a.shuffle), size)
 

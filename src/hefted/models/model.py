@@ -11,7 +11,7 @@ from hefted import tree
 from hefted.errors import ArgumentError
 from hefted.layers.layer import Layer, map_shapes
 from hefted.metrics.metric import Metric
-from hefted.models import fitting, prediction, single_steps, state_tree, stateless
+from hefted.models import fitting, forecasting, prediction, single_steps, state_tree, stateless
 from hefted.models.compiled import Compiled
 from hefted.models.graph import Graph
 from hefted.operation import signature_of
@@ -142,6 +142,7 @@ class Model(Compiled):
     # fit, evaluate, predict: in files of their own
 
     fit = fitting.fit
+    forecast = forecasting.forecast
     evaluate = fitting.evaluate
     predict = prediction.predict
     train_on_batch = single_steps.train_on_batch

@@ -98,6 +98,7 @@ class Stretcher(NamedTuple):
         compiled: The executable, for its cost and memory.
         donates: Whether the carry is given away to `run`; else people may hold each one while the loop goes on.
         large: Whether it is too large for a copy to be kept beside it.
+        step: One step of it, traced; None where it is plain Python.
     """
 
     run: Callable[..., tuple[Any, Logs]]
@@ -105,6 +106,7 @@ class Stretcher(NamedTuple):
     compiled: Any
     donates: bool = False
     large: bool = False
+    step: Any = None
 
 
 def compile_training(program: Program, state: State, layout: Layout, single: bool = False) -> Stretcher:
@@ -212,7 +214,7 @@ def _compile(
     with interrupts.deferred():
         lowered = jax.jit(loop, donate_argnums=1 if donates else ()).trace(*avals, data, order, *counts, key).lower()
         compiled = compile_cache.compile(lowered, brief=once and products.are_small(traced.jaxpr))
-    return Stretcher(compiled, single, compiled, donates)
+    return Stretcher(compiled, single, compiled, donates, step=traced.jaxpr)
 
 
 def _avals(structure: Any) -> Any:

@@ -9,14 +9,19 @@ import io
 import logging
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from hefted import config
 from hefted.errors import unknown_name
-from hefted.report.live import live
+from hefted.forecast.outlook import Outlook, Rest
+from hefted.forecast.words import line
+from hefted.report.live import live, short
 from hefted.report.stream import Stream
 from hefted.runs import Tick
 from hefted.utils.painting import import_rich
+
+if TYPE_CHECKING:
+    from hefted.forecast.forecast import Forecast
 
 Logs = dict[str, Any]
 _REDRAW_SECONDS = 0.25
@@ -26,10 +31,23 @@ _BAR = 16  # columns
 class Progress:
     """Shows nothing: `verbose=0`, and the interface of the others."""
 
+    shows = False
+    outlook: Outlook | None = None
+
     def __init__(self, epochs: int | None = 1, steps: int | None = None, stream: TextIO | None = None) -> None:
         self.epochs, self.steps = epochs, steps
         self.stream = Stream(stream)
         self.began = perf_counter()
+
+    def foreseen(self, forecast: Forecast | None, outlook: Outlook | None) -> None:
+        """Before the first epoch: what the training will take, and what tells how much is left of it."""
+        self.outlook = outlook
+        if forecast is not None and self.shows:
+            self.say(line(forecast))
+
+    def say(self, text: str) -> None:
+        """A line of its own."""
+        self.stream.line(text)
 
     def epoch_begin(self, epoch: int, began: float | None = None) -> None:  # noqa: ARG002
         """An epoch begins, or began at an instant of `perf_counter`."""
@@ -50,6 +68,8 @@ class Progress:
 class LineProgress(Progress):
     """One line an epoch."""
 
+    shows = True
+
     def epoch_end(self, epoch: int, logs: Logs, tick: Tick | None, step: int | None = None) -> None:
         super().epoch_end(epoch, logs, tick, step)
         done = step if step is not None else self.steps or 0
@@ -69,6 +89,8 @@ class Logged(io.StringIO):
 class LiveProgress(Progress):
     """A line that is drawn again as it trains, on a terminal."""
 
+    shows = True
+
     def __init__(self, epochs: int | None = 1, steps: int | None = None, stream: TextIO | None = None) -> None:
         super().__init__(epochs, steps, stream)
         import_rich()
@@ -77,6 +99,9 @@ class LiveProgress(Progress):
         self._console = Console(file=cast(TextIO, self.stream))
         self._live: Any = None
         self._drawn = 0.0
+
+    def say(self, text: str) -> None:
+        self._console.print(text, highlight=False)
 
     def epoch_begin(self, epoch: int, began: float | None = None) -> None:
         super().epoch_begin(epoch, began)
@@ -100,6 +125,10 @@ class LiveProgress(Progress):
             self._live.stop()
             self._live = None
 
+    def _to_go(self) -> str:
+        """'12 s · 63 J to go'; nothing where nobody foresaw anything, or all is done."""
+        return '' if self.outlook is None or self.outlook.share >= 1 else to_go(self.outlook.rest())
+
     def _draw(self, step: int, logs: Logs, tick: Tick | None) -> None:
         from rich.live import Live
         from rich.text import Text
@@ -109,7 +138,7 @@ class LiveProgress(Progress):
         filled = round(_BAR * min(step, total) / total)
         bar = Text().append('━' * filled, 'green').append('━' * (_BAR - filled), 'dim')
         rows = [Text(row) for row in folded(summary(self, step, logs, None), width)]
-        weight = Text(live(tick) if tick is not None else '', 'cyan')
+        weight = Text(' · '.join(filter(None, (live(tick) if tick is not None else '', self._to_go()))), 'cyan')
         # A narrow terminal goes without the bar first, and then tells the weight in a line of its own.
         if len(rows) == 1 and rows[0].cell_len + 1 + _BAR <= width:
             rows[0] = Text(' ').join([bar, rows[0]])
@@ -123,6 +152,17 @@ class LiveProgress(Progress):
             self._live.start(refresh=True)
         else:
             self._live.update(told, refresh=True)
+
+
+def to_go(rest: Rest) -> str:
+    """What is left, in short.
+
+    Example:
+        >>> to_go(Rest(12.3, 10.0, 15.0, 63.0)), to_go(Rest(0.5, 0.4, 0.6, None))
+        ('12 s · 63 J to go', '500 ms to go')
+    """
+    told = [short(rest.seconds, 's'), *([] if rest.joules is None else [short(rest.joules, 'J')])]
+    return ' · '.join(told) + ' to go'
 
 
 def progress_for(verbose: Any, epochs: int | None, steps: int | None) -> Progress:

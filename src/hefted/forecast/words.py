@@ -1,0 +1,112 @@
+"""A forecast as told to a person: in one line, as a short block of text, and as one of HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from typing import TYPE_CHECKING
+
+from hefted.quantities import Quantity
+
+if TYPE_CHECKING:
+    from hefted.forecast.forecast import Forecast
+
+_HOW = {
+    'pilot': 'a few steps that were tried just now',
+    'known': 'earlier trainings of the same program here',
+    'roofline': "the machine's calibration; no step was tried",
+    'catalogue': "a catalogue's figures of the machine",
+}
+_FIGURES = {
+    'Duration': 'duration', 'Energy': 'energy', 'Carbon': 'carbon', 'Water': 'water', 'Minerals': 'minerals',
+    'Cost': 'cost',
+}  # fmt: skip
+_STYLE = """
+.hefted-forecast{--ink:#1f2a24;--quiet:#66736b;--line:#dfe5e0;--paper:#fbfcfa;--leaf:#2f7d4f;
+  font:14px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;color:var(--ink);background:var(--paper);
+  border:1px solid var(--line);border-radius:10px;padding:16px 20px;max-width:680px;color-scheme:light dark}
+@media(prefers-color-scheme:dark){.hefted-forecast{--ink:#e4ebe6;--quiet:#93a199;--line:#2f3a34;--paper:#151a17;
+  --leaf:#6fc48f}}
+.hefted-forecast h3{font-size:14px;font-weight:400;margin:0 0 12px;color:var(--quiet)}
+.hefted-forecast h3 b{color:var(--leaf);font-weight:600}
+.hefted-forecast table{border-collapse:collapse;margin:0;border:0;font-size:14px;background:none}
+.hefted-forecast tr,.hefted-forecast tr:nth-child(even){background:none}
+.hefted-forecast td,.hefted-forecast th{border:0;padding:2px 16px 2px 0;text-align:left;vertical-align:baseline;
+  font-weight:400;color:inherit}
+.hefted-forecast th{color:var(--quiet);white-space:nowrap}
+.hefted-forecast td.value{font-size:18px;font-weight:600;white-space:nowrap;font-variant-numeric:tabular-nums}
+.hefted-forecast td.detail{color:var(--quiet)}
+"""
+
+
+def line(forecast: Forecast) -> str:
+    """In one line: 'Forecast: 12 s (10 to 15) · 63 J (40 to 95) · 4.5 mg CO2e (1.0 to 9.0) · 320 steps'."""
+    told = forecast.footprint
+    figures = [_short(figure) for figure in (told.duration, told.energy, told.carbon) if figure is not None]
+    return 'Forecast: ' + ' · '.join([*figures, *_steps(forecast)])
+
+
+def block(forecast: Forecast) -> str:
+    """As a short block of text, without a newline at its end."""
+    rows = [f'{label:<12}{value:<14}{detail}'.rstrip() for label, value, detail in _rows(forecast)]
+    notes = [f'{label:<12}{text}' for label, text in _notes(forecast)]
+    return '\n'.join([_title(forecast), '', *rows, '', *notes])
+
+
+def html(forecast: Forecast) -> str:
+    """As a block of HTML that brings its own style."""
+    rows = ''.join(
+        f'<tr><th scope="row">{escape(label)}</th><td class="value">{escape(value)}</td>'
+        f'<td class="detail">{escape(detail)}</td></tr>'
+        for label, value, detail in _rows(forecast)
+    )
+    notes = ''.join(
+        f'<tr><th scope="row">{escape(label)}</th><td class="detail" colspan="2">{escape(text)}</td></tr>'
+        for label, text in _notes(forecast)
+    )
+    title = _title(forecast).removeprefix('Hefted')
+    return (
+        f'<div class="hefted-forecast"><style>{_STYLE}</style><h3><b>Hefted</b>{escape(title)}</h3>'
+        f'<table>{rows}{notes}</table></div>'
+    )
+
+
+def _title(forecast: Forecast) -> str:
+    return ' · '.join(['Hefted · forecast', forecast.on, *_steps(forecast)])
+
+
+def _rows(forecast: Forecast) -> Iterator[tuple[str, str, str]]:
+    for label, name in _FIGURES.items():
+        figure: Quantity | None = getattr(forecast.footprint, name)
+        if figure is None:
+            if name == 'energy':
+                yield label, 'not known', ''
+            continue
+        value, _, interval = str(figure).partition(' (')
+        yield label, value, interval.removesuffix(')')
+
+
+def _notes(forecast: Forecast) -> Iterator[tuple[str, str]]:
+    plan, place = forecast.plan, forecast.footprint.place
+    yield 'Rests on', _HOW[forecast.how]
+    if plan.flops is not None:
+        count = Quantity(plan.flops / 1e9, '1').rounded
+        share = forecast.utilisation
+        told = '' if share is None else f', at {100 * share.value:.0f} % of the peak'
+        yield 'Operations', f'{count} billion{told}'
+    if plan.peak_bytes is not None:
+        fit = {True: ', which fits', False: ', which does not fit', None: ''}[forecast.fits]
+        yield 'Memory', f'{Quantity(plan.peak_bytes, "B").rounded}{fit}'
+    yield 'Place', place.name or place.code
+    for note in forecast.notes:
+        yield 'Note', note
+
+
+def _steps(forecast: Forecast) -> list[str]:
+    steps = forecast.plan.steps
+    return [] if steps is None else [f'{steps:,} step' if steps == 1 else f'{steps:,} steps']
+
+
+def _short(figure: Quantity) -> str:
+    """A figure with its interval, without its basis: a forecast is a model."""
+    return str(figure).replace(f', {figure.basis})', ')').replace(f' ({figure.basis})', '')

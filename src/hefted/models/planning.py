@@ -1,0 +1,158 @@
+"""The plan of a compiled training: operations, bytes, memory, data."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import numpy as np
+
+from hefted import host
+from hefted.forecast.plan import Plan
+from hefted.models.cost import count
+
+if TYPE_CHECKING:
+    from hefted.data.source import Layout
+    from hefted.models.foreseeing import Prepared
+    from hefted.train.program import Stretcher
+
+_LOOPS = ('scan', 'while')
+_PRODUCTS = ('dot_general', 'conv_general_dilated')
+_PRECISIONS = ('float8', 'bfloat16', 'float16')
+
+
+class Work(NamedTuple):
+    """What one step of a compiled loop does, and what the loop needs.
+
+    Attributes:
+        flops: Operations of a step; None where it is plain Python.
+        nbytes: Bytes that a step reads and writes, by XLA's count; None where nobody counts.
+        peak_bytes: The most memory at once.
+        more_bytes: Of it, what is not there before it runs.
+        precision: Of its products.
+    """
+
+    flops: float | None
+    nbytes: float | None
+    peak_bytes: int | None
+    more_bytes: int | None
+    precision: str
+
+
+def work_of(loop: Stretcher, layout: Layout) -> Work:
+    """Count a compiled loop's work (some milliseconds).
+
+    Operations are those of the traced step: XLA's own count takes the body of an inner loop, such as an LSTM's, once.
+    Bytes are XLA's, which knows what it fused; of a step with inner loops by as much more as its operations are. Where
+    a short last batch is compiled beside the loop, XLA's figures hold both, and a step has its part by rows.
+
+    Args:
+        loop: The loop.
+        layout: Of the data that it runs over.
+    """
+    if loop.step is None:
+        return Work(None, None, None, None, 'float32')
+    jaxpr = _needed(loop.step.jaxpr)
+    flops = float(count(jaxpr))
+    cost, memory = _cost(loop.compiled), loop.compiled.memory_analysis()
+    nbytes = cost.get('bytes accessed')
+    if nbytes is not None:
+        nbytes *= _part_of_whole(loop, layout)
+        counted = cost.get('flops') or flops
+        if _has(jaxpr, _LOOPS) and counted < flops:
+            nbytes *= flops / counted
+    if memory is None:
+        return Work(flops, nbytes, None, None, _precision(jaxpr))
+    more = memory.temp_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
+    return Work(flops, nbytes, memory.argument_size_in_bytes + more, more, _precision(jaxpr))
+
+
+def plan_of(prepared: Prepared, work: Work, judged: Work | None) -> Plan:
+    """What a prepared training is going to do.
+
+    Args:
+        prepared: The training.
+        work: Of a step of its loop.
+        judged: Of a step of validation, if there is one.
+    """
+    steps, source = prepared.steps_per_epoch, prepared.source
+    groups = prepared.binding.groups
+    return Plan(
+        steps=None if steps is None else steps * prepared.epochs,
+        epochs=prepared.epochs,
+        batch_size=source.layout.batch_size,
+        parameters=sum(math.prod(v.shape) for v in groups.get('trainable', ())),
+        flops_per_step=work.flops,
+        bytes_per_step=work.nbytes,
+        validation_steps=prepared.judge_steps,
+        validations=prepared.validations,
+        flops_per_validation_step=judged and judged.flops,
+        state_bytes=sum(_bytes_of(v) for group in groups.values() for v in group),
+        peak_bytes=work.peak_bytes,
+        data_bytes=sum(map(_bytes_of, jax.tree.leaves(source.layout.shapes[0]))),
+        precision=work.precision,
+    )
+
+
+def fits(work: Work) -> tuple[bool | None, tuple[str, ...]]:
+    """Whether a loop's memory is there, and a note if it is not; None where nobody knows."""
+    device = jax.local_devices()[0]
+    if work.peak_bytes is None or work.more_bytes is None:
+        return None, ()
+    stats = None if device.platform == 'cpu' else device.memory_stats()
+    if stats and 'bytes_limit' in stats:
+        needed, room, where = work.peak_bytes, int(stats['bytes_limit']), "the device's memory"
+    elif device.platform == 'cpu' and (free := host.available_memory_bytes()) is not None:
+        needed, room, where = work.more_bytes, free, 'the memory that is free now'
+    else:
+        return None, ()
+    if needed <= room:
+        return True, ()
+    told = f'It needs {needed / 1e9:.1f} GB of {where}, which is {room / 1e9:.1f} GB. Use a smaller batch_size.'
+    return False, (told,)
+
+
+def _needed(jaxpr: Any) -> Any:
+    """A traced program without what nothing follows from, as XLA will leave it out: gradients to the data."""
+    from jax.interpreters import partial_eval
+
+    return partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars), instantiate=True)[0]
+
+
+def _bytes_of(array: Any) -> int:
+    return math.prod(array.shape) * np.dtype(array.dtype).itemsize
+
+
+def _cost(compiled: Any) -> dict[str, float]:
+    told = compiled.cost_analysis()
+    return (told[0] if isinstance(told, list) else told) or {}
+
+
+def _part_of_whole(loop: Stretcher, layout: Layout) -> float:
+    size, tail = layout.batch_size, layout.rows % layout.batch_size
+    masked = any(leaf.shape == (size,) and leaf.dtype == np.float32 for leaf in loop.step.in_avals[-2:-1])
+    return 1.0 if masked or not tail else size / (size + tail)
+
+
+def _has(jaxpr: Any, names: tuple[str, ...]) -> bool:
+    return any(equation.primitive.name in names for equation in _equations(jaxpr))
+
+
+def _precision(jaxpr: Any) -> str:
+    """That of the products, where they agree; else the widest."""
+    found = {
+        str(equation.invars[0].aval.dtype) for equation in _equations(jaxpr) if equation.primitive.name in _PRODUCTS
+    }
+    narrow = [name for name in _PRECISIONS if any(dtype.startswith(name) for dtype in found)]
+    return narrow[0] if narrow and 'float32' not in found else 'float32'
+
+
+def _equations(jaxpr: Any) -> Any:
+    for equation in jaxpr.eqns:
+        yield equation
+        for value in equation.params.values():
+            for held in value if isinstance(value, (list, tuple)) else (value,):
+                inner = getattr(held, 'jaxpr', held)
+                if hasattr(inner, 'eqns'):
+                    yield from _equations(inner)

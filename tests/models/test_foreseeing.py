@@ -1,0 +1,182 @@
+"""What `fit` foresees before its first step, and what it must not change by that."""
+
+from __future__ import annotations
+
+import json
+import random as python_random
+
+import numpy as np
+import pytest
+
+import hefted
+from hefted import layers
+from hefted.callbacks import Callback
+from hefted.ledger.journal import runs_folder, settle
+
+
+def rows(count: int = 256, features: int = 20) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return rng.random((count, features), dtype=np.float32), rng.integers(0, 2, (count, 1)).astype(np.float32)
+
+
+def dense(width: int = 16) -> hefted.Sequential:
+    hefted.utils.set_random_seed(3)
+    model = hefted.Sequential([layers.Dense(width, 'relu'), layers.Dropout(0.2), layers.Dense(1, 'sigmoid')])
+    model.compile('adam', 'binary_crossentropy', metrics=['accuracy'])
+    return model
+
+
+def lines_of(run: str) -> list[dict]:
+    settle()
+    return [json.loads(line) for line in (runs_folder() / f'{run}.jsonl').read_text('utf-8').splitlines()]
+
+
+def test_a_fit_foresees_its_steps_duration_energy_and_carbon():
+    history = dense().fit(*rows(), epochs=3, verbose=0)
+    forecast = history.forecast
+    assert forecast is not None
+    assert (forecast.plan.steps, forecast.plan.epochs, forecast.plan.batch_size) == (24, 3, 32)
+    assert forecast.how == 'pilot'
+    assert 0 < forecast.duration.low < forecast.duration.value < forecast.duration.high
+    assert forecast.energy is not None
+    assert forecast.footprint.carbon is not None
+    assert forecast.fits is not False
+
+
+def test_a_pilot_changes_no_weight_no_draw_and_no_metric(monkeypatch: pytest.MonkeyPatch):
+    def trained() -> tuple[list[np.ndarray], dict, float, float]:
+        model = dense()
+        history = model.fit(*rows(250), epochs=2, verbose=0, validation_split=0.2)
+        return model.get_weights(), history.history, float(np.random.random()), python_random.random()
+
+    piloted = trained()
+    monkeypatch.setattr('hefted.models.fitting.foresee', lambda prepared, run: None)
+    plain = trained()
+    for one, two in zip(piloted[0], plain[0], strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert piloted[1:] == plain[1:]
+
+
+def test_a_pilot_of_a_state_that_is_given_away_is_of_a_copy(monkeypatch: pytest.MonkeyPatch):
+    x, y = rows(64, 600)
+
+    def trained() -> list[np.ndarray]:
+        model = dense(600)
+        model.fit(x, y, epochs=2, verbose=0)
+        return model.get_weights()
+
+    piloted = trained()
+    monkeypatch.setattr('hefted.models.fitting.foresee', lambda prepared, run: None)
+    for one, two in zip(piloted, trained(), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_a_generator_gives_each_batch_to_the_training():
+    x, y = rows(32)
+    given = []
+
+    def batches():
+        for number in range(6):
+            given.append(number)
+            yield x, y
+
+    seen = []
+
+    class Counts(Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(batch)
+
+    history = dense().fit(batches(), steps_per_epoch=6, epochs=1, verbose=0, callbacks=[Counts()])
+    assert given == list(range(6))
+    assert seen == list(range(6))
+    assert history.forecast is not None
+    assert history.forecast.plan.steps == 6
+
+
+def test_a_second_fit_of_a_program_tries_nothing_and_rests_on_the_first(monkeypatch: pytest.MonkeyPatch):
+    model, data = dense(), rows()
+    assert model.fit(*data, epochs=3, verbose=0).forecast.how == 'pilot'
+    monkeypatch.setattr('hefted.train.pilot.try_out', lambda *_: pytest.fail('steps were tried again'))
+    assert model.fit(*data, epochs=3, verbose=0).forecast.how == 'known'
+
+
+def test_the_first_line_of_a_fit_is_its_forecast(capsys: pytest.CaptureFixture[str]):
+    dense().fit(*rows(), epochs=1, verbose=2)
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith('Forecast: ')
+    assert first.endswith(' · 8 steps')
+    assert 'CO2e' in first
+    assert second.startswith('Epoch 1/1')
+
+
+def test_nothing_is_said_of_it_at_verbose_0(capsys: pytest.CaptureFixture[str]):
+    dense().fit(*rows(), epochs=1, verbose=0)
+    assert capsys.readouterr().out == ''
+
+
+def test_the_journal_holds_plan_forecast_and_what_it_became():
+    history = dense().fit(*rows(), epochs=4, verbose=0)
+    lines = lines_of(history.run)
+    told = next(line for line in lines if 'forecast' in line)
+    assert told['plan']['steps'] == 32
+    assert told['forecast']['how'] == 'pilot'
+    assert told['forecast']['footprint']['duration']['value'] == history.forecast.duration.value
+    later = [line['forecast_at'] for line in lines if 'forecast_at' in line]
+    assert len(later) == 1
+    assert later[0]['share'] >= 0.05
+    assert later[0]['low'] <= later[0]['seconds'] <= later[0]['high']
+
+
+def test_without_a_meter_the_duration_alone_is_foreseen(capsys: pytest.CaptureFixture[str]):
+    history = dense().fit(*rows(), epochs=1, verbose=2, meter=None)
+    assert history.forecast.energy is None
+    assert history.forecast.duration.value > 0
+    assert capsys.readouterr().out.splitlines()[0].startswith('Forecast: ')
+
+
+def test_a_training_step_by_step_in_python_is_not_tried():
+    model = dense()
+    model.run_eagerly = True
+    assert model.fit(*rows(64), epochs=1, verbose=0).forecast is None
+
+
+def test_operations_are_those_that_paper_and_pencil_give():
+    x, y = np.ones((128, 784), np.float32), np.ones((128, 10), np.float32)
+    model = hefted.Sequential([layers.Dense(512, 'relu'), layers.Dense(10)])
+    model.compile('sgd', 'mse')
+    plan = model.fit(x, y, batch_size=64, epochs=1, verbose=0).forecast.plan
+    forward, backward = 2 * 64 * (784 * 512 + 512 * 10), 2 * 64 * (784 * 512 + 2 * 512 * 10)
+    assert plan.flops_per_step == pytest.approx(forward + backward, rel=0.02)
+    assert plan.parameters == 784 * 512 + 512 + 512 * 10 + 10
+    assert plan.data_bytes == x.nbytes + y.nbytes
+    assert plan.state_bytes > 4 * plan.parameters
+    assert plan.peak_bytes > plan.state_bytes + plan.data_bytes
+    assert plan.precision == 'float32'
+
+
+def test_steps_within_a_step_are_counted_each():
+    x, y = np.ones((32, 50, 8), np.float32), np.ones((32, 1), np.float32)
+    model = hefted.Sequential([layers.LSTM(16), layers.Dense(1)])
+    model.compile('sgd', 'mse')
+    plan = model.fit(x, y, epochs=1, verbose=0).forecast.plan
+    once = 2 * 32 * 4 * 16 * (8 + 16) * 50  # the gates' products forward
+    assert 2.5 * once < plan.flops_per_step < 4.5 * once
+
+
+def test_operations_of_a_convolution_and_of_attention_are_counted():
+    x, y = np.ones((16, 12, 12, 3), np.float32), np.ones((16, 1), np.float32)
+    model = hefted.Sequential([layers.Conv2D(8, 3), layers.Flatten(), layers.Dense(1)])
+    model.compile('sgd', 'mse')
+    plan = model.fit(x, y, batch_size=16, epochs=1, verbose=0).forecast.plan
+    once = 2 * 16 * 10 * 10 * 8 * 3 * 9
+    assert 1.9 * once < plan.flops_per_step < 3.3 * once
+
+    inputs = layers.Input((10, 32))
+    told = layers.MultiHeadAttention(4, 8)(inputs, inputs)
+    model = hefted.Model(inputs, told)
+    model.compile('sgd', 'mse')
+    x = np.ones((16, 10, 32), np.float32)
+    plan = model.fit(x, x, batch_size=16, epochs=1, verbose=0).forecast.plan
+    projection, products = 2 * 16 * 10 * 32 * 32, 2 * 16 * 2 * 4 * 10 * 10 * 8
+    # Three projections of what nothing is learned about are done twice, all else three times.
+    assert plan.flops_per_step == pytest.approx(3 * 2 * projection + 3 * projection + 3 * products, rel=0.08)
