@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from hefted.budget.budget import Budget
-from hefted.budget.limits import Limit
+from hefted.budget.limits import Limit, limits_of
 
-__all__ = ['Budget', 'Limit']
+__all__ = ['Budget', 'Limit', 'limits_of']

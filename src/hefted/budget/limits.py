@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from hefted.budget.budget import Budget, written
-from hefted.budget.written import UNITS
+from hefted.budget.written import UNITS, significant
 from hefted.quantities import Quantity
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Limit(NamedTuple):
             '49.2 of 50 J'
         """
         value, unit = Quantity(amount, UNITS[self.name]).to(self.quantity.unit).value, self.quantity.unit
-        return f'{value:.3g} of {self.quantity.value:.10g} {unit}'
+        return f'{significant(value)} of {self.quantity.value:.10g} {unit}'
 
 
 def limits_of(budget: Budget, whose: str = 'budget') -> list[Limit]:
@@ -83,3 +83,22 @@ def spent(footprint: Footprint, names: Iterable[str]) -> dict[str, float | None]
 def unknown(limits: Iterable[Limit], figures: Mapping[str, float | None]) -> list[Limit]:
     """The limits whose quantity is not known."""
     return [limit for limit in limits if figures.get(limit.name) is None]
+
+
+def kept_within(budget: Mapping[str, str], footprint: Footprint, stopped_by: str | None = None) -> list[str]:
+    """How much of each limit was spent, and which of them ended the run.
+
+    Example:
+        >>> from hefted.footprint.footprint import Footprint
+        >>> from hefted.footprint.place import Place
+        >>> took = Footprint(Quantity(49.23, 'J'), None, Quantity(3, 's'), Place.of('FR'))
+        >>> kept_within({'energy': '50 J', 'duration': '1 min'}, took, 'budget 50 J')
+        ['stopped by its budget: 49.2 of 50 J', '0.05 of 1 min']
+    """
+    limits = limits_of(Budget(dict(budget)))
+    figures = spent(footprint, budget)
+    told = [(limit, limit.told(amount)) for limit in limits if (amount := figures[limit.name]) is not None]
+    lines = [f'stopped by its budget: {line}' if str(limit) == stopped_by else line for limit, line in told]
+    if stopped_by and stopped_by not in map(str, limits):
+        lines.append(f'stopped by the {stopped_by}')
+    return sorted(lines, key=lambda line: not line.startswith('stopped'))

@@ -129,7 +129,7 @@ def _as_in(number: str, of: str | None) -> str:
 def _by_the_clock(said: str) -> float | None:
     """Seconds of '1h30', '1 h 30 min', '1d 2h'; None for what is not of two such parts or more."""
     found = _CLOCK.fullmatch(said.strip())
-    parts = found.groups() if found else ()
+    parts = list(found.groups()) if found else []
     if sum(part is not None for part in parts) < 2 or (parts[1] is None and said.strip()[-1].isdigit()):
         return None
     return float(sum(int(part or 0) * seconds for part, seconds in zip(parts, (86400, 3600, 60, 1), strict=True)))
@@ -182,3 +182,13 @@ def _of(name: str, quantity: Quantity, said: str, of: str | None) -> tuple[str, 
     if of is not None and name != of:
         raise wrong(said, of, f'{said!r} is {name}: write Budget({name}={said!r}), or an amount of {of}.')
     return name, quantity
+
+
+def significant(value: float) -> str:
+    """A value to three digits, never in powers of ten where people would not write it so.
+
+    Example:
+        >>> significant(1750.4), significant(49.23), significant(0.00123)
+        ('1,750', '49.2', '0.00123')
+    """
+    return f'{float(f"{value:.3g}"):,.10g}'

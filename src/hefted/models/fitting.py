@@ -17,13 +17,14 @@ from hefted.data.stream import StreamSource
 from hefted.layers.tracking import unchanging
 from hefted.models import checks, eager, inputs, reporting
 from hefted.models.foreseeing import Prepared, foresee
-from hefted.models.governing import governor_of
+from hefted.models.governing import governor_of, limits_for, own_of, require_rest
 from hefted.models.inputs import Arguments
 from hefted.models.steps import binding_of, program_of, switches_of
 from hefted.random import make_run_seed
 from hefted.train import evaluation, interrupts, loop
 from hefted.train.binding import Binding
 from hefted.train.checkpoint import keepers_of
+from hefted.train.governor import Governor
 from hefted.train.pace import Pace
 from hefted.train.program import Logs, Program, Stretcher, compile_evaluation, compile_training
 from hefted.train.progress import progress_for
@@ -106,9 +107,12 @@ def fit(
     checks.steps('validation_steps', validation_steps)
     epochs = checks.limited_epochs(epochs)
     del resume  # not yet
+    limits = limits_for(budget)
     run = runs.start('fit', name=self.name, place=place, meter=meter)
     with _ended(run, self, verbose) as ended, ExitStack() as opened:
         run.enter('input')
+        if limits:
+            require_rest(limits, run)
         mine, held_out = inputs.for_fit(
             self,
             Arguments(x, y, sample_weight, class_weight, batch_size, steps_per_epoch, shuffle),
@@ -146,7 +150,10 @@ def fit(
             self._compiled.setdefault(('foreseen', mine.size), {}),
         )
         history.forecast = forecast = foresee(prepared, run)
-        governor = governor_of(run, forecast, budget=budget, when=when)
+        keepers = keepers_of(listeners)
+        governor = ended.governor = governor_of(
+            run, forecast, budget=limits, when=when, prepared=prepared, keeps=bool(keepers), quiet=verbose in (0, False)
+        )
         run.enter('train')
         self.stop_training = False
         ended.progress = progress_for(0 if listeners.shows_progress else verbose, epochs, steps)
@@ -170,11 +177,14 @@ def fit(
                 stopped=lambda: bool(self.stop_training),
                 finalize=lambda: self.optimizer.finalize_variable_values(self.trainable_variables) if epochs else None,
                 pace=self._compiled.setdefault(('pace', mine.size), Pace()),
-                keepers=keepers_of(listeners),
+                keepers=keepers,
                 governor=governor,
             )
         )
         ended.stopped_by = history.stopped_by = governor.stopped_by
+        if limits:
+            ended.budget = own_of(limits)
+            run.tell(budget=ended.budget, stopped_by=governor.stopped_by)
     return history
 
 
@@ -185,6 +195,8 @@ class _Ended:
         self.progress: Any = None
         self.history: History | None = None
         self.stopped_by: str | None = None
+        self.budget: dict[str, str] | None = None
+        self.governor = Governor()
 
 
 @contextmanager
@@ -204,9 +216,10 @@ def _ended(run: Any, model: Model, verbose: Any) -> Generator[_Ended, None, None
         if ended.progress is not None:
             ended.progress.close()
         run.end(status, error)
+        ended.governor.over()
         if ended.history is not None:
             history = ended.history
-            history.keep(run, lambda: reporting.receipt_of(run, model.name, status))
+            history.keep(run, lambda: reporting.receipt_of(run, model.name, status, ended.budget, ended.stopped_by))
             model.history = model.face.history = ended.history
             if verbose not in (0, False) and (receipt := history.receipt()) is not None:
                 reporting.show(receipt, run)

@@ -2,21 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hefted.train.governor import Governor, Governors
 
 if TYPE_CHECKING:
+    from hefted.budget import Limit
     from hefted.forecast.forecast import Forecast
+    from hefted.models.foreseeing import Prepared
 
 
-def governor_of(run: Any, forecast: Forecast | None, *, budget: Any = None, when: Any = None) -> Governor:  # noqa: ARG001
+def limits_for(budget: Any = None) -> list[Limit]:
+    """Everything that a run started now must keep within; nothing, and at once, where nobody said anything.
+
+    Args:
+        budget: As `fit` takes it; its limits if they were found already.
+
+    Raises:
+        ArgumentError: If a budget cannot be read.
+    """
+    if budget is None:
+        return []
+    from hefted.budget import Budget, limits_of
+
+    return limits_of(Budget.of(budget))
+
+
+def own_of(limits: Sequence[Limit]) -> dict[str, str]:
+    """The limits that were said for the run itself, as its journal keeps them."""
+    from hefted.budget.budget import written
+
+    return {limit.name: written(limit.quantity) for limit in limits if limit.whose == 'budget'}
+
+
+def require_rest(limits: Sequence[Limit], run: Any) -> None:
+    """Raise where a limit is passed before anything more is done, or cannot be kept at all.
+
+    Raises:
+        BudgetError: If so; the message says what was spent, or how to have the quantity known.
+    """
+    from hefted.models.affording import require_known, require_left
+
+    require_left(limits, require_known(limits, run))
+
+
+def governor_of(
+    run: Any,
+    forecast: Forecast | None,
+    *,
+    budget: Any = None,
+    when: Any = None,  # noqa: ARG001
+    prepared: Prepared | None = None,
+    keeps: bool = False,
+    quiet: bool = True,
+) -> Governor:
     """The governor that a `fit`'s arguments ask for.
 
     Args:
         run: The open run.
         forecast: What is foreseen from here on; None where nothing is.
-        budget: As `fit` takes it.
+        budget: As `fit` takes it, or the limits that were found of it.
         when: As `fit` takes it.
+        prepared: What was compiled.
+        keeps: Whether checkpoints are kept.
+        quiet: Whether nothing is said of how far a budget goes.
+
+    Raises:
+        BudgetError: If a budget does not pay for a single step.
     """
-    return Governors([])
+    several: list[Governor] = []
+    if budget:
+        from hefted.models.affording import spending_of
+
+        limits = budget if isinstance(budget, list) else limits_for(budget)
+        several.append(spending_of(run, limits, forecast, prepared, keeps=keeps, quiet=quiet))
+    return Governors(several)

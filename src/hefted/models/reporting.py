@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import textwrap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hefted import config, runs
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 _shown_whole: set[str] = set()  # the runs whose receipt this process has shown whole: the first alone
 
 
-def receipt_of(run: Any, name: str, status: str) -> Receipt | None:
+def receipt_of(
+    run: Any, name: str, status: str, budget: Mapping[str, str] | None = None, stopped_by: str | None = None
+) -> Receipt | None:
     """The receipt of a finished run; None where nothing was metered."""
     footprint = run.footprint
     if footprint is None:
@@ -26,7 +29,7 @@ def receipt_of(run: Any, name: str, status: str) -> Receipt | None:
     facts = Facts(
         run.id, 'fit', name, status,
         meter_share=run.meter_cost / run.cpu_seconds if run.cpu_seconds > 0 else None,
-        journal_failure=run.journal_failure,
+        journal_failure=run.journal_failure, budget=budget, stopped_by=stopped_by,
     )  # fmt: skip
     return receipt(footprint, facts)
 
@@ -49,13 +52,18 @@ def show(told: Receipt, run: Any) -> None:
     out.line(textwrap.fill(one_line(told, runs.so_far(run)), width))
 
 
+def say(line: str) -> None:
+    """Tell a person one line, where the epochs' lines go."""
+    Stream(None if config.is_interactive_logging_enabled() else Logged()).line(line)
+
+
 def one_line(told: Receipt, total: runs.Total) -> str:
     """Such as 'fold-2: 590 mJ · 79 µg CO2e; 2 runs so far: 7.1 J (4.7 to 13.1, modelled)'."""
     footprint, facts = told.footprint, told.facts
     figures = (footprint.energy, footprint.carbon) if footprint is not None else ()
     parts = [figure.rounded for figure in figures if figure is not None] or ['energy not known']
     if facts.status != 'finished':
-        parts.append(facts.status)
+        parts.append(f'{facts.status} by the {facts.stopped_by}' if facts.stopped_by else facts.status)
     if facts.journal_failure is not None:
         parts.append('journal not kept')
     line = f'{facts.name}: {" · ".join(parts)}'

@@ -5,7 +5,7 @@ A receipt never holds a host, a user, arguments or paths.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
@@ -44,6 +44,8 @@ class Facts:
         meter_share: The meter's CPU time as a share of the run's, such as 0.002; None if not known.
         journal_failure: Why the journal could not be kept.
         children: How many runs it is made of.
+        budget: What it might spend, by quantity, such as {'energy': '50 J'}.
+        stopped_by: What ended it before its last step, such as 'budget 50 J'.
     """
 
     run_id: str
@@ -54,6 +56,8 @@ class Facts:
     meter_share: float | None = None
     journal_failure: str | None = None
     children: int = 0
+    budget: Mapping[str, str] | None = None
+    stopped_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,7 @@ class Receipt:
             *_about_phases(footprint),
             *_about_place(footprint),
             *_notes('Feels like', [', or '.join(self.equivalents)] if self.equivalents else []),
+            *_about_budget(footprint, self.facts),
             *_about_trust(footprint),
             *_about_run(self.facts),
         )
@@ -237,6 +242,16 @@ def _about_phases(footprint: Footprint) -> Iterator[Line]:
         value = 'not known' if phase.energy is None else phase.energy.rounded
         duration = Quantity(phase.seconds, 's').rounded
         yield Line(name, value, duration, 'phase', weight / whole if whole else None)
+
+
+def _about_budget(footprint: Footprint, facts: Facts) -> Iterator[Line]:
+    if not facts.budget:
+        if facts.stopped_by:
+            yield Line('Budget', f'stopped by the {facts.stopped_by}', kind='note')
+        return
+    from hefted.budget.limits import kept_within
+
+    yield from _notes('Budget', kept_within(facts.budget, footprint, facts.stopped_by))
 
 
 def _about_trust(footprint: Footprint) -> Iterator[Line]:

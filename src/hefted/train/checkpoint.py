@@ -56,6 +56,7 @@ class Checkpoint:
         logs: Of the last step.
         callbacks: (name of its class, state) of each callback that has one.
         machine: What must be the same for the same bits.
+        halted: Whether the training ends here for now, such as by its budget: it is to go on another time.
     """
 
     place: Place
@@ -65,6 +66,7 @@ class Checkpoint:
     logs: Logs
     callbacks: list[tuple[str, Any]]
     machine: dict[str, str]
+    halted: bool = False
 
 
 class Keeper(Protocol):
@@ -206,6 +208,7 @@ class Folder:
     def save(self, checkpoint: Checkpoint) -> None:
         """Keep it; a disk that fails costs this backup, not the training."""
         keep = self._previous if self._callback.double_checkpoint else None
+        self._callback.stays = checkpoint.halted
         try:
             self._latest.parent.mkdir(parents=True, exist_ok=True)
             state_file.write(self._latest, asdict(checkpoint), keep)

@@ -172,6 +172,9 @@ def _recorded(run: RunSummary, told: Receipt, headers: list[dict[str, Any]]) -> 
 
 def facts_of(run: RunSummary) -> Facts:
     """What the ledger tells of a run besides its figures."""
+    said: dict[str, Any] = {}
+    for line in run.lines():
+        said |= {key: line[key] for key in ('budget', 'stopped_by') if key in line}
     return Facts(
         run_id=run.id,
         kind=run.kind,
@@ -180,6 +183,8 @@ def facts_of(run: RunSummary) -> Facts:
         started=run.started,
         meter_share=run.meter_share,
         children=len(run.children),
+        budget=said.get('budget'),
+        stopped_by=said.get('stopped_by'),
     )
 
 
