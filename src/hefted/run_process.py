@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from hefted import host, settings
@@ -71,6 +73,8 @@ class Process:
             if run is None:
                 run = self.own[kind, name] = self.open(kind, name, places.find(None), None, attributes=None, attempt=1)
             self._calls.setdefault(run.id, set()).add(threading.get_ident())
+            if (covering := _covering()) is not None:
+                covering.begun(run, before=True)
             run.enter(kind)
             self._split(run)
         os.environ[PARENT] = run.id
@@ -97,6 +101,9 @@ class Process:
         attributes: Mapping[str, Any] | None,
         attempt: int,
     ) -> Run:
+        covering = _covering()
+        if covering is not None:
+            covering.those_open()  # what cannot be read raises before anything begins
         # Taken once: a fork's child counts from its own start.
         since = None if self._started else host.process_started()
         self._started = True
@@ -121,6 +128,8 @@ class Process:
         with self._splitting:  # none is among the others before it has its part
             self._open[run.id] = weakref.ref(run), threading.get_ident()
             self._split(run)
+        if covering is not None:
+            covering.begun(run)
         os.environ[PARENT] = run.id
         if meter is self._meter and self.sampler is not None:
             self.sampler.ensure()
@@ -158,6 +167,8 @@ class Process:
         self._accuracies.update(run.accuracies)
         self._sums.setdefault(run.parent, Sum()).add(run.shares)
         self._sums.pop(run.id, None)
+        if (covering := _covering()) is not None:
+            covering.ended(run)
 
     def _tell_children(self) -> None:
         """Tell processes that are started from now on what they are a part of."""
@@ -211,6 +222,15 @@ class Process:
         self._look()
         for run in self.runs:
             run.beat(reading)
+
+
+def _covering() -> ModuleType | None:
+    """What keeps count for budgets over several runs; None, and no import, where there is none."""
+    if settings.budget_setting()[1] is not None:
+        from hefted.budget import covering
+
+        return covering
+    return sys.modules.get('hefted.budget.covering')
 
 
 def _discovered() -> Meter:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from hefted.budget.written import UNITS, amounts, checked, limited, wrong
 from hefted.errors import ArgumentError, unknown_name
 from hefted.quantities import Quantity
+
+if TYPE_CHECKING:
+    from hefted.budget.covering import Covering
 
 
 class Budget:
     """The most that a training may spend, of energy, carbon, water, minerals, money or time.
 
     What counts is the central figure of the receipt, from the process's start (of its first run) to the run's end.
-    Where one quantity is said twice, the stricter holds.
+    Where one quantity is said twice, the stricter holds. `with Budget('1 Wh') as rest:` is a budget over all runs that
+    begin in the block (see `hefted.budget.covering`): each `fit` there gets what is left, and `rest.left` tells it.
 
     Args:
         *said: Amounts as people write them, such as '5 Wh', '20 g' (of CO2e), '$3', '10 min', '1 L'; several in one
@@ -87,6 +91,16 @@ class Budget:
     def most(self, name: str) -> float:
         """The most of a quantity in the unit that it is counted in: J, g CO2e, L, kg Sb eq, USD or s."""
         return self.limits[name].to(UNITS[name]).value
+
+    def __enter__(self) -> Covering:
+        from hefted.budget import covering
+
+        return covering.opened(self)
+
+    def __exit__(self, *_: object) -> None:
+        from hefted.budget import covering
+
+        covering.closed(self)
 
     def to_json(self) -> dict[str, str]:
         """Write it as plain data, which `Budget.of` reads."""

@@ -180,8 +180,8 @@ def _too_little(limit: Limit, whole: Whole, before: float, end: float, prepared:
         f'{_least(limit, before + end + cost)} for {name}' for name, cost in needs[: 2 + (epoch < whole.all)]
     )
     return (
-        f'{limit}: expected enough for one step, received less: {limit.told(before)} are spent before it, by start-up '
-        f'and compiling. Nothing was trained. What would fit: {smaller}a budget of at least {what}.'
+        f'{limit}: expected enough for one step, received less: {limit.told(before)} are spent before it. '
+        f'Nothing was trained. What would fit: {smaller}a budget of at least {what}.'
     )
 
 

@@ -17,7 +17,7 @@ from hefted.data.stream import StreamSource
 from hefted.layers.tracking import unchanging
 from hefted.models import checks, eager, inputs, reporting
 from hefted.models.foreseeing import Prepared, foresee
-from hefted.models.governing import governor_of, limits_for, own_of, require_rest
+from hefted.models.governing import governor_of, limits_for, own_of, within
 from hefted.models.inputs import Arguments
 from hefted.models.steps import binding_of, program_of, switches_of
 from hefted.random import make_run_seed
@@ -111,8 +111,7 @@ def fit(
     run = runs.start('fit', name=self.name, place=place, meter=meter)
     with _ended(run, self, verbose) as ended, ExitStack() as opened:
         run.enter('input')
-        if limits:
-            require_rest(limits, run)
+        limits = within(limits, run)
         mine, held_out = inputs.for_fit(
             self,
             Arguments(x, y, sample_weight, class_weight, batch_size, steps_per_epoch, shuffle),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from hefted import settings
 from hefted.train.governor import Governor, Governors
 
 if TYPE_CHECKING:
@@ -14,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def limits_for(budget: Any = None) -> list[Limit]:
-    """Everything that a run started now must keep within; nothing, and at once, where nobody said anything.
+    """The limits that were said for a run itself; none, and at once, where nothing was.
 
     Args:
-        budget: As `fit` takes it; its limits if they were found already.
+        budget: As `fit` takes it.
 
     Raises:
         ArgumentError: If a budget cannot be read.
@@ -36,15 +38,23 @@ def own_of(limits: Sequence[Limit]) -> dict[str, str]:
     return {limit.name: written(limit.quantity) for limit in limits if limit.whose == 'budget'}
 
 
-def require_rest(limits: Sequence[Limit], run: Any) -> None:
-    """Raise where a limit is passed before anything more is done, or cannot be kept at all.
+def within(limits: Sequence[Limit], run: Any) -> list[Limit]:
+    """Everything that a run must keep within: its own limits, and those of its block, its process and its project.
 
     Raises:
-        BudgetError: If so; the message says what was spent, or how to have the quantity known.
+        BudgetError: If one is passed before anything more is done, or cannot be kept at all; the message says what was
+            spent, or how to have the quantity known.
     """
+    if settings.budget_setting()[1] is not None or 'hefted.budget.covering' in sys.modules:
+        from hefted.budget.covering import limits_over
+
+        limits = [*limits, *limits_over(run)]
+    if not limits:
+        return []
     from hefted.models.affording import require_known, require_left
 
     require_left(limits, require_known(limits, run))
+    return list(limits)
 
 
 def governor_of(
