@@ -88,8 +88,33 @@ def limited(run: dict[str, Any], model: Any, before: Any = None) -> dict[str, An
         history = model.fit(x, y, epochs=FOR_EVER, budget=limit, **arguments)
     except BudgetError as error:
         return run | {'refused': str(error)[:100]}
-    used = (spent(history.footprint, [name])[name] or 0.0) / limit.most(name)
-    return run | {'used': used, 'stopped_by': history.stopped_by}
+    took = spent(history.footprint, [name])[name] or 0.0
+    share = took / limit.most(name)
+    return run | {
+        'used': share,
+        'with_reserve': share * (1 + held_back(history) / history.footprint.duration.value),
+        'seconds': history.footprint.duration.value,
+        'step_share': (share / max(steps_of(history), 1)),
+    }
+
+
+def steps_of(history: Any) -> int:
+    """How many steps a training took, as its journal says."""
+    return max((line.get('step') or 0 for line in lines_of(history)), default=0)
+
+
+def held_back(history: Any) -> float:
+    """Seconds that were reserved for a validation that could not be paid for then."""
+    return max((line.get('held_back') or 0.0 for line in lines_of(history)), default=0.0)
+
+
+def lines_of(history: Any) -> list[dict[str, Any]]:
+    """The lines of a run's journal."""
+    from hefted.ledger import journal
+    from hefted.ledger.lines import read
+
+    journal.settle()
+    return read(journal.runs_folder() / f'{history.run}.jsonl')
 
 
 def alone(run: dict[str, Any]) -> dict[str, Any]:
@@ -117,18 +142,16 @@ def told(runs: list[dict[str, Any]]) -> str:
     """The figures of all runs."""
     ran = [run for run in runs if 'used' in run]
     over = [run for run in ran if run['used'] > 1]
-    used = sorted(run['used'] for run in ran)
-    low = [run for run in ran if run['used'] < 0.95]
-    lines = [
-        f'{len(runs)} runs: {len(over)} passed their limit, {sum("refused" in run for run in runs)} refused before a step, '
-        f'{sum("failed" in run for run in runs)} failed',
-        f'used: least {used[0]:.3f}, a tenth below {used[len(used) // 10]:.3f}, median {used[len(used) // 2]:.3f}, '
-        f'most {used[-1]:.4f}; under 95 %: {len(low)}'
-        if used
-        else 'none ran',
-    ]
+    used = sorted(run['with_reserve'] for run in ran)
+    low = [run for run in ran if run['with_reserve'] < 0.95 and 20 * run['step_share'] < 0.01]
+    refused, failed = ([run for run in runs if what in run] for what in ('refused', 'failed'))
+    lines = [f'{len(runs)} runs: {len(over)} passed their limit, {len(refused)} refused, {len(failed)} failed']
+    if used:
+        tenth, middle = used[len(used) // 10], used[len(used) // 2]
+        lines.append(f'used: least {used[0]:.3f}, tenth {tenth:.3f}, median {middle:.3f}, most {used[-1]:.4f}')
+        lines.append(f'of those whose 20 steps cost under 1 %, {len(low)} used less than 95 %')
     lines += [f'PASSED {run}' for run in over] + [f'little used {run}' for run in low]
-    return '\n'.join(lines + [f'FAILED {run}' for run in runs if 'failed' in run])
+    return '\n'.join(lines + [f'FAILED {run}' for run in failed])
 
 
 def main() -> None:

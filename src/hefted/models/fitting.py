@@ -183,7 +183,7 @@ def fit(
         ended.stopped_by = history.stopped_by = governor.stopped_by
         if limits:
             ended.budget = own_of(limits)
-            run.tell(budget=ended.budget, stopped_by=governor.stopped_by)
+            run.tell(budget=ended.budget, stopped_by=governor.stopped_by, held_back=governor.held_back)
     return history
 
 

@@ -37,9 +37,11 @@ class Governor:
 
     Attributes:
         stopped_by: What ended the training, for `History.stopped_by`, such as 'budget 5 Wh'; None while nothing has.
+        held_back: Seconds that were reserved for a validation, or an epoch's end, which then could not be paid for.
     """
 
     stopped_by: str | None = None
+    held_back: float = 0.0
 
     def begin(self, done: int, epoch: int) -> None:
         """The training begins, or goes on after a resume, at a step and an epoch; compiled already."""
@@ -91,6 +93,10 @@ class Governors(Governor):
     @property
     def stopped_by(self) -> str | None:  # pyright: ignore[reportIncompatibleVariableOverride]
         return next((each.stopped_by for each in self._several if each.stopped_by), None)
+
+    @property
+    def held_back(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return sum(each.held_back for each in self._several)
 
     def begin(self, done: int, epoch: int) -> None:
         for each in self._several:

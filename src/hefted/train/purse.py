@@ -12,8 +12,9 @@ _WINDOWS = 12  # so many of the newest tell how fast it goes
 _WINDOW_SECONDS = 0.02  # the kernel counts CPU time in steps of up to 10 ms
 _MARGIN = 1.02
 _HELD_BACK = 0.003  # of a limit: figures are rounded, and clocks are read one after another
-_JITTER_SECONDS = 0.04  # what other programs on the machine may take of a moment
-_LEAST_JITTER, _MOST_JITTER = 0.025, 0.038  # of a limit
+# What other programs on the machine may take of a moment: a time slice or two of theirs where nothing was seen yet.
+_LEAST_JITTER, _USUAL_JITTER, _MOST_JITTER = 0.01, 0.04, 0.02  # seconds
+_USUAL_SHARE, _MOST_SHARE = 0.025, 0.038  # of a limit
 
 
 class Purse:
@@ -99,8 +100,8 @@ class Purse:
         rates = self.rates
         lasting = (limit.most / rates[limit.name] for limit in self.limits if rates.get(limit.name))
         whole = min(lasting, default=0.0)
-        least = min(_JITTER_SECONDS, _LEAST_JITTER * whole)
-        return min(max(least, overrun), max(_MOST_JITTER * whole, least))
+        least = max(min(_USUAL_JITTER, _USUAL_SHARE * whole), _LEAST_JITTER)
+        return min(max(least, overrun), max(_MOST_SHARE * whole, _MOST_JITTER))
 
     @property
     def tightest(self) -> Limit:

@@ -27,15 +27,12 @@ class Spending(Governor):
         purse: What is spent, and what is left.
         costs: What steps and other works take.
         keeps: Whether a checkpoint is kept when the training is stopped.
-
-    Attributes:
-        held_back: Seconds that were kept for a validation which then could not be paid for.
     """
 
     def __init__(self, purse: Purse, costs: Costs, *, keeps: bool = False) -> None:
         self.purse, self.costs, self._keeps = purse, costs, keeps
         self.stopped_by: str | None = None
-        self.held_back = 0.0
+        self.held_back: float = 0.0
         self._last = perf_counter()
 
     def begin(self, done: int, epoch: int) -> None:  # noqa: ARG002
