@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hefted import host, settings
 from hefted.errors import ArgumentError
-from hefted.footprint import account, splitting
+from hefted.footprint import account, project, splitting
 from hefted.footprint import place as places
 from hefted.footprint.totals import Sum, Total
 from hefted.identifiers import uuid7
@@ -120,7 +120,7 @@ class Process:
             self._enclosing() or self.id,
             attempt=attempt,
             start_up_from=since,
-            attributes=attributes,
+            attributes={**project_attributes(), **(attributes or {})},
             thread_costs=self._thread_costs,
             ended=self._ended,
             grid=self._watch(place),
@@ -222,6 +222,12 @@ class Process:
         self._look()
         for run in self.runs:
             run.beat(reading)
+
+
+def project_attributes() -> dict[str, str]:
+    """What a run's journal says of its project; nothing where it has no name."""
+    name = project.says().get('project')
+    return {} if name is None else {'project': name}
 
 
 def _covering() -> ModuleType | None:

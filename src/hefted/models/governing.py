@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hefted import settings
+from hefted.footprint import project
 from hefted.train.governor import Governor, Governors
 
 if TYPE_CHECKING:
@@ -46,9 +47,13 @@ def within(limits: Sequence[Limit], run: Any) -> list[Limit]:
             spent, or how to have the quantity known.
     """
     if settings.budget_setting()[1] is not None or 'hefted.budget.covering' in sys.modules:
-        from hefted.budget.covering import limits_over
+        from hefted.budget import covering
 
-        limits = [*limits, *limits_over(run)]
+        limits = [*limits, *covering.limits_over(run)]
+    if 'budget' in project.says():
+        from hefted.budget import project as of_project
+
+        limits = [*limits, *of_project.limits_over(run)]
     if not limits:
         return []
     from hefted.models.affording import require_known, require_left
