@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from hefted import host, settings
 from hefted.errors import ArgumentError
-from hefted.footprint import account, splitting
+from hefted.footprint import account, project, splitting
 from hefted.footprint import place as places
 from hefted.footprint.totals import Sum, Total
 from hefted.identifiers import uuid7
@@ -71,6 +73,8 @@ class Process:
             if run is None:
                 run = self.own[kind, name] = self.open(kind, name, places.find(None), None, attributes=None, attempt=1)
             self._calls.setdefault(run.id, set()).add(threading.get_ident())
+            if (covering := _covering()) is not None:
+                covering.begun(run, before=True)
             run.enter(kind)
             self._split(run)
         os.environ[PARENT] = run.id
@@ -98,6 +102,9 @@ class Process:
         attempt: int,
         resumes: str | None = None,
     ) -> Run:
+        covering = _covering()
+        if covering is not None:
+            covering.those_open()  # what cannot be read raises before anything begins
         # Taken once: a fork's child counts from its own start.
         since = None if self._started else host.process_started()
         self._started = True
@@ -115,7 +122,7 @@ class Process:
             attempt=attempt,
             resumes=resumes,
             start_up_from=since,
-            attributes=attributes,
+            attributes={**project_attributes(), **(attributes or {})},
             thread_costs=self._thread_costs,
             ended=self._ended,
             grid=self._watch(place),
@@ -123,6 +130,8 @@ class Process:
         with self._splitting:  # none is among the others before it has its part
             self._open[run.id] = weakref.ref(run), threading.get_ident()
             self._split(run)
+        if covering is not None:
+            covering.begun(run)
         os.environ[PARENT] = run.id
         if meter is self._meter and self.sampler is not None:
             self.sampler.ensure()
@@ -160,6 +169,8 @@ class Process:
         self._accuracies.update(run.accuracies)
         self._sums.setdefault(run.parent, Sum()).add(run.shares)
         self._sums.pop(run.id, None)
+        if (covering := _covering()) is not None:
+            covering.ended(run)
 
     def _tell_children(self) -> None:
         """Tell processes that are started from now on what they are a part of."""
@@ -217,6 +228,21 @@ class Process:
         self._look()
         for run in self.runs:
             run.beat(reading)
+
+
+def project_attributes() -> dict[str, str]:
+    """What a run's journal says of its project; nothing where it has no name."""
+    name = project.says().get('project')
+    return {} if name is None else {'project': name}
+
+
+def _covering() -> ModuleType | None:
+    """What keeps count for budgets over several runs; None, and no import, where there is none."""
+    if settings.budget_setting()[1] is not None:
+        from hefted.budget import covering
+
+        return covering
+    return sys.modules.get('hefted.budget.covering')
 
 
 def _discovered() -> Meter:

@@ -20,6 +20,7 @@ The file is read once in a process. Between the two, the project may say where i
 | HEFTED_TABLES | tables | a folder with your own tables of factors (see `hefted.footprint.own_tables`) |
 | HEFTED_INSTANCE | instance | the cloud's instance, such as 'aws:p4d.24xlarge': its list price is the run's |
 | HEFTED_PRICE | price | what the machine or its electricity costs, such as '1.20 USD/h' or '0.30 USD/kWh' |
+| HEFTED_BUDGET | budget | the most that all runs of a process may spend, such as '1 kWh' or '$3, 2 h' |
 """
 
 from __future__ import annotations
@@ -174,6 +175,11 @@ def instance_setting() -> tuple[str, str | None]:
 def price_setting() -> tuple[str, str | None]:
     """Where the price is said (for an error message), and what is said; None when nothing is."""
     return _setting('HEFTED_PRICE', 'price')
+
+
+def budget_setting() -> tuple[str, str | None]:
+    """Where the process's budget is said (for an error message), and what is said; None when nothing is."""
+    return _setting('HEFTED_BUDGET', 'budget')
 
 
 def of_factors() -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from hefted.data.stream import StreamSource
 from hefted.layers.tracking import unchanging
 from hefted.models import checks, eager, inputs, reporting
 from hefted.models.foreseeing import Judge, Prepared, foresee, listening
-from hefted.models.governing import governor_of, wish_of
+from hefted.models.governing import governor_of, limits_for, own_of, wish_of, within
 from hefted.models.identity import identity_of
 from hefted.models.inputs import Arguments
 from hefted.models.steps import binding_of, program_of, switches_of
@@ -25,7 +25,7 @@ from hefted.random import make_run_seed
 from hefted.train import evaluation, interrupts, loop
 from hefted.train.binding import Binding
 from hefted.train.checkpoint import keepers_of
-from hefted.train.governor import Governors
+from hefted.train.governor import Governor, Governors
 from hefted.train.pace import Pace
 from hefted.train.program import Logs, Program, Stretcher, compile_evaluation, compile_training
 from hefted.train.progress import progress_for
@@ -112,6 +112,7 @@ def fit(
     checks.steps('validation_steps', validation_steps)
     epochs = checks.limited_epochs(epochs)
     when = wish_of(when)
+    limits = limits_for(budget)
     resumed = resuming(resume, self.name)
     attempt, first_run = (1, None) if resumed is None else (resumed.attempt, resumed.first)
     run = runs.start('fit', name=self.name, place=place, meter=meter, attempt=attempt, resumes=first_run)
@@ -120,6 +121,7 @@ def fit(
             opened.enter_context(resumed.begun(run.id))
             ended.attempts = resumed.attempts.runs
         run.enter('input')
+        limits = within(limits, run)
         mine, held_out = inputs.for_fit(
             self,
             Arguments(x, y, sample_weight, class_weight, batch_size, steps_per_epoch, shuffle),
@@ -174,9 +176,19 @@ def fit(
             judge and judge.how,
         )
         history.forecast = forecast = foresee(prepared, run)
+        keepers = [*keepers_of(listeners), *([] if resumed is None else [resumed])]
         listener = listening(prepared, forecast, run)
-        governor = governor_of(run, forecast, budget=budget, when=when, place=place, verbose=verbose)
-        governor = Governors([governor, listener])
+        governor = governor_of(
+            run,
+            forecast,
+            budget=limits,
+            when=when,
+            place=place,
+            prepared=prepared,
+            keeps=bool(keepers),
+            verbose=verbose,
+        )
+        governor = ended.governor = Governors([governor, listener])
         run.enter('train')
         self.stop_training = False
         ended.progress = progress_for(0 if listeners.shows_progress else verbose, epochs, steps)
@@ -201,13 +213,15 @@ def fit(
                 stopped=lambda: bool(self.stop_training),
                 finalize=lambda: self.optimizer.finalize_variable_values(self.trainable_variables) if epochs else None,
                 pace=self._compiled.setdefault(('pace', mine.size), Pace()),
-                keepers=[*keepers_of(listeners), *([] if resumed is None else [resumed])],
+                keepers=keepers,
                 governor=governor,
             )
         )
         ended.stopped_by = history.stopped_by = governor.stopped_by
         if resumed is not None and not ended.stopped_by:
             resumed.finish()
+        if limits:
+            run.tell(budget=own_of(limits), stopped_by=governor.stopped_by, held_back=governor.held_back)
     return history
 
 
@@ -230,6 +244,7 @@ class _Ended:
         self.history: History | None = None
         self.stopped_by: str | None = None
         self.attempts: list[str] = []
+        self.governor = Governor()
 
 
 @contextmanager
@@ -249,6 +264,7 @@ def _ended(run: Any, model: Model, verbose: Any) -> Generator[_Ended, None, None
         if ended.progress is not None:
             ended.progress.close()
         run.end(status, error)
+        ended.governor.over()
         if ended.history is not None:
             history = ended.history
             history.keep(run, lambda: reporting.receipt_of(run, model.name, status, ended.attempts))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from hefted import settings
+from hefted.footprint import project
 from hefted.train.governor import Governor, Governors
 
 if TYPE_CHECKING:
+    from hefted.budget import Limit
     from hefted.forecast.forecast import Forecast
+    from hefted.models.foreseeing import Prepared
     from hefted.when import When
 
 
@@ -27,13 +33,61 @@ def wish_of(when: Any) -> When | None:
     return wish
 
 
+def limits_for(budget: Any = None) -> list[Limit]:
+    """The limits that were said for a run itself; none, and at once, where nothing was.
+
+    Args:
+        budget: As `fit` takes it.
+
+    Raises:
+        ArgumentError: If a budget cannot be read.
+    """
+    if budget is None:
+        return []
+    from hefted.budget import Budget, limits_of
+
+    return limits_of(Budget.of(budget))
+
+
+def own_of(limits: Sequence[Limit]) -> dict[str, str]:
+    """The limits that were said for the run itself, as its journal keeps them."""
+    from hefted.budget.budget import written
+
+    return {limit.name: written(limit.quantity) for limit in limits if limit.whose == 'budget'}
+
+
+def within(limits: Sequence[Limit], run: Any) -> list[Limit]:
+    """Everything that a run must keep within: its own limits, and those of its block, its process and its project.
+
+    Raises:
+        BudgetError: If one is passed before anything more is done, or cannot be kept at all; the message says what was
+            spent, or how to have the quantity known.
+    """
+    if settings.budget_setting()[1] is not None or 'hefted.budget.covering' in sys.modules:
+        from hefted.budget import covering
+
+        limits = [*limits, *covering.limits_over(run)]
+    if 'budget' in project.says():
+        from hefted.budget import project as of_project
+
+        limits = [*limits, *of_project.limits_over(run)]
+    if not limits:
+        return []
+    from hefted.models.affording import require_known, require_left
+
+    require_left(limits, require_known(limits, run))
+    return list(limits)
+
+
 def governor_of(
     run: Any,
     forecast: Forecast | None,
     *,
-    budget: Any = None,  # noqa: ARG001
+    budget: Any = None,
     when: When | None = None,
     place: Any = None,
+    prepared: Prepared | None = None,
+    keeps: bool = False,
     verbose: Any = 'auto',
 ) -> Governor:
     """The governor that a `fit`'s arguments ask for.
@@ -41,12 +95,23 @@ def governor_of(
     Args:
         run: The open run.
         forecast: What is foreseen from here on; None where nothing is.
-        budget: As `fit` takes it.
+        budget: As `fit` takes it, or the limits that were found of it.
         when: What `wish_of` made of it.
         place: As `fit` takes it.
+        prepared: What was compiled.
+        keeps: Whether checkpoints are kept.
         verbose: As `fit` takes it.
+
+    Raises:
+        BudgetError: If a budget does not pay for a single step.
     """
     several: list[Governor] = []
+    if budget:
+        from hefted.models.affording import spending_of
+
+        limits = budget if isinstance(budget, list) else limits_for(budget)
+        quiet = verbose in (0, False)
+        several.append(spending_of(run, limits, forecast, prepared, keeps=keeps, quiet=quiet))
     if when is not None:
         several.append(_holding(run, forecast, when, place, verbose))
     return Governors(several)

@@ -39,6 +39,8 @@ def receipt_of(run: Any, name: str, status: str, attempts: Sequence[str] = ()) -
         attempt=max(1, len(attempts)),
         of_all_attempts=_of_all(attempts, footprint.energy) if len(attempts) > 1 else None,
         waited=run.told.get('when', {}).get('told', ''),
+        budget=run.told.get('budget'),
+        stopped_by=run.told.get('stopped_by'),
     )  # fmt: skip
     return receipt(footprint, facts)
 
@@ -80,7 +82,7 @@ def one_line(told: Receipt, total: runs.Total) -> str:
     figures = (footprint.energy, footprint.carbon) if footprint is not None else ()
     parts = [figure.rounded for figure in figures if figure is not None] or ['energy not known']
     if facts.status != 'finished':
-        parts.append(facts.status)
+        parts.append(f'{facts.status} by the {facts.stopped_by}' if facts.stopped_by else facts.status)
     if facts.journal_failure is not None:
         parts.append('journal not kept')
     line = f'{facts.name}: {" · ".join(parts)}'

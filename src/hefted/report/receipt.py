@@ -5,7 +5,7 @@ A receipt never holds a host, a user, arguments or paths.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
@@ -47,6 +47,8 @@ class Facts:
         attempt: Which attempt at its training it is, from 1.
         of_all_attempts: Energy of all attempts at it; None where there was one alone.
         waited: What it waited for a cleaner grid, and what that saved, in words; empty where it did not.
+        budget: What it might spend, by quantity, such as {'energy': '50 J'}.
+        stopped_by: What ended it before its last step, such as 'budget 50 J'.
     """
 
     run_id: str
@@ -60,6 +62,8 @@ class Facts:
     attempt: int = 1
     of_all_attempts: Quantity | None = None
     waited: str = ''
+    budget: Mapping[str, str] | None = None
+    stopped_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,7 @@ class Receipt:
             *_notes('Waited', [self.facts.waited] if self.facts.waited else []),
             *_about_place(footprint),
             *_notes('Feels like', [', or '.join(self.equivalents)] if self.equivalents else []),
+            *_about_budget(footprint, self.facts),
             *_about_trust(footprint),
             *_about_run(self.facts),
         )
@@ -245,6 +250,16 @@ def _about_phases(footprint: Footprint) -> Iterator[Line]:
         value = 'not known' if phase.energy is None else phase.energy.rounded
         duration = Quantity(phase.seconds, 's').rounded
         yield Line(name, value, duration, 'phase', weight / whole if whole else None)
+
+
+def _about_budget(footprint: Footprint, facts: Facts) -> Iterator[Line]:
+    if not facts.budget:
+        if facts.stopped_by:
+            yield Line('Budget', f'stopped by the {facts.stopped_by}', kind='note')
+        return
+    from hefted.budget.limits import kept_within
+
+    yield from _notes('Budget', kept_within(facts.budget, footprint, facts.stopped_by))
 
 
 def _about_trust(footprint: Footprint) -> Iterator[Line]:

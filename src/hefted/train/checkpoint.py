@@ -59,6 +59,7 @@ class Checkpoint:
         callbacks: (name of its class, state) of each callback that has one.
         machine: What must be the same for the same bits.
         about: What a keeper adds of its own.
+        halted: Whether the training ends here for now, such as by its budget: it is to go on another time.
     """
 
     place: Place
@@ -69,6 +70,7 @@ class Checkpoint:
     callbacks: list[tuple[str, Any]]
     machine: dict[str, str]
     about: dict[str, Any] = field(default_factory=dict)
+    halted: bool = False
 
 
 class Keeper(Protocol):
@@ -278,6 +280,7 @@ class Folder:
         return due
 
     def save(self, checkpoint: Checkpoint) -> None:
+        self._callback.stays = checkpoint.halted
         write(self._folder, checkpoint, self._callback.double_checkpoint)
 
     def took(self, seconds: float) -> None:

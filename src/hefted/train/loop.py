@@ -7,7 +7,7 @@ too unless somebody there may read the model. The one place that waits for the d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -144,7 +144,7 @@ class _Training:
                 if not some and not (self.place.epoch == epoch and self.place.step):
                     break  # the data is at its end, and the source has said so
                 self.close(epoch)
-                if job.stopped():
+                if self.halted or job.stopped():
                     break
             self.settle_all()
             if self.halted:  # what it has come to is kept: with more to spend it goes on from here
@@ -191,8 +191,11 @@ class _Training:
         job = self.job
         end = self.place.step if self.place.epoch == epoch else 0  # a resumed epoch goes on in its middle
         for stretch in at_once(job.source.epoch(epoch, job.steps_per_epoch, end)):
-            if stretch is None:  # what comes next takes time: tell what is done
+            if stretch is None:  # what comes next takes time: tell what is done, and wait only for what can be paid
                 self.settle_all()
+                if not self.allowed(Ahead(1, 0, epoch, None, self.done)):
+                    self.halted = True
+                    return
                 continue
             train, first = loop_for(stretch, job.train, job.others), 0
             while first < stretch.steps:
@@ -324,9 +327,13 @@ class _Training:
             self.clock = perf_counter()
 
     def end(self, epoch: int) -> None:
-        """Validate, and tell that an epoch ended."""
+        """Validate, and tell that an epoch ended; where that cannot be paid for the training ends before it."""
         job = self.job
-        if job.validate is not None and job.validates(epoch) and job.governor.may('validate'):
+        validates = job.validate is not None and job.validates(epoch)
+        if self.by_epoch and not job.governor.may('validate' if validates else 'epoch'):
+            self.halted = True
+            return
+        if job.validate is not None and validates:
             job.run.enter('validate')
             begun = perf_counter()
             validated = {f'val_{name}': value for name, value in job.validate().items()}
@@ -334,9 +341,11 @@ class _Training:
             self.state = job.binding.refresh(self.state)
             job.run.enter('train')
             job.governor.did('validate', perf_counter() - begun)
+        begun = perf_counter()
         job.progress.epoch_end(epoch, self.logs, job.run.tick(self.done, epoch, self.logs), self.place.step)
         self.place = Place(epoch + 1, 0, self.done)
         self.hook('on_epoch_end', epoch, self.logs)
+        job.governor.did('epoch', perf_counter() - begun)
 
     def hook(self, name: str, *arguments: Any) -> None:
         """Call a hook, take up what it assigned to the variables, and keep what somebody asked to be kept."""
@@ -369,12 +378,13 @@ class _Training:
         """Give a checkpoint to each keeper that is due, or to all of them now."""
         job = self.job
         due = [keeper for keeper in job.keepers if now or (keeper.at_hooks == at_hook and keeper.due())]
-        if not due or (job.stopped() and not now):  # what is about to end needs none
+        # What is about to end needs none.
+        if not due or (not now and (job.stopped() or not job.governor.may('checkpoint'))):
             return
         begun = perf_counter()
         job.run.enter('checkpoint')
         self.state = job.binding.refresh(self.state)
-        checkpoint = capture(job, self.state, self.place, self.logs)
+        checkpoint = replace(capture(job, self.state, self.place, self.logs), halted=self.halted)
         for keeper in due:
             keeper.save(checkpoint)
         job.run.enter('train')

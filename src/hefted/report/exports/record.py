@@ -169,7 +169,7 @@ def _recorded(run: RunSummary, told: Receipt, headers: list[dict[str, Any]]) -> 
 
 def facts_of(run: RunSummary) -> Facts:
     """What the ledger tells of a run besides its figures."""
-    when = run.told('when')
+    when, budget, stopped_by = run.told('when'), run.told('budget'), run.told('stopped_by')
     return Facts(
         run_id=run.id,
         kind=run.kind,
@@ -181,6 +181,8 @@ def facts_of(run: RunSummary) -> Facts:
         attempt=run.attempt,
         of_all_attempts=run.of_all_attempts,
         waited=str(cast(dict[str, Any], when).get('told', '')) if isinstance(when, dict) else '',
+        budget=cast(dict[str, str], budget) if isinstance(budget, dict) else None,
+        stopped_by=stopped_by if isinstance(stopped_by, str) else None,
     )
 
 
