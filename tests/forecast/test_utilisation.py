@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hefted.forecast.machines import machines
@@ -30,6 +30,7 @@ def known(parameters: float, on: str, **more: object) -> Utilisation:
     return found
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     st.floats(1e5, 2e12),
     st.integers(1, 100_000),

@@ -127,9 +127,14 @@ def _footprint(spent: _Spent, on: Machines, where: Place) -> tuple[Footprint, st
             for phase, (seconds, _) in spent.phases.items()
         },
         gaps=(),
-        covers=f'{on.count:,} accelerators and their nodes; no switches between nodes, no storage elsewhere',
+        covers=_covers(on),
     )
     return told, note
+
+
+def _covers(on: Machines) -> str:
+    nodes = 'an accelerator and its node' if on.count == 1 else f'{on.count:,} accelerators and their nodes'
+    return f'{nodes}; no switches between nodes, no storage elsewhere'
 
 
 def _told_tokens(plan: Plan) -> bool:

@@ -96,7 +96,8 @@ def _parted(text: object) -> tuple[int, str]:
     """How many, and of what."""
     said = ' '.join(text.split()) if isinstance(text, str) else ''
     before = re.fullmatch(rf'{_COUNT} ?(?:x|×|\*) ?(.+)', said, re.IGNORECASE)
-    after = re.fullmatch(rf'(.+?) ?(?:x|×|\*|:) ?{_COUNT}', said, re.IGNORECASE)
+    # 'A100x8' and 'A100 x 8', though not 'RTX4090'
+    after = re.fullmatch(rf'(.+?)(?: ?[×*:] ?|(?<=[0-9])x ?| x ?){_COUNT}', said, re.IGNORECASE)
     bare = re.fullmatch(rf'{_COUNT} (\D.*)', said)
     if before:
         number, name = before.groups()
@@ -112,6 +113,9 @@ def _parted(text: object) -> tuple[int, str]:
 
 def _accelerator(name: str) -> Accelerator:
     """The accelerator of a name; of a family's bare name, the one for baseboards, and with the memory that is said."""
+    exactly = _by_whole_name(_squeezed(name))
+    if exactly:
+        return exactly
     known = _FAMILY.fullmatch(name.lower())
     if known:
         family, memory = known.groups()
@@ -121,9 +125,31 @@ def _accelerator(name: str) -> Accelerator:
             return accelerator((exact or of)[0])
     said = re.sub(r'^(tpu)[ _-]?(v\d)', r'\1 \2', name.lower())
     found = find_accelerator(said) or _by_word(said)
-    if found is None:
+    if found is None or _cut_short(said, found):
         raise unknown_name('on', name, _names(), _FORM)
     return found
+
+
+def _by_whole_name(key: str) -> Accelerator | None:
+    rows = table('accelerators').values()
+    name = next((row['name'] for row in rows if key in map(_squeezed, _all_names(row))), None)
+    return None if name is None else accelerator(name)
+
+
+def _all_names(row: dict[str, str]) -> tuple[str, ...]:
+    return (row['name'], *row['aliases'].split('|'))
+
+
+def _cut_short(said: str, found: Accelerator) -> bool:
+    """Whether a number was cut: 'H20' is no H200, though it begins its name."""
+    key = _squeezed(said)
+    names = [_squeezed(each) for each in _all_names(found.row)]
+    after = [each.partition(key)[2][:1] for each in names if key in each]
+    return bool(after) and key[-1:].isdigit() and all(map(str.isdigit, after))
+
+
+def _squeezed(name: str) -> str:
+    return ''.join(filter(str.isalnum, name.lower()))
 
 
 def _by_word(said: str) -> Accelerator | None:
