@@ -56,7 +56,7 @@ def test_short_steps_on_many_nodes_wait():
     one, many = (load_of_step(machines(on), 0.012) for on in ('8 x H100', '64 x H100'))
     assert one.waiting == 0
     assert 0.2 < many.waiting < 0.45
-    assert load_of_step(machines('512 x H100'), 4.0).waiting < 0.01
+    assert 0.05 < load_of_step(machines('512 x H100'), 4.0).waiting < 0.12
     assert load_of_step(machines('64 x H100'), 0.5, samples=0.125).waiting > 0.3
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
+from hefted import settings
 from hefted.errors import ArgumentError, unknown_name
 from hefted.footprint.accelerators import Accelerator, accelerator, find_accelerator
 from hefted.footprint.tables import table
@@ -131,9 +134,15 @@ def _accelerator(name: str) -> Accelerator:
 
 
 def _by_whole_name(key: str) -> Accelerator | None:
-    rows = table('accelerators').values()
-    name = next((row['name'] for row in rows if key in map(_squeezed, _all_names(row))), None)
+    name = _whole_names(settings.tables_folder()).get(key)
     return None if name is None else accelerator(name)
+
+
+@cache
+def _whole_names(own: Path | None) -> dict[str, str]:
+    del own  # it decides what the table holds
+    rows = table('accelerators').values()
+    return {_squeezed(each): row['name'] for row in rows for each in _all_names(row) if each}
 
 
 def _all_names(row: dict[str, str]) -> tuple[str, ...]:
