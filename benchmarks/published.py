@@ -157,7 +157,7 @@ def time_rows(folder: Path, use: str) -> list[Row]:
         hours = number(row['accelerator_hours']) or number(row['duration_h']) * number(row['accelerator_count'])
         if row['use_for_time_forecast'] != use or not (parameters and tokens and hours):
             continue
-        if 'token' not in row['unit_of_examples']:
+        if row['unit_of_examples'] and 'token' not in row['unit_of_examples']:
             continue
         active = number(row['active_parameters']) or parameters
         on = hardware(row['accelerator'], int(number(row['accelerator_count'])) or 1)

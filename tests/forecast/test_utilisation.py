@@ -65,6 +65,13 @@ def test_older_software_reaches_less_and_is_less_certain():
     assert old.high / old.low > new.high / new.low
 
 
+def test_roberta_on_a_thousand_v100_lies_at_the_low_end():
+    """Liu et al. 2019: 100,000 steps of 8,192 sequences of 512 tokens in about a day on 1,024 V100."""
+    found = known(355e6, '1024 x V100-32GB', tokens_per_step=8192 * 512).share
+    real = 6 * 355e6 * 1e5 * 8192 * 512 / (1024 * 86_400 * 125e12)
+    assert found.low < real < found.value
+
+
 def test_a_slower_network_shows_where_batches_are_small():
     many = share(336e6, '1024 x V100', tokens_per_step=65_536 * 8)
     assert many < 0.7 * share(336e6, '8 x V100', tokens_per_step=65_536 * 8)

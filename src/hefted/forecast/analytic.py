@@ -87,7 +87,7 @@ def forecast_for(
     Example:
         >>> told = forecast_for(plan_of(175e9, 300e9), '10000 x V100', 'US')
         >>> str(told.duration), told.fits
-        ('10 d (5 to 20, modelled)', True)
+        ('10 d (6 to 30, modelled)', True)
         >>> told.footprint.energy.to('MWh').low < 1287 / 1.1 < told.footprint.energy.to('MWh').high
         True
     """
