@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hefted.forecast.device_power import Load, at, load_of, load_of_step, power, wall
@@ -56,10 +56,11 @@ def test_short_steps_on_many_nodes_wait():
     one, many = (load_of_step(machines(on), 0.012) for on in ('8 x H100', '64 x H100'))
     assert one.waiting == 0
     assert 0.2 < many.waiting < 0.45
-    assert load_of_step(machines('512 x H100'), 4.0).waiting < 0.01
+    assert 0.05 < load_of_step(machines('512 x H100'), 4.0).waiting < 0.12
     assert load_of_step(machines('64 x H100'), 0.5, samples=0.125).waiting > 0.3
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.sampled_from(NAMES), st.integers(1, 5000), st.floats(0, 1), st.floats(0, 1), st.floats(1, 2))
 def test_every_component_lies_in_its_interval_and_grows_with_the_machines(
     name: str, count: int, computing: float, streaming: float, spread: float

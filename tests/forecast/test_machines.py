@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hefted.forecast.tables
@@ -31,6 +31,11 @@ from hefted.forecast.tables import rows
         ('A100 PCIe 40GB', 'A100 PCIe 40GB', 1, 1),
         ('tpu-v5e:16', 'TPU v5e', 16, 2),
         ('512 x TPU v4', 'TPU v4', 512, 128),
+        ('RTX 4090', 'GeForce RTX 4090', 1, 1),
+        ('RTX4090', 'GeForce RTX 4090', 1, 1),
+        ('RTX4090 x 2', 'GeForce RTX 4090', 2, 1),
+        ('A100x8', 'A100 SXM4 40GB', 8, 1),
+        ('h100:8', 'H100 SXM5 80GB', 8, 1),
         ('MI300X', 'Instinct MI300X', 1, 1),
         ('NVIDIA H100-SXM5-80GB', 'H100 SXM5 80GB', 1, 1),
         ('aws:p4d.24xlarge', 'A100 SXM4 40GB', 8, 1),
@@ -48,6 +53,8 @@ def test_machines_are_read_as_people_write_them(text: str, name: str, count: int
     [
         ('8 x V10x', "'v100'"),
         ('64', 'tpu-v5e:16'),
+        ('8 x V10', 'Did you mean'),
+        ('8 x H20', "'h200'"),
         ('', 'at least one'),
         ('0 x H100', 'at least one'),
         ('99999999999 x H100', 'at most'),
@@ -66,6 +73,7 @@ def test_an_unknown_accelerator_is_an_unknown_name():
         machines('4 x Voodoo 2')
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.integers(1, 100_000), st.sampled_from(['V100', 'H100', 'TPU v3', 'A100-40GB', 'L4']))
 def test_nodes_hold_all_accelerators_and_none_is_empty(count: int, name: str):
     found = machines(f'{count} x {name}')
@@ -73,6 +81,7 @@ def test_nodes_hold_all_accelerators_and_none_is_empty(count: int, name: str):
     assert machines(str(found)) == found
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.text(max_size=30))
 def test_no_text_does_more_than_be_refused(text: str):
     try:
@@ -114,3 +123,10 @@ def test_the_peak_is_that_of_the_precision():
     assert h100.peak('float32') == 989e12 / 2
     assert tpu.peak('float32') == tpu.peak('bfloat16') == 123e12
     assert chip(accelerator('Radeon Pro V520')).peak() is None
+
+
+def test_every_accelerator_is_found_by_each_of_its_names():
+    for row in table('accelerators').values():
+        for name in (row['name'], *filter(None, row['aliases'].split('|'))):
+            found = machines(name)
+            assert (found.chip.name, found.count) == (row['name'], 1)

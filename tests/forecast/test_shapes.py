@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hefted.errors import ArgumentError, MissingFileError
@@ -104,6 +104,7 @@ KEYS = st.sampled_from([*BERT_LARGE, *MIXTRAL, *T5])
 VALUES = st.one_of(st.none(), st.integers(), st.text(), st.floats(), st.booleans())
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.dictionaries(KEYS, VALUES))
 def test_no_configuration_does_more_than_be_refused(config: dict[str, Any]):
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hefted.forecast.machines import machines
@@ -30,6 +30,7 @@ def known(parameters: float, on: str, **more: object) -> Utilisation:
     return found
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     st.floats(1e5, 2e12),
     st.integers(1, 100_000),
@@ -62,6 +63,13 @@ def test_older_software_reaches_less_and_is_less_certain():
     old, new = known(7e9, '8 x V100').share, known(7e9, '8 x A100-80GB').share
     assert old.value < new.value
     assert old.high / old.low > new.high / new.low
+
+
+def test_roberta_on_a_thousand_v100_lies_at_the_low_end():
+    """Liu et al. 2019: 100,000 steps of 8,192 sequences of 512 tokens in about a day on 1,024 V100."""
+    found = known(355e6, '1024 x V100-32GB', tokens_per_step=8192 * 512).share
+    real = 6 * 355e6 * 1e5 * 8192 * 512 / (1024 * 86_400 * 125e12)
+    assert found.low < real < found.value
 
 
 def test_a_slower_network_shows_where_batches_are_small():

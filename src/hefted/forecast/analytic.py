@@ -87,7 +87,7 @@ def forecast_for(
     Example:
         >>> told = forecast_for(plan_of(175e9, 300e9), '10000 x V100', 'US')
         >>> str(told.duration), told.fits
-        ('10 d (5 to 20, modelled)', True)
+        ('10 d (6 to 30, modelled)', True)
         >>> told.footprint.energy.to('MWh').low < 1287 / 1.1 < told.footprint.energy.to('MWh').high
         True
     """
@@ -127,9 +127,14 @@ def _footprint(spent: _Spent, on: Machines, where: Place) -> tuple[Footprint, st
             for phase, (seconds, _) in spent.phases.items()
         },
         gaps=(),
-        covers=f'{on.count:,} accelerators and their nodes; no switches between nodes, no storage elsewhere',
+        covers=_covers(on),
     )
     return told, note
+
+
+def _covers(on: Machines) -> str:
+    nodes = 'an accelerator and its node' if on.count == 1 else f'{on.count:,} accelerators and their nodes'
+    return f'{nodes}; no switches between nodes, no storage elsewhere'
 
 
 def _told_tokens(plan: Plan) -> bool:

@@ -15,6 +15,7 @@ would with 0.3 to 0.5 of it then); Dodge et al. 2022, table 2, and Patterson et 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
@@ -39,6 +40,7 @@ _HOST = Source('host load', 'Assumed: processors of a GPU server in training at 
 _MEMORY = Source('host memory', 'Assumed: 0.08 W/GB of large memory modules, little used', 2024)
 _NO_TDP = Source('no design power', 'Assumed: the vendor publishes no power; by peak and year of its kind', 2024)
 _SPREADS = (1e8, 2.4), (1e9, 1.5), (float('inf'), 1.15)  # by parameters
+_STRAGGLERS = 0.015  # of a step, for each doubling of nodes: MLPerf Training v4.0, GPT-3 on 64 nodes against one node
 _TOGETHER = 0.5
 _WAITING_TOGETHER = 0.3  # MLPerf Training v4.0, Llama 2 70B LoRA: 8 sequences on 8 against on 64 accelerators
 _COMPUTING, _STREAMING, _WAITING = 0.96, 0.65, 0.40
@@ -90,13 +92,13 @@ def load_of_step(on: Machines, computing: float, samples: float = 1.0) -> Load:
         >>> from hefted.forecast.machines import machines
         >>> few, many = (load_of_step(machines(on), 0.012) for on in ('8 x H100', '64 x H100'))
         >>> few.waiting, round(many.waiting, 2)
-        (0.0, 0.33)
+        (0.0, 0.35)
     """
-    late = exposed(computing, 0.0, on)
+    late = exposed(computing, 0.0, on) + _STRAGGLERS * math.log2(max(on.nodes, 1))
     if samples < _TOGETHER and on.nodes > 1:
         late += _WAITING_TOGETHER / (1 - _WAITING_TOGETHER)
     waiting = late / (1 + late)
-    return Load(1 - waiting, 0.0, waiting, 1.0 if on.nodes == 1 else 1.1)
+    return Load(1 - waiting, 0.0, waiting, 1.0 if on.nodes == 1 else 1.08)
 
 
 def power(on: Machines, load: Load | None = None) -> dict[Component, Quantity]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
+from hefted import settings
 from hefted.errors import ArgumentError, unknown_name
 from hefted.footprint.accelerators import Accelerator, accelerator, find_accelerator
 from hefted.footprint.tables import table
@@ -96,7 +99,8 @@ def _parted(text: object) -> tuple[int, str]:
     """How many, and of what."""
     said = ' '.join(text.split()) if isinstance(text, str) else ''
     before = re.fullmatch(rf'{_COUNT} ?(?:x|×|\*) ?(.+)', said, re.IGNORECASE)
-    after = re.fullmatch(rf'(.+?) ?(?:x|×|\*|:) ?{_COUNT}', said, re.IGNORECASE)
+    # 'A100x8' and 'A100 x 8', though not 'RTX4090'
+    after = re.fullmatch(rf'(.+?)(?: ?[×*:] ?|(?<=[0-9])x ?| x ?){_COUNT}', said, re.IGNORECASE)
     bare = re.fullmatch(rf'{_COUNT} (\D.*)', said)
     if before:
         number, name = before.groups()
@@ -112,6 +116,9 @@ def _parted(text: object) -> tuple[int, str]:
 
 def _accelerator(name: str) -> Accelerator:
     """The accelerator of a name; of a family's bare name, the one for baseboards, and with the memory that is said."""
+    exactly = _by_whole_name(_squeezed(name))
+    if exactly:
+        return exactly
     known = _FAMILY.fullmatch(name.lower())
     if known:
         family, memory = known.groups()
@@ -121,9 +128,37 @@ def _accelerator(name: str) -> Accelerator:
             return accelerator((exact or of)[0])
     said = re.sub(r'^(tpu)[ _-]?(v\d)', r'\1 \2', name.lower())
     found = find_accelerator(said) or _by_word(said)
-    if found is None:
+    if found is None or _cut_short(said, found):
         raise unknown_name('on', name, _names(), _FORM)
     return found
+
+
+def _by_whole_name(key: str) -> Accelerator | None:
+    name = _whole_names(settings.tables_folder()).get(key)
+    return None if name is None else accelerator(name)
+
+
+@cache
+def _whole_names(own: Path | None) -> dict[str, str]:
+    del own  # it decides what the table holds
+    rows = table('accelerators').values()
+    return {_squeezed(each): row['name'] for row in rows for each in _all_names(row) if each}
+
+
+def _all_names(row: dict[str, str]) -> tuple[str, ...]:
+    return (row['name'], *row['aliases'].split('|'))
+
+
+def _cut_short(said: str, found: Accelerator) -> bool:
+    """Whether a number was cut: 'H20' is no H200, though it begins its name."""
+    key = _squeezed(said)
+    names = [_squeezed(each) for each in _all_names(found.row)]
+    after = [each.partition(key)[2][:1] for each in names if key in each]
+    return bool(after) and key[-1:].isdigit() and all(map(str.isdigit, after))
+
+
+def _squeezed(name: str) -> str:
+    return ''.join(filter(str.isalnum, name.lower()))
 
 
 def _by_word(said: str) -> Accelerator | None:
