@@ -94,9 +94,15 @@ def record_source(runs: int, factor: float) -> Source:
 def factor_of(sources: Iterable[Source]) -> float:
     """What a forecast with these sources had been multiplied by; 1 where no record set it right.
 
+    Raises:
+        ValueError: The record's source is not one that `record_source` made.
+
     Example:
         >>> factor_of([record_source(34, 1.07)]), factor_of([])
         (1.07, 1.0)
     """
     titles = (source.title for source in sources if source.key == RECORD)
-    return next((float(title.rpartition(_ACTUAL_OVER_FORESEEN)[2]) for title in titles), 1.0)
+    factor = next((float(title.rpartition(_ACTUAL_OVER_FORESEEN)[2]) for title in titles), 1.0)
+    if not 0 < factor < math.inf:
+        raise ValueError('the record of a forecast tells no factor')
+    return factor
