@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from hefted.ledger.lines import decode
 from hefted.quantities import Source
@@ -21,6 +21,7 @@ RECORD = 'record of forecasts'
 """The key of the source that a forecast has once it was set right by earlier ones (`hefted.forecast.learned`)."""
 
 Length = Literal['under a second', 'under a minute', 'longer']
+LENGTHS: tuple[Length, ...] = get_args(Length)
 Key = str
 KEPT = 200
 """Runs of a kind that are heard: the newest, so that a machine that has changed is learnt again."""
