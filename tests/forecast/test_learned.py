@@ -174,6 +174,7 @@ def test_this_machines_record_is_read_from_its_file():
     assert told is not None
     assert (told.runs, told.factor) == (FEWEST, pytest.approx(1.25))
     assert correction('pilot', 8000.0) is None
+    assert correction('pilot') == told
     assert correction('pilot', 8.0, this_machine()._replace(threads=4096.0)) is None
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +15,7 @@ import pytest
 from hefted import ledger
 from hefted.errors import LedgerError
 from hefted.ledger import record, scored
-from hefted.ledger.record import factor_of, record_source
+from hefted.ledger.record import RECORD, factor_of, record_source
 from hefted.ledger.scores import Outcome, Score, summary
 from hefted.quantities import Error, Quantity
 
@@ -145,7 +147,11 @@ def test_a_damaged_index_is_made_again(data: Path, junk: bytes):
 
 
 def test_a_damaged_forecast_has_no_score_and_stops_nobody(data: Path):
-    for told in ({'how': 'pilot'}, {'footprint': {'duration': 7}}, 'much', {'footprint': None}):
+    odd = forecast(10.0).to_json()
+    odd['footprint']['duration']['errors'][0]['up'] = 'Infinity'
+    none = forecast(10.0).to_json()
+    none['footprint']['duration']['sources'] = [{'key': RECORD, 'title': 'actual over foreseen 0'}]
+    for told in (odd, none, {'how': 'pilot'}, {'footprint': {'duration': 7}}, 'much', {'footprint': None}):
         run = fit(None, status=None)
         run.tell(forecast=told)
         run.finish()
@@ -221,11 +227,13 @@ def test_seven_thousand_journals_are_scored_in_seconds_and_again_at_once(data: P
     assert time.process_time() - begun < 0.2
 
 
-def test_the_index_holds_no_path(data: Path):
+def test_the_index_holds_no_path_and_is_its_owners_alone(data: Path):
     fit(forecast(10.0))
     ledger.open().scores()
     text = (data / record.FILE).read_text()
     assert str(data) not in text
+    if os.name == 'posix':
+        assert stat.S_IMODE((data / record.FILE).stat().st_mode) == 0o600
     assert json.loads(text.splitlines()[0])['schema'] == 1
 
 

@@ -12,7 +12,7 @@ from hefted.errors import ArgumentError
 from hefted.forecast.compare import Comparison, compare
 from hefted.forecast.plan import Plan
 from hefted.report.columns import plain
-from hefted.report.comparison import same, told
+from hefted.report.comparison import cut_name, same, told
 from hefted.report.picture import described, draw
 
 from ..forecast.priced import price
@@ -126,3 +126,11 @@ def test_where_matplotlib_is_missing_the_error_says_what_to_install(tmp_path: Pa
     monkeypatch.setitem(sys.modules, 'matplotlib', None)
     with pytest.raises(ArgumentError, match=r"pip install 'hefted\[plots\]'"):
         draw(compared(), tmp_path / 'a.svg')
+
+
+@pytest.mark.parametrize('width', [28, 30, 33, 40])
+def test_names_that_are_cut_short_still_differ(width: int):
+    names = [f'64 x Tesla V100 SXM2 16GB · {place} · bfloat16' for place in ('France', 'Virginia')]
+    short = [cut_name(name, width) for name in names]
+    assert max(map(len, short)) <= width
+    assert short[0] != short[1]

@@ -67,3 +67,9 @@ def test_a_narrow_terminal_goes_without_the_columns_that_are_needed_least():
     rows = [['a' * 10, 'b' * 10, 'c' * 10, 'd' * 10]]
     heads = [plain(next(table(columns, rows, width, given_up=((1, 2), (3,))))).split() for width in (80, 30, 12)]
     assert heads == [['A', 'B', 'C', 'D'], ['A', 'D'], ['A']]
+
+
+def test_what_the_next_forecasts_learn_is_told():
+    few, many = (text(Scores((score(),) * number, ())) for number in (19, 20))
+    assert 'From 20 runs of one kind and length on, forecasts have their intervals from this record.' in few
+    assert re.search(r'steps tried just before +longer +20 +1.04 +1.04 to 1.04', many)

@@ -59,11 +59,17 @@ def number(said: str) -> float:
 @click.argument('run', required=False, metavar='[RUN]')
 @click.option('--params', type=number, metavar='NUMBER', help='Parameters of the model, such as 340M.')
 @click.option('--tokens', type=number, metavar='NUMBER', help='Tokens that it is trained on, such as 137B.')
-@click.option('--sequence-length', type=number, metavar='NUMBER', help='Tokens in one row.')
+@click.option('--seq', type=click.IntRange(1), help='Tokens of one sequence.')
 @click.option('--on', multiple=True, help="A machine, such as '64 x V100' or 8xH100; several times for several.")
 @click.option('--place', 'places', multiple=True, help='Where it runs, such as FR, US-VA or aws:us-west-2.')
-@click.option('--precision', 'precisions', multiple=True, help='Of the products: float32, bfloat16, float16 or float8.')
-@click.option('--batch', 'batches', multiple=True, type=click.IntRange(1), help='Rows a step, of all devices.')
+@click.option('--precision', 'precisions', multiple=True, help='Of the products: bf16, fp16, fp32 or fp8.')
+@click.option(
+    '--batch',
+    'batches',
+    multiple=True,
+    type=click.IntRange(1),
+    help='Sequences (rows) a step, of all devices together.',
+)
 @click.option('--by', type=click.Choice(_FIGURES), default='carbon', show_default=True, help='What to sort by.')
 @click.option('--picture', type=click.Path(dir_okay=False, path_type=Path), help='Draw it to this file, .svg or .png.')
 @click.option('--json', 'as_json', is_flag=True, help='Every figure with its interval, errors and sources.')
@@ -73,7 +79,7 @@ def command(
     run: str | None,
     params: float | None,
     tokens: float | None,
-    sequence_length: float | None,
+    seq: int | None,
     on: tuple[str, ...],
     places: tuple[str, ...],
     precisions: tuple[str, ...],
@@ -98,7 +104,7 @@ def command(
     if not on:
         raise ArgumentError('--on: expected a machine, received none. Such as --on 8xH100; give it twice to compare.')
     pricing = pricing or _analytic()
-    plan = _plan(pricing, run, params, tokens, sequence_length)
+    plan = _plan(pricing, run, params, tokens, seq)
     wanted = [_PRECISIONS.get(each.lower(), each) for each in precisions]
     found = compare(plan, on, places, wanted, batches, price=pricing.price, by=by)
     if picture is not None:
@@ -120,9 +126,9 @@ def _analytic() -> Pricing:
 
 
 def _plan(
-    pricing: Pricing, run: str | None, params: float | None, tokens: float | None, sequence_length: float | None
+    pricing: Pricing, run: str | None, params: float | None, tokens: float | None, seq: int | None
 ) -> Plan | PlanOf:
-    if run is not None and (params or tokens or sequence_length):
+    if run is not None and (params or tokens or seq):
         raise ArgumentError('run: expected a run, or --params and --tokens, received both. Leave one of them out.')
     if run is not None:
         from hefted.cli.ledger import opened
@@ -134,8 +140,7 @@ def _plan(
             'run: expected what is trained, received nothing of it. Name a run (hefted ledger lists them; last is the '
             'newest), or give --params and --tokens.'
         )
-    length = None if sequence_length is None else int(sequence_length)
-    fixed = {'parameters': int(params), 'tokens': tokens, 'sequence_length': length}
+    fixed = {'parameters': params, 'tokens': tokens, 'sequence_length': seq}
 
     def plan_of(precision: str | None, batch: int | None) -> Plan:
         told = fixed | {'precision': precision, 'batch': batch}

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from hefted.ledger.lines import decode
 from hefted.quantities import Source
@@ -21,6 +21,7 @@ RECORD = 'record of forecasts'
 """The key of the source that a forecast has once it was set right by earlier ones (`hefted.forecast.learned`)."""
 
 Length = Literal['under a second', 'under a minute', 'longer']
+LENGTHS: tuple[Length, ...] = get_args(Length)
 Key = str
 KEPT = 200
 """Runs of a kind that are heard: the newest, so that a machine that has changed is learnt again."""
@@ -94,9 +95,15 @@ def record_source(runs: int, factor: float) -> Source:
 def factor_of(sources: Iterable[Source]) -> float:
     """What a forecast with these sources had been multiplied by; 1 where no record set it right.
 
+    Raises:
+        ValueError: The record's source is not one that `record_source` made.
+
     Example:
         >>> factor_of([record_source(34, 1.07)]), factor_of([])
         (1.07, 1.0)
     """
     titles = (source.title for source in sources if source.key == RECORD)
-    return next((float(title.rpartition(_ACTUAL_OVER_FORESEEN)[2]) for title in titles), 1.0)
+    factor = next((float(title.rpartition(_ACTUAL_OVER_FORESEEN)[2]) for title in titles), 1.0)
+    if not 0 < factor < math.inf:
+        raise ValueError('the record of a forecast tells no factor')
+    return factor

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -113,8 +114,14 @@ def _entry(line: Line) -> tuple[str, Entry]:
 
 
 def _score(told: Mapping[str, Any]) -> Score:
-    duration, energy = (told[name] and Outcome(*told[name]) for name in ('duration', 'energy'))
-    return Score(**told)._replace(duration=duration, energy=energy)
+    return Score(**told)._replace(duration=_outcome(told['duration']), energy=_outcome(told['energy']))
+
+
+def _outcome(told: Sequence[Any] | None) -> Outcome | None:
+    if told is None:
+        return None
+    foreseen, low, high, actual = map(float, told[:4])
+    return Outcome(foreseen, low, high, actual, str(told[4]))
 
 
 def _write(path: Path, found: Mapping[str, Entry]) -> None:
@@ -125,9 +132,10 @@ def _write(path: Path, found: Mapping[str, Entry]) -> None:
         {'run': run, 'version': entry.version, 'score': entry.score and entry.score._asdict()}
         for run, entry in found.items()
     )
-    aside = path.with_name(f'{FILE}.{os.getpid()}')
+    aside = path.with_name(f'{FILE}.{os.getpid()}-{threading.get_ident()}')
     with suppress(OSError):
         try:
+            aside.touch(0o600)
             aside.write_text(''.join(json.dumps(line, separators=(',', ':')) + '\n' for line in lines), 'utf-8')
             aside.replace(path)
         finally:

@@ -223,7 +223,7 @@ def _scored(run: str, header: Line, told: Line, status: str, end: Line | None) -
 
 
 def _outcome(foreseen: Quantity, actual: float) -> Outcome | None:
-    if not (foreseen.value > 0 and actual > 0):
+    if not (foreseen.value > 0 and 0 < actual < math.inf and math.isfinite(foreseen.high - foreseen.low)):
         return None
     return Outcome(foreseen.value, foreseen.low, foreseen.high, actual, foreseen.unit)
 

@@ -11,6 +11,16 @@ Piece = tuple[str, str]
 _GAP = 2
 
 
+def cut(cell: str, width: int) -> str:
+    """A cell cut short at its end.
+
+    Example:
+        >>> cut('a long name', 7)
+        'a long…'
+    """
+    return cell if len(cell) <= width else cell[: width - 1] + '…'
+
+
 class Column(NamedTuple):
     """A column.
 
@@ -18,6 +28,7 @@ class Column(NamedTuple):
         head: Its title.
         right: Whether it is set against its right edge, as numbers are.
         style: Its cells' style, or what tells it by a cell's text.
+        cut: What cuts a cell short.
 
     Example:
         >>> Column('Inside', style=lambda cell: 'good' if cell == 'yes' else 'poor').styled('no')
@@ -27,6 +38,7 @@ class Column(NamedTuple):
     head: str
     right: bool = False
     style: str | Callable[[str], str] = ''
+    cut: Callable[[str, int], str] = cut
 
     def styled(self, cell: str) -> Piece:
         """A cell with its style."""
@@ -69,9 +81,9 @@ def table(
             widths, least = ({at: of[at] for at in of if at not in group} for of in (widths, least))
     for at, least_width in least.items():
         widths[at] = max(widths[at] - max(_sum(widths) - width, 0), least_width)
-    yield _row([(_fitted(heads[at], widths[at], columns[at].right), 'head') for at in widths])
+    yield _row([(_fitted(heads[at], widths[at], columns[at]), 'head') for at in widths])
     for row in rows:
-        yield _row([columns[at].styled(_fitted(row[at], widths[at], columns[at].right)) for at in widths])
+        yield _row([columns[at].styled(_fitted(row[at], widths[at], columns[at])) for at in widths])
 
 
 def plain(line: Iterable[Piece]) -> str:
@@ -92,6 +104,6 @@ def _row(pieces: Sequence[Piece]) -> list[Piece]:
     return [*joined[:-1], *((text.rstrip(), style) for text, style in joined[-1:])]
 
 
-def _fitted(cell: str, width: int, right: bool) -> str:
-    cell = cell if len(cell) <= width else cell[: width - 1] + '…'
-    return cell.rjust(width) if right else cell.ljust(width)
+def _fitted(cell: str, width: int, column: Column) -> str:
+    cell = column.cut(cell, width)
+    return cell.rjust(width) if column.right else cell.ljust(width)

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from hefted.forecast.compare import FIGURES, Comparison, Figure, Row
 from hefted.quantities import Quantity
-from hefted.report.columns import Column, Piece, plain, table
+from hefted.report.columns import Column, Piece, cut, plain, table
 
 _GIVEN_UP: tuple[Figure, ...] = ('minerals', 'water', 'energy', 'cost', 'duration', 'carbon')  # in this order
 _UNKNOWN = '–'
-_SHORTEST = 24  # columns of a row's name before figures are given up for it
+_BETWEEN = ' · '
+_SHORTEST = 28  # columns of a row's name before figures are given up for it
 
 
 def told(comparison: Comparison, width: int) -> Iterator[list[Piece]]:
@@ -49,7 +50,7 @@ def same(comparison: Comparison) -> str:
         'batch': f'batch {plan.batch_size:,}' if plan.batch_size else '',
     }
     differs = comparison.differs if len(comparison.rows) > 1 else ('on',)
-    return ' · '.join([', '.join(work), *(text for what, text in common.items() if text and what not in differs)])
+    return _BETWEEN.join([', '.join(work), *(text for what, text in common.items() if text and what not in differs)])
 
 
 def rounded(number: float) -> str:
@@ -91,7 +92,7 @@ def _layouts(comparison: Comparison) -> Iterator[tuple[Sequence[Figure], Sequenc
 def _lines(
     comparison: Comparison, shown: Sequence[Figure], whole: Sequence[Figure], ratios: Sequence[str], width: int
 ) -> Iterator[list[Piece]]:
-    columns = [Column(_head(comparison), style='name')]
+    columns = [Column(_head(comparison), style='name', cut=cut_name)]
     columns += [Column(name.capitalize(), style='strong' if name == comparison.by else '') for name in shown]
     named = zip(comparison.names, comparison.rows, strict=True)
     cells = [[name, *(_figure(row, figure, figure in whole) for figure in shown)] for name, row in named]
@@ -103,9 +104,25 @@ def _lines(
     yield from table(columns, cells, width, elastic=elastic, shortest=_SHORTEST)
 
 
+def cut_name(name: str, width: int) -> str:
+    """A row's name cut short in its longest part, so that it still differs from the others where they differ.
+
+    Example:
+        >>> cut_name('64 x Tesla V100 SXM2 16GB · Virginia', 28)
+        '64 x Tesla V100… · Virginia'
+    """
+    parts = name.split(_BETWEEN)
+    over = len(name) - width
+    if over <= 0:
+        return name
+    longest = max(range(len(parts)), key=lambda at: len(parts[at]))
+    parts[longest] = parts[longest][: max(len(parts[longest]) - over - 1, 1)].rstrip() + '…'
+    return cut(_BETWEEN.join(parts), width)
+
+
 def _head(comparison: Comparison) -> str:
     heads = {'on': 'Machine', 'place': 'Place', 'precision': 'Precision', 'batch': 'Batch'}
-    return ' · '.join(heads[what] for what in comparison.differs)
+    return _BETWEEN.join(heads[what] for what in comparison.differs)
 
 
 def _figure(row: Row, name: Figure, whole: bool) -> str:

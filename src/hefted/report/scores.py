@@ -51,6 +51,8 @@ def told(scores: Scores, width: int, newest: int = 20, ids: int = 13) -> Iterato
     for text in ('An interval is meant to hold 90 of 100 times.', _UNPROVEN):
         yield from ([(line, 'quiet')] for line in textwrap.wrap(text, width))
     yield []
+    yield from _calibrations(scores.scored, width)
+    yield []
     yield from _newest(scores.scored[:newest], width, ids)
 
 
@@ -69,7 +71,7 @@ def _apart(apart: Sequence[Score]) -> str:
 
 def _summaries(title: str, summaries: Mapping[str, Summary], width: int) -> Iterator[list[Piece]]:
     numbers = ('Runs', 'Off by (median)', 'Worst', 'Inside', 'High/low')
-    columns = [Column(title.ljust(max(map(len, _HOW.values())))), *(Column(name, right=True) for name in numbers)]
+    columns = [Column(_padded(title)), *(Column(name, right=True) for name in numbers)]
     rows = [
         [
             _HOW.get(how, how),
@@ -82,6 +84,43 @@ def _summaries(title: str, summaries: Mapping[str, Summary], width: int) -> Iter
         for how, each in summaries.items()
     ]
     yield from table(columns, rows, width, given_up=((5,), (3,)))
+
+
+def _calibrations(scores: Sequence[Score], width: int) -> Iterator[list[Piece]]:
+    """What the record teaches the next forecasts, by kind."""
+    from hefted.forecast.learned import FEWEST, conformal
+    from hefted.ledger.scored import record
+
+    found = [(key.split(' | '), told) for key, ratios in record(scores).items() if (told := conformal(ratios))]
+    if not found:
+        text = f'From {FEWEST} runs of one kind and length on, forecasts have their intervals from this record.'
+        yield from ([(line, 'quiet')] for line in textwrap.wrap(text, width))
+        return
+    columns = [
+        Column(_padded('For those to come, by')),
+        Column('Lasting'),
+        Column('Runs', right=True),
+        Column('Times', right=True),
+        Column('Interval'),
+        Column('Machine', style='quiet'),
+    ]
+    rows = [
+        [
+            _HOW.get(how, how),
+            length,
+            f'{told.runs}',
+            f'{told.factor:.2f}',
+            f'{told.low:.2f} to {told.high:.2f}',
+            machine,
+        ]
+        for (machine, how, length), told in sorted(found, key=lambda each: each[0][1:])
+    ]
+    yield from table(columns, rows, width, given_up=((5,),))
+
+
+def _padded(title: str) -> str:
+    """A title as wide as what stands below it may be, so that tables stand in line."""
+    return title.ljust(max(map(len, _HOW.values())))
 
 
 def _newest(scores: Sequence[Score], width: int, ids: int) -> Iterator[list[Piece]]:
