@@ -39,7 +39,7 @@ model = Sequential([
     layers.Dense(1, activation='sigmoid'),
 ])
 model.compile('adam', 'binary_crossentropy', metrics=['accuracy'])
-history = model.fit(DATA, verbose=0, resume=Resume('kept', seconds=0, share=1.0), **ARGUMENTS)
+history = model.fit(DATA, verbose=0, resume=Resume('kept', seconds=SECONDS, share=1.0), **ARGUMENTS)
 bits = hashlib.sha256(b''.join(v.numpy().tobytes() for v in [*model.variables, *model.optimizer.variables]))
 print(json.dumps([history.epoch, history.history, bits.hexdigest()]))
 """
@@ -54,16 +54,18 @@ class Batches(utils.PyDataset):
 
 # Whole stretches of steps; a stop at each batch, with callbacks that have a state; batches that come by themselves.
 PROGRAMS = {
-    'arrays': _PROGRAM.replace('WIDTH', '512').replace('DATA', 'x, y').replace('**ARGUMENTS', 'epochs=60'),
-    'hooks': _PROGRAM.replace('WIDTH', '8192').replace('DATA', 'x, y').replace(
+    'arrays': _PROGRAM.replace('WIDTH', '512').replace('DATA', 'x, y')
+    .replace('**ARGUMENTS', 'epochs=60').replace('SECONDS', '0'),
+    'hooks': _PROGRAM.replace('WIDTH', '2048').replace('DATA', 'x, y').replace(
         '**ARGUMENTS',
-        "epochs=5, validation_split=0.2, callbacks=[callbacks.LambdaCallback(on_train_batch_end=lambda b, logs: None),"
+        "epochs=4, validation_split=0.2, callbacks=[callbacks.LambdaCallback(on_train_batch_end=lambda b, logs: None),"
         "callbacks.ReduceLROnPlateau('val_loss', patience=1), callbacks.EarlyStopping('val_loss', patience=50)]",
-    ),
+    ).replace('SECONDS', '0.02'),
     'batches': _PROGRAM.replace('WIDTH', '1024')
     .replace('model = Seq', f'{_CLASS}\nmodel = Seq')
     .replace('DATA', 'Batches()')
-    .replace('**ARGUMENTS', 'epochs=40'),
+    .replace('**ARGUMENTS', 'epochs=20')
+    .replace('SECONDS', '0.02'),
 }  # fmt: skip
 
 

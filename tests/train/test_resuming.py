@@ -56,6 +56,48 @@ class Batches(utils.PyDataset):
         return X[index * 14 : (index + 1) * 14], Y[index * 14 : (index + 1) * 14]
 
 
+class Shuffled(Batches):
+    """Batches in an order that it draws itself, and that it can be put back to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drawn = np.random.default_rng(3)
+        self.order = list(range(5))
+
+    def __getitem__(self, index: int) -> Any:
+        return super().__getitem__(self.order[index])
+
+    def on_epoch_end(self) -> None:
+        self.order = self.drawn.permutation(self.order).tolist()
+
+    def get_state(self) -> Any:
+        return {'drawn': self.drawn.bit_generator.state, 'order': self.order}
+
+    def set_state(self, state: Any) -> None:
+        self.drawn.bit_generator.state = state['drawn']
+        self.order = list(state['order'])
+
+
+class Loader:
+    """The same as what is iterated over, as loaders are."""
+
+    def __init__(self) -> None:
+        self.drawn = np.random.default_rng(3)
+
+    def __iter__(self) -> Any:
+        return (Batches()[number % 5] for number in self.drawn.permutation(6).tolist())
+
+    def get_state(self) -> Any:
+        return self.drawn.bit_generator.state
+
+    def set_state(self, state: Any) -> None:
+        self.drawn.bit_generator.state = state
+
+
+Loader.__name__ = 'DataLoader'
+Loader.__module__ = 'torch.utils.data'
+
+
 def generated() -> Any:
     while True:
         for number in range(5):
@@ -66,6 +108,9 @@ DATA: dict[str, Any] = {
     'arrays': lambda: {'x': X, 'y': Y, 'batch_size': 16},
     'parts of passes': lambda: {'x': X, 'y': Y, 'batch_size': 8, 'steps_per_epoch': 3},
     'PyDataset': lambda: {'x': Batches()},
+    'PyDataset that shuffles itself': lambda: {'x': Shuffled(), 'shuffle': False},
+    'loader that shuffles itself': lambda: {'x': Loader()},
+    'parts of a loader': lambda: {'x': Loader(), 'steps_per_epoch': 3, 'epochs': 5},
     'generator': lambda: {'x': generated(), 'steps_per_epoch': 5},
 }
 

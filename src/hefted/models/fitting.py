@@ -161,6 +161,7 @@ def fit(
                     initial_epoch=initial_epoch,
                     steps_per_epoch=steps_per_epoch,
                 ),
+                binding,
                 params,
                 run,
             )
@@ -225,9 +226,10 @@ def fit(
     return history
 
 
-def _taken_up(resumed: Resuming, identity: dict[str, Any], params: dict[str, Any], run: Any) -> int:
+def _taken_up(resumed: Resuming, identity: dict[str, Any], binding: Binding, params: dict[str, Any], run: Any) -> int:
     """The epoch that a resumed training goes on in; what is said of it is said."""
-    found = resumed.take_up(identity, params['epochs'], params['steps'])
+    nbytes = sum(array.nbytes for array in jax.tree.leaves(binding.held()))
+    found = resumed.take_up(identity, params['epochs'], params['steps'], nbytes)
     if found is None:
         return identity['initial_epoch']
     run.tell(**resumed.to_json())

@@ -26,7 +26,7 @@ from hefted.ledger.attempts import Attempts
 from hefted.train import programs, state_file
 from hefted.train.checkpoint import Checkpoint, newest, other_machine, probe, write
 
-_FIRST_GUESS = 0.02  # seconds that a checkpoint takes, until one has been made
+_GUESS_SECONDS, _GUESS_BYTES = 0.02, 200e6  # what a checkpoint takes until one was made: so long, and bytes a second
 _LONGEST_PAUSE = 300.0  # seconds after which a disk that failed is tried again, at the most
 
 
@@ -95,8 +95,7 @@ class Resuming:
         self._about: dict[str, Any] = {}
         self._lock: Any = None
         self._began = self._last = clock()
-        self._spent, self._expected, self._pause = 0.0, _FIRST_GUESS, 0.0
-        self._failed = False
+        self._spent, self._expected, self._pause = 0.0, _GUESS_SECONDS, 0.0
 
     @property
     def attempt(self) -> int:
@@ -134,18 +133,20 @@ class Resuming:
             if self._folder not in _finished:
                 self._unlock()
 
-    def take_up(self, identity: dict[str, Any], epochs: int, steps: int | None) -> Checkpoint | None:
+    def take_up(self, identity: dict[str, Any], epochs: int, steps: int | None, nbytes: int = 0) -> Checkpoint | None:
         """Look for a checkpoint to go on from.
 
         Args:
             identity: What this training is.
             epochs: The number of its last epoch, plus one.
             steps: Of an epoch, where that is known.
+            nbytes: Of its state: how long a checkpoint takes is guessed by it, until one has been made.
 
         Raises:
             ArgumentError: It is of another training.
             ArchiveError: Something was kept, and nothing of it can be read.
         """
+        self._expected = _GUESS_SECONDS + nbytes / _GUESS_BYTES
         self.found, self.passed_over = newest(self._folder)
         self._about = {'identity': identity, 'epochs': epochs, 'steps': steps, 'runs': self.attempts.runs}
         if self.found is not None:
