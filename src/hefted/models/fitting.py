@@ -88,7 +88,8 @@ def fit(
             '$3', '10 min', '1 L', several of them in a list, or a `hefted.Budget`. One that cannot be kept raises
             before the first step; else the training stops inside it, and `history.stopped_by` says so.
         resume: True to keep checkpoints and to go on from the last one of the same training; or a folder for them.
-        when: 'cleanest' or 'grid < 200 g', with 'within 8 h' behind it: wait, and pause, for cleaner electricity.
+        when: 'cleanest' or 'grid < 200 g', with 'within 8 h' behind it (a day, if nothing is said): wait, and pause,
+            for cleaner electricity, by the forecast of a service (HEFTED_GRID) or a file (HEFTED_GRID_TRACE).
 
     Returns:
         `History`: metrics by epoch, `.forecast`, `.footprint` and `.receipt()`.
