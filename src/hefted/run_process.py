@@ -145,6 +145,11 @@ class Process:
         meters = (run.id for run in newest_first if run.kind == 'meter')
         return next(mine, '') or next(meters, '')
 
+    def current(self) -> Run | None:
+        """This thread's newest run that is open and not idle."""
+        thread = threading.get_ident()
+        return next((run for run in self.runs[::-1] if self._open.get(run.id, (None, 0))[1] == thread), None)
+
     def _split(self, changed: Run) -> None:
         """A run has begun, ended, paused or gone on: tell those whose part of the process is another from then on."""
         with self._splitting, splitting.still():

@@ -37,6 +37,7 @@ __all__ = [
     'Status',
     'Tick',
     'Total',
+    'current',
     'joined',
     'meter',
     'moved',
@@ -157,6 +158,17 @@ def process() -> Total:
 def so_far(run: Run) -> Total:
     """Tell what a run and those before it that have the same parent come to so far."""
     return _process.total(run.parent)
+
+
+def current() -> Run | None:
+    """The innermost run that is open in this thread, such as a fit's in its callbacks; None where nothing is metered.
+
+    Example:
+        >>> with meter('work') as m:
+        ...     current() is m or not m.id
+        True
+    """
+    return _process.current()
 
 
 @contextmanager

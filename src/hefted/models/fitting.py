@@ -93,7 +93,8 @@ def fit(
         resume: True to keep checkpoints, for at most 1 % of the time, and to go on from the last one when the program
             is run again after it was killed, stopped or failed; or a folder for them, this training's alone. Another
             model, other data or another seed than the checkpoint's is an error that names what differs.
-        when: 'cleanest' or 'grid < 200 g', with 'within 8 h' behind it: wait, and pause, for cleaner electricity.
+        when: 'cleanest' or 'grid < 200 g', with 'within 8 h' behind it (a day, if nothing is said): wait, and pause,
+            for cleaner electricity, by the forecast of a service (HEFTED_GRID) or a file (HEFTED_GRID_TRACE).
 
     Returns:
         `History`: metrics by epoch, `.forecast`, `.footprint` and `.receipt()`.

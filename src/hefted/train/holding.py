@@ -153,7 +153,8 @@ class Holding(Governor):
     def end(self) -> None:
         if self.waited <= 0:
             return
-        found = saving(self._run.so_far(), self._outlook.slots, self._began, self.waited)
+        slots = self._outlook.slots if self._steps else []  # without a step nothing was done that could be compared
+        found = saving(self._run.so_far(), slots, self._began, self.waited)
         told = {'waited': self.waited} if found is None else found.to_json() | {'told': str(found)}
         self._run.tell(when={'wish': str(self._when), 'deadline': self.deadline, **told})
 

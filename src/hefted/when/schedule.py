@@ -18,7 +18,9 @@ None waits longer than leaves the high end of what the work may take: then it ru
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from hefted.when.hours import Hour
@@ -89,13 +91,14 @@ def choose(
     now = ((0.0, work.seconds),)
     if not ahead:
         return Schedule(now, 0.0, 0.0, 'unknown')
-    at_once = carbon(ahead, now, work)
+    sums = _Sums(ahead)
+    at_once = sums.carbon(now, work.idle)
     if work.longest >= deadline:
         return Schedule(now, at_once, at_once, 'late')
     found = (
         _cleanest(ahead, work, deadline, running) if below is None else [_below(ahead, work, deadline, below, running)]
     )
-    best = min((carbon(ahead, spans, work), spans) for spans in found)
+    best = min((sums.carbon(spans, work.idle), spans) for spans in found)
     if best[0] < at_once * (1 - _TRIFLE):
         return Schedule(best[1], best[0], at_once)
     clean = below is None or found[0][0] == (0.0, work.seconds)
@@ -104,16 +107,25 @@ def choose(
 
 def carbon(ahead: Sequence[Hour], spans: Sequence[tuple[float, float]], work: Work) -> float:
     """What a schedule takes, in g/kWh times seconds of work: the sum at the top of this file."""
-    done = _integral(ahead, 0.0, spans[-1][1])
-    ran = sum(_integral(ahead, start, end) for start, end in spans)
-    return ran + work.idle * (done - ran)
+    return _Sums(ahead).carbon(spans, work.idle)
 
 
-def _integral(ahead: Sequence[Hour], start: float, end: float) -> float:
-    """Grams times seconds of a stretch; past the last hour, that one goes on."""
-    inside = sum(hour.grams * max(min(hour.end, end) - max(hour.start, start), 0.0) for hour in ahead)
-    last = ahead[-1]
-    return inside + last.grams * max(end - max(start, last.end), 0.0)
+class _Sums:
+    """Grams times seconds from now to each hour's edge: so any stretch is one subtraction."""
+
+    def __init__(self, ahead: Sequence[Hour]) -> None:
+        self._starts = [hour.start for hour in ahead]
+        self._grams = [hour.grams for hour in ahead]
+        self._sums = [0.0, *accumulate(hour.grams * (hour.end - hour.start) for hour in ahead)]
+
+    def to(self, end: float) -> float:
+        """From now to a moment; past the last hour, that one goes on."""
+        index = max(bisect_right(self._starts, end) - 1, 0)
+        return self._sums[index] + self._grams[index] * (end - self._starts[index])
+
+    def carbon(self, spans: Sequence[tuple[float, float]], idle: float) -> float:
+        ran = sum(self.to(end) - self.to(start) for start, end in spans)
+        return ran + idle * (self.to(spans[-1][1]) - ran)
 
 
 def _cleanest(

@@ -6,6 +6,7 @@ names (see `hefted.footprint.live.trace`).
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from hefted.footprint.place import Place
 from hefted.quantities import Quantity
 
 RENEWED_EACH_SECONDS = 300.0  # a forecast is asked for again at most so often
+_REFUSED_SECONDS = 3600.0  # and so often where the key was refused
 
 
 class Slot(NamedTuple):
@@ -128,13 +130,14 @@ class Outlook:
         self.version = 0
         self.reason = ''
         self._source, self._place, self._until, self._clock = source, place, until, clock
-        self._asked: float | None = None
+        self._again = -math.inf  # when it may be asked again
+        self._asked = -math.inf
         self._asking = threading.Lock()
 
     @property
     def due(self) -> bool:
         """Whether it is time to ask again."""
-        return self._asked is None or not 0 <= self._clock() - self._asked < RENEWED_EACH_SECONDS
+        return not self._asked <= self._clock() < self._again
 
     def renew(self) -> None:
         """Ask now, and wait for the answer: some seconds at most."""
@@ -144,7 +147,6 @@ class Outlook:
     def renew_behind(self) -> None:
         """Ask in a thread of its own if it is time."""
         if self.due and self._asking.acquire(blocking=False):
-            self._asked = self._clock()
 
             def ask() -> None:
                 try:
@@ -159,10 +161,12 @@ class Outlook:
 
     def _ask(self) -> None:
         now = self._asked = self._clock()
+        self._again = now + RENEWED_EACH_SECONDS
         try:
             found = self._source.ahead(self._place, max(self._until - now, 0.0) / 3600)
         except Unanswered as error:
             self.reason = error.reason
+            self._again = now + max(error.wait or 0.0, _REFUSED_SECONDS if error.refused else RENEWED_EACH_SECONDS)
         except Exception as error:  # what no source's author thought of must not end a training
             self.reason = f'{self._source.name} could not be asked: {type(error).__name__}.'
         else:
