@@ -7,8 +7,8 @@
     project = 'whales'
 
 A project's budget is that of all its runs on this machine (see `hefted.budget.project`). They are counted under its
-name: `project`, else the name in `[project]`. Only these four are heard there. A project may be somebody else's: cloning
-it must not turn the meter off, move the journals or ask a service. So 'ask' is no land here either.
+name: `project`, else the name in `[project]`. Only these four are heard there. A project may be somebody else's:
+cloning it must not turn the meter off, move the journals or ask a service. So 'ask' is no land here either.
 
 The nearest `pyproject.toml` with such a table is read, from the current folder upwards: up to the repository's root or
 the home folder, and at most 32 folders. One that belongs to another user is passed over, as anybody can leave a file in

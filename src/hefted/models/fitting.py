@@ -150,8 +150,16 @@ def fit(
         )
         history.forecast = forecast = foresee(prepared, run)
         keepers = keepers_of(listeners)
+        pace = self._compiled.setdefault(('pace', mine.size), Pace())
         governor = ended.governor = governor_of(
-            run, forecast, budget=limits, when=when, prepared=prepared, keeps=bool(keepers), quiet=verbose in (0, False)
+            run,
+            forecast,
+            budget=limits,
+            when=when,
+            prepared=prepared,
+            pace=pace,
+            keeps=bool(keepers),
+            quiet=verbose in (0, False),
         )
         run.enter('train')
         self.stop_training = False
@@ -175,7 +183,7 @@ def fit(
                 validates=checks.validates(validation_freq),
                 stopped=lambda: bool(self.stop_training),
                 finalize=lambda: self.optimizer.finalize_variable_values(self.trainable_variables) if epochs else None,
-                pace=self._compiled.setdefault(('pace', mine.size), Pace()),
+                pace=pace,
                 keepers=keepers,
                 governor=governor,
             )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hefted.budget import Limit
     from hefted.forecast.forecast import Forecast
     from hefted.models.foreseeing import Prepared
+    from hefted.train.pace import Pace
 
 
 def limits_for(budget: Any = None) -> list[Limit]:
@@ -69,6 +70,7 @@ def governor_of(
     budget: Any = None,
     when: Any = None,  # noqa: ARG001
     prepared: Prepared | None = None,
+    pace: Pace | None = None,
     keeps: bool = False,
     quiet: bool = True,
 ) -> Governor:
@@ -80,6 +82,7 @@ def governor_of(
         budget: As `fit` takes it, or the limits that were found of it.
         when: As `fit` takes it.
         prepared: What was compiled.
+        pace: What is known of its speed.
         keeps: Whether checkpoints are kept.
         quiet: Whether nothing is said of how far a budget goes.
 
@@ -91,5 +94,5 @@ def governor_of(
         from hefted.models.affording import spending_of
 
         limits = budget if isinstance(budget, list) else limits_for(budget)
-        several.append(spending_of(run, limits, forecast, prepared, keeps=keeps, quiet=quiet))
+        several.append(spending_of(run, limits, forecast, prepared, pace=pace, keeps=keeps, quiet=quiet))
     return Governors(several)
