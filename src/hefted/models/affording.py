@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hefted import units
+from hefted import host, units
 from hefted.budget.limits import REMEDIES, Limit, spent, unknown
 from hefted.budget.written import UNITS, significant
 from hefted.errors import BudgetError
@@ -14,6 +14,7 @@ from hefted.models import reporting
 from hefted.quantities import Quantity
 from hefted.run_ticks import NullRun
 from hefted.train.costs import Costs
+from hefted.train.pace import Pace
 from hefted.train.purse import Purse
 from hefted.train.spending import Spending
 
@@ -70,6 +71,7 @@ def spending_of(
     forecast: Forecast | None,
     prepared: Prepared | None,
     *,
+    pace: Pace | None = None,
     keeps: bool = False,
     quiet: bool = True,
 ) -> Spending:
@@ -79,14 +81,16 @@ def spending_of(
         BudgetError: If they do not.
     """
     kept: dict[Any, Any] = {} if prepared is None else prepared.kept
-    costs: Costs = kept.setdefault('costs', Costs(0 if prepared is None else _bytes(prepared)))
+    costs: Costs = kept.setdefault(
+        'costs', Costs() if prepared is None else Costs(_bytes(prepared), prepared.judge_steps or 0)
+    )
     read = reader_of(run, limits)
-    purse = Purse(limits, read, perf_counter, kept.get('rates'))
+    purse = Purse(limits, read, perf_counter, kept.get('rates'), host.contention())
     kept['rates'] = purse.rates  # as they are at the training's end
     purse.look()
     governor = Spending(purse, costs, keeps=keeps)
     if prepared is not None:
-        _foresee(costs, forecast, prepared)
+        _foresee(costs, forecast, pace)
         for limit in limits:
             whole = _whole(limit, forecast, prepared, governor) or Whole(0.0, 0.0)
             _judge(limit, whole, governor, prepared, forecast, quiet)
@@ -117,17 +121,16 @@ def _size(variable: Any) -> int:
     return count * 4
 
 
-def _foresee(costs: Costs, forecast: Forecast | None, prepared: Prepared) -> None:
-    """Let the costs know what the forecast, or an earlier training, says of a step and of a validation."""
+def _foresee(costs: Costs, forecast: Forecast | None, pace: Pace | None) -> None:
+    """Let the costs know what an earlier training, or the forecast, says of a step and of a validation."""
+    if pace is not None and pace.step_seconds is not None:
+        costs.foresee('step', pace.step_seconds)
     if forecast is not None:
         phases, plan = forecast.footprint.phases, forecast.plan
         if plan.steps and 'train' in phases:
             costs.foresee('step', phases['train'].seconds / plan.steps)
         if plan.validations and 'validate' in phases:
-            costs.foresee('validate', 1.2 * phases['validate'].seconds / plan.validations + 0.02)
-            return
-    if prepared.judge_steps and costs.average is not None:
-        costs.foresee('validate', prepared.judge_steps * costs.average + 0.02)
+            costs.foresee('validate', 1.2 * phases['validate'].seconds / plan.validations + 0.01)
 
 
 def _whole(limit: Limit, forecast: Forecast | None, prepared: Prepared, governor: Spending) -> Whole | None:

@@ -180,6 +180,7 @@ def fit(
         history.forecast = forecast = foresee(prepared, run)
         keepers = [*keepers_of(listeners), *([] if resumed is None else [resumed])]
         listener = listening(prepared, forecast, run)
+        pace = self._compiled.setdefault(('pace', mine.size), Pace())
         governor = governor_of(
             run,
             forecast,
@@ -187,6 +188,7 @@ def fit(
             when=when,
             place=place,
             prepared=prepared,
+            pace=pace,
             keeps=bool(keepers),
             verbose=verbose,
         )
@@ -214,7 +216,7 @@ def fit(
                 validates=checks.validates(validation_freq),
                 stopped=lambda: bool(self.stop_training),
                 finalize=lambda: self.optimizer.finalize_variable_values(self.trainable_variables) if epochs else None,
-                pace=self._compiled.setdefault(('pace', mine.size), Pace()),
+                pace=pace,
                 keepers=keepers,
                 governor=governor,
             )

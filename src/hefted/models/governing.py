@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hefted.budget import Limit
     from hefted.forecast.forecast import Forecast
     from hefted.models.foreseeing import Prepared
+    from hefted.train.pace import Pace
     from hefted.when import When
 
 
@@ -87,6 +88,7 @@ def governor_of(
     when: When | None = None,
     place: Any = None,
     prepared: Prepared | None = None,
+    pace: Pace | None = None,
     keeps: bool = False,
     verbose: Any = 'auto',
 ) -> Governor:
@@ -99,6 +101,7 @@ def governor_of(
         when: What `wish_of` made of it.
         place: As `fit` takes it.
         prepared: What was compiled.
+        pace: What is known of its speed.
         keeps: Whether checkpoints are kept.
         verbose: As `fit` takes it.
 
@@ -111,7 +114,7 @@ def governor_of(
 
         limits = budget if isinstance(budget, list) else limits_for(budget)
         quiet = verbose in (0, False)
-        several.append(spending_of(run, limits, forecast, prepared, keeps=keeps, quiet=quiet))
+        several.append(spending_of(run, limits, forecast, prepared, pace=pace, keeps=keeps, quiet=quiet))
     if when is not None:
         several.append(_holding(run, forecast, when, place, verbose))
     return Governors(several)

@@ -22,6 +22,7 @@ class Costs:
 
     Args:
         state_bytes: Weights, statistics and optimizer: what a checkpoint holds and what is copied at the end.
+        judge_steps: Steps of one validation.
 
     Attributes:
         overrun: By how many seconds a chunk of late took longer than was to be expected, at most.
@@ -34,8 +35,8 @@ class Costs:
         (0.01265, 0.03)
     """
 
-    def __init__(self, state_bytes: int = 0) -> None:
-        self._state_bytes = state_bytes
+    def __init__(self, state_bytes: int = 0, judge_steps: int = 0) -> None:
+        self._state_bytes, self._judge_steps = state_bytes, judge_steps
         self._chunks: deque[tuple[int, float]] = deque(maxlen=_CHUNKS)
         self._endings: deque[float] = deque(maxlen=_ENDINGS)
         self._works: dict[str, float] = {}
@@ -85,6 +86,8 @@ class Costs:
             return _MARGIN * self._works[work]
         if work == 'checkpoint':
             return 0.02 + self._state_bytes / _BYTES_TO_DISK
+        if work == 'validate' and work not in self._foreseen:  # as if each of its steps were one of training
+            return self._judge_steps * (self.step or 0.0) + 0.01
         return self._foreseen.get(work, 0.0)
 
     @property

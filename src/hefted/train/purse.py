@@ -10,11 +10,13 @@ from hefted.budget.limits import Limit
 
 _WINDOWS = 12  # so many of the newest tell how fast it goes
 _WINDOW_SECONDS = 0.02  # the kernel counts CPU time in steps of up to 10 ms
+_GUESS_SECONDS = 0.001
 _MARGIN = 1.02
 _HELD_BACK = 0.003  # of a limit: figures are rounded, and clocks are read one after another
 # What other programs on the machine may take of a moment: a time slice or two of theirs where nothing was seen yet.
 _LEAST_JITTER, _USUAL_JITTER, _MOST_JITTER = 0.01, 0.04, 0.02  # seconds
 _USUAL_SHARE, _MOST_SHARE = 0.025, 0.038  # of a limit
+_CROWDED, _MOST_CONTENTION = 1.25, 4.0
 
 
 class Purse:
@@ -25,6 +27,7 @@ class Purse:
         read: What the run has taken, by the limits' names, in their units.
         clock: Seconds.
         rates: By name, as an earlier run of the same program found them.
+        contention: How many threads want each of the machine's: where many do, each waits for longer.
 
     Attributes:
         rates: How much a second goes, at most, by name; without those that are not known.
@@ -48,9 +51,11 @@ class Purse:
         read: Callable[[], Mapping[str, float | None]],
         clock: Callable[[], float],
         rates: Mapping[str, float] | None = None,
+        contention: float = 1.0,
     ) -> None:
         self.limits = tuple(limits)
         self._read, self._clock = read, clock
+        self._contention = min(max(contention, 1.0), _MOST_CONTENTION)
         self._windows: dict[str, deque[float]] = {limit.name: deque(maxlen=_WINDOWS) for limit in limits}
         self.rates = dict(rates or {}) | {limit.name: 1.0 for limit in limits if limit.name == 'duration'}
         self._since: tuple[float, dict[str, float]] | None = None  # the window that goes on
@@ -78,7 +83,7 @@ class Purse:
         """How fast it may go before anything was seen: twice as fast as the run did up to now."""
         seconds = self.own.get('duration', 0.0)
         for name, amount in self.own.items():
-            if seconds > 10 * _WINDOW_SECONDS and name not in self.rates:
+            if seconds > _GUESS_SECONDS and name not in self.rates:
                 self.rates[name] = 1.0 if name == 'duration' else 2 * amount / seconds
 
     @property
@@ -100,8 +105,10 @@ class Purse:
         rates = self.rates
         lasting = (limit.most / rates[limit.name] for limit in self.limits if rates.get(limit.name))
         whole = min(lasting, default=0.0)
-        least = max(min(_USUAL_JITTER, _USUAL_SHARE * whole), _LEAST_JITTER)
-        return min(max(least, overrun), max(_MOST_SHARE * whole, _MOST_JITTER))
+        crowd = self._contention
+        share = _MOST_SHARE if crowd > _CROWDED else _USUAL_SHARE
+        least = max(min(_USUAL_JITTER * crowd, share * whole), _LEAST_JITTER * crowd)
+        return min(max(least, overrun), max(_MOST_SHARE * whole, _MOST_JITTER * crowd))
 
     @property
     def tightest(self) -> Limit:
