@@ -16,7 +16,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hefted import settings
 from hefted.budget.budget import Budget, written
@@ -26,11 +26,22 @@ from hefted.errors import ArgumentError
 from hefted.quantities import Quantity
 
 if TYPE_CHECKING:
-    from hefted.run import Run
+    from hefted.footprint.footprint import Footprint
 
 _lock = threading.RLock()
 _open: list[Covering] = []
 _of_process: dict[str, Covering] = {}  # by what the setting says
+
+
+class Run(Protocol):
+    """What a budget needs of a run (`hefted.run`)."""
+
+    id: str
+    parent: str
+
+    def so_far(self) -> Footprint | None:
+        """What it took up to now."""
+        ...
 
 
 class Covering:
