@@ -44,7 +44,7 @@ def told(scores: Scores, width: int, newest: int = 20, ids: int = 13) -> Iterato
         return
     yield []
     yield from _summaries('Duration, foreseen by', scores.by_how(), width)
-    more = {'After 5 % of it, by': scores.later_by_how(), 'Measured energy, by': scores.energy_by_how()}
+    more = {'Once under way, by': scores.later_by_how(), 'Measured energy, by': scores.energy_by_how()}
     for title, summaries in more.items():
         if summaries:
             yield []
