@@ -26,7 +26,7 @@ def says(*arguments: str) -> str:
 
 def test_where_no_forecast_was_made_that_is_said():
     assert says() == 'No forecast has been kept yet. Each fit makes one before its first step.\n'
-    assert json.loads(says('--json')) == {'duration': {}, 'measured_energy': {}, 'scored': [], 'apart': []}
+    assert json.loads(says('--json')) == {'duration': {}, 'later': {}, 'measured_energy': {}, 'scored': [], 'apart': []}
 
 
 def test_forecasts_are_told_beside_what_their_runs_took_without_colours_in_a_pipe():

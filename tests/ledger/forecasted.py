@@ -56,6 +56,7 @@ def fit(
     status: runs.Status | None = 'finished',
     basis: Basis = 'measured',
     name: str = 'model',
+    later: dict[str, Any] | None = None,
 ) -> runs.Run:
     """A fit of so many seconds by phase, after 5 s that no forecast is of; one without a status goes on."""
     clock = Clock()
@@ -72,6 +73,8 @@ def fit(
         clock.now += seconds
     run.enter('train')
     run.tick(8)
+    if later is not None:
+        run.tell(forecast_at=later)
     if status is not None:
         run.finish(status)
     return run

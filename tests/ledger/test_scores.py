@@ -98,6 +98,19 @@ def test_modelled_energy_is_told_but_not_summed_up():
     assert ledger.open().scores().energy_by_how() == {}
 
 
+def test_what_was_foreseen_on_the_way_is_scored_beside_it():
+    fit(forecast(5.0), later={'share': 0.05, 'step': 1, 'seconds': 9.5, 'low': 9.0, 'high': 10.5})
+    fit(forecast(5.0), later={'share': 0.05})
+    fit(forecast(5.0))
+    scores = ledger.open().scores()
+    assert scores.later_by_how()['pilot'].runs == 1
+    assert scores.later_by_how()['pilot'].inside == 1.0
+    assert (scores.by_how()['pilot'].runs, scores.by_how()['pilot'].inside) == (3, 0.0)
+    (later,) = [score.later for score in scores.scored if score.later]
+    assert later == pytest.approx((9.5, 9.0, 10.5, 10.0, 's'))
+    assert ledger.open().scores() == scores  # and is kept
+
+
 def test_the_newest_come_first_and_are_summed_up_by_what_they_rested_on():
     ids = [fit(forecast(seconds, how)).id for seconds, how in ((10.0, 'known'), (5.0, 'pilot'), (8.0, 'pilot'))]
     scores = ledger.open().scores()

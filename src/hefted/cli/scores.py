@@ -42,6 +42,7 @@ def show(scores: Scores, *, everything: bool, as_json: bool) -> None:
 def _json(scores: Scores) -> dict[str, Any]:
     return {
         'duration': _summaries(scores.by_how()),
+        'later': _summaries(scores.later_by_how()),
         'measured_energy': _summaries(scores.energy_by_how()),
         'scored': [_score(score) for score in scores.scored],
         'apart': [_score(score) for score in scores.apart],
@@ -53,7 +54,8 @@ def _summaries(summaries: Mapping[str, Summary]) -> dict[str, Any]:
 
 
 def _score(score: Score) -> dict[str, Any]:
-    return score._asdict() | {'duration': _outcome(score.duration), 'energy': _outcome(score.energy)}
+    outcomes = {'duration': score.duration, 'energy': score.energy, 'later': score.later}
+    return score._asdict() | {name: _outcome(outcome) for name, outcome in outcomes.items()}
 
 
 def _outcome(outcome: Outcome | None) -> dict[str, Any] | None:

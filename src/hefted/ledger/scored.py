@@ -114,7 +114,8 @@ def _entry(line: Line) -> tuple[str, Entry]:
 
 
 def _score(told: Mapping[str, Any]) -> Score:
-    return Score(**told)._replace(duration=_outcome(told['duration']), energy=_outcome(told['energy']))
+    duration, energy, later = (_outcome(told[name]) for name in ('duration', 'energy', 'later'))
+    return Score(**told)._replace(duration=duration, energy=energy, later=later)
 
 
 def _outcome(told: Sequence[Any] | None) -> Outcome | None:

@@ -82,6 +82,8 @@ class Score(NamedTuple):
         measured: Whether counters read most of that energy. Where one model stands on both sides, a forecast of energy
             is as good as that of the duration, and nothing is proved of the model.
         factor: What the forecast had been multiplied by, after earlier ones.
+        later: The duration again, as it was foreseen once a twentieth of the steps were done; None where that was not
+            told.
     """
 
     run: str
@@ -94,6 +96,7 @@ class Score(NamedTuple):
     energy: Outcome | None = None
     measured: bool = False
     factor: float = 1.0
+    later: Outcome | None = None
 
     @property
     def bare_ratio(self) -> float | None:
@@ -133,6 +136,10 @@ class Scores(NamedTuple):
     def by_how(self) -> dict[str, Summary]:
         """How good their durations were, by what they rested on, the most frequent first."""
         return _by_how(self.scored, lambda score: score.duration)
+
+    def later_by_how(self) -> dict[str, Summary]:
+        """How good they were once a twentieth of the steps were done."""
+        return _by_how(self.scored, lambda score: score.later)
 
     def energy_by_how(self) -> dict[str, Summary]:
         """And their energy, of the runs in which a counter read it."""
@@ -179,10 +186,11 @@ def score(run: str, path: Path, ending: Callable[[Path], tuple[str, Line | None]
     """
     with path.open('rb') as file:
         header, told = _header_and_forecast(file)
+        later = _later(file) if told else None
     if told is None:
         return None
     try:
-        return _scored(run, header, told, *ending(path))
+        return _scored(run, header, told, later, *ending(path))
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError):  # another version's, or damaged
         return None
 
@@ -199,7 +207,13 @@ def _header_and_forecast(file: BinaryIO) -> tuple[Line, Line | None]:
     return header, None
 
 
-def _scored(run: str, header: Line, told: Line, status: str, end: Line | None) -> Score:
+def _later(file: BinaryIO) -> Line | None:
+    """What the forecast had become a twentieth into the training, where the journal tells that near its start."""
+    told = (decode(raw) or {} for raw in file.read(_HEAD).split(b'\n') if b'"forecast_at"' in raw)
+    return next((line['forecast_at'] for line in told if isinstance(line.get('forecast_at'), dict)), None)
+
+
+def _scored(run: str, header: Line, told: Line, later: Line | None, status: str, end: Line | None) -> Score:
     foreseen = told['footprint']
     duration = Quantity.from_json(foreseen['duration']).to('s')
     bare = Score(
@@ -215,17 +229,32 @@ def _scored(run: str, header: Line, told: Line, status: str, end: Line | None) -
         return bare
     counted = [*FORESEEN, *(['compile'] if 'compile' in foreseen.get('phases', {}) else [])]
     phases = [share for name, share in end['footprint']['phases'].items() if name in counted]
+    seconds = sum(share['seconds'] for share in phases)
     return bare._replace(
-        duration=_outcome(duration, sum(share['seconds'] for share in phases)),
+        duration=_outcome(duration, seconds),
+        later=later and _outcome_at(later, seconds),
         energy=_energy(foreseen.get('energy'), [share.get('energy') for share in phases]),
         measured=_measured(end['footprint'].get('components', {})),
     )
 
 
 def _outcome(foreseen: Quantity, actual: float) -> Outcome | None:
-    if not (foreseen.value > 0 and 0 < actual < math.inf and math.isfinite(foreseen.high - foreseen.low)):
+    return _positive(Outcome(foreseen.value, foreseen.low, foreseen.high, actual, foreseen.unit))
+
+
+def _outcome_at(told: Mapping[str, Any], actual: float) -> Outcome | None:
+    """Of a training's seconds in all, with their interval, as they were foreseen on the way."""
+    try:
+        seconds, low, high = (float(told[name]) for name in ('seconds', 'low', 'high'))
+    except (KeyError, TypeError, ValueError):  # another version's
         return None
-    return Outcome(foreseen.value, foreseen.low, foreseen.high, actual, foreseen.unit)
+    return _positive(Outcome(seconds, low, high, actual, 's'))
+
+
+def _positive(outcome: Outcome) -> Outcome | None:
+    """What can be scored: a ratio needs both to be positive."""
+    sound = outcome.foreseen > 0 and 0 < outcome.actual < math.inf and math.isfinite(outcome.high - outcome.low)
+    return outcome if sound else None
 
 
 def _energy(foreseen: Mapping[str, Any] | None, actual: Sequence[Mapping[str, Any] | None]) -> Outcome | None:

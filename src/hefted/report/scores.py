@@ -44,9 +44,11 @@ def told(scores: Scores, width: int, newest: int = 20, ids: int = 13) -> Iterato
         return
     yield []
     yield from _summaries('Duration, foreseen by', scores.by_how(), width)
-    if energy := scores.energy_by_how():
-        yield []
-        yield from _summaries('Measured energy, by', energy, width)
+    more = {'Once under way, by': scores.later_by_how(), 'Measured energy, by': scores.energy_by_how()}
+    for title, summaries in more.items():
+        if summaries:
+            yield []
+            yield from _summaries(title, summaries, width)
     yield []
     for text in ('An interval is meant to hold 90 of 100 times.', _UNPROVEN):
         yield from ([(line, 'quiet')] for line in textwrap.wrap(text, width))
