@@ -16,7 +16,9 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp('home')
     for variable in ('HEFTED_DATA_DIR', 'HEFTED_CACHE_DIR', 'XDG_CONFIG_HOME'):
         os.environ[variable] = str(folder / variable.lower())
-    names = 'METER SHARE UNSEEN MACHINE PLACE LAND GRID GRID_URL CLOUD_METADATA WATTMETER TABLES INSTANCE PRICE'
+    names = (
+        'METER SHARE UNSEEN MACHINE PLACE LAND GRID GRID_URL GRID_TRACE CLOUD_METADATA WATTMETER TABLES INSTANCE PRICE'
+    )
     for name in names.split():
         os.environ.pop(f'HEFTED_{name}', None)
 

@@ -29,7 +29,7 @@ train
 callbacks
 runs* run* run_lines* run_process* run_ticks*
 report*
-forecast* budget*
+forecast* budget* when*
 ledger*
 layers losses metrics optimizers
 data

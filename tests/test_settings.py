@@ -10,7 +10,7 @@ from hefted.errors import ArgumentError
 def config(tmp_path, monkeypatch):
     """Write the user's configuration file; the environment says nothing."""
     names = 'METER PLACE LAND GRID CLOUD_METADATA MACHINE UNSEEN DATA_DIR CACHE_DIR DATASETS TABLES INSTANCE PRICE'
-    for name in names.split():
+    for name in [*names.split(), 'GRID_TRACE']:
         monkeypatch.delenv(f'HEFTED_{name}', raising=False)
     monkeypatch.setattr(host, 'user_folder', lambda kind: str(tmp_path / kind))
 
@@ -28,7 +28,7 @@ def test_without_settings_everything_has_its_default(config, tmp_path):
     assert (settings.grid_mode(), settings.cloud_metadata()) == ('table', False)
     assert settings.machine_kind() is None
     assert settings.unseen_counts()
-    assert settings.datasets_folder() is None
+    assert settings.datasets_folder() is settings.grid_trace() is None
     assert settings.tables_folder() is None
     assert settings.price_setting()[1] is settings.instance_setting()[1] is None
     assert settings.data_folder() == tmp_path / 'data'

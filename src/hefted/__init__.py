@@ -17,6 +17,7 @@ __version__ = '0.1.0'
 
 # Every public name and the room that it comes from; None where the name is the room itself.
 _PUBLIC: dict[str, str | None] = {
+    'Budget': 'hefted.budget',
     'DTypePolicy': 'hefted.dtype_policies',
     'Function': 'hefted.models.function',
     'FloatDTypePolicy': 'hefted.dtype_policies',
@@ -40,6 +41,7 @@ _PUBLIC: dict[str, str | None] = {
     'StatelessScope': 'hefted.scopes',
     'SymbolicScope': 'hefted.scopes',
     'Variable': 'hefted.variables',
+    'When': 'hefted.when',
     'device': 'hefted.scopes',
     'fit': 'hefted.integrations',
     'meter': 'hefted.runs',

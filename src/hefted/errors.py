@@ -2,6 +2,7 @@
 
     HeftedError
     ├── ArgumentError (ValueError)      an argument is wrong: name, expected, received, remedy
+    │   ├── BudgetError                 a budget that cannot be kept, or is spent
     │   ├── ShapeError                  shapes or lengths do not agree
     │   ├── MissingFileError (FileNotFoundError too)     there is no such file
     │   ├── NotSavableError (NotImplementedError too)    something that no file can hold
@@ -31,6 +32,18 @@ class HeftedError(Exception):
 
 class ArgumentError(HeftedError, ValueError):
     """An argument is wrong; the message names it, what was expected, what was received, and the remedy."""
+
+
+class BudgetError(ArgumentError):
+    """A budget that cannot be kept, or is spent already: raised before anything is.
+
+    Attributes:
+        forecast: What the training was to take, a `Forecast`; None where nothing was foreseen yet.
+    """
+
+    def __init__(self, message: str, forecast: Any = None) -> None:
+        super().__init__(message)
+        self.forecast = forecast
 
 
 class ShapeError(ArgumentError):

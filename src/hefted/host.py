@@ -248,6 +248,20 @@ class CpuIdentity(NamedTuple):
 _ARM_IMPLEMENTERS = {0x41: 'ARM', 0x43: 'Cavium', 0x46: 'Fujitsu', 0x61: 'Apple', 0xC0: 'Ampere'}
 
 
+def contention() -> float:
+    """How many threads want each of the machine's, over the last minute; 1 where none has to wait or nobody knows.
+
+    Example:
+        >>> contention() >= 1
+        True
+    """
+    try:
+        waiting = os.getloadavg()[0]
+    except (AttributeError, OSError):  # Windows has no such figure
+        return 1.0
+    return max(waiting / (os.cpu_count() or 1), 1.0)
+
+
 def cpu_identity(cpuinfo: str = '/proc/cpuinfo') -> CpuIdentity:
     """Identify the processor, by numbers rather than by its marketing name.
 
@@ -370,6 +384,18 @@ def is_private_folder(folder: Path) -> bool:
         return True
     stat = folder.lstat()
     return stat.st_uid == os.getuid() and not stat.st_mode & 0o077 and not folder.is_symlink()
+
+
+def machine_id() -> str:
+    """What tells this machine from others, as a hash: the system's own number for it, else its network card's."""
+    import hashlib
+    import uuid
+
+    try:
+        told = read_start('/etc/machine-id').strip()
+    except OSError:
+        told = ''
+    return hashlib.sha256(f'hefted {told or uuid.getnode()}'.encode()).hexdigest()[:16]
 
 
 def cpu_features(cpuinfo: str = '/proc/cpuinfo') -> str:

@@ -26,6 +26,7 @@ from hefted.variables import Array, Variable
 
 _SEED_MAX = 1_000_000_000
 _runs = python_random.Random()
+_told: list[int] = []  # the seed that the program gave last
 _global: SeedGenerator | None = None
 
 
@@ -98,6 +99,12 @@ def undrawn_run_seeds() -> Generator[None]:
 def seed_runs(seed: int) -> None:
     """Let the seeds of trainings follow from this one."""
     _runs.seed(seed)
+    _told[:] = [seed]
+
+
+def told_seed() -> int | None:
+    """The seed that the program gave last, with `set_random_seed`; None where it gave none."""
+    return _told[0] if _told else None
 
 
 def draw_seed(seed: int | SeedGenerator | Array | None) -> Array:

@@ -26,7 +26,7 @@ from hefted.metering.reading import Gap, RawReading
 from hefted.run_ticks import NullRun, Status, Tick
 
 if TYPE_CHECKING:
-    from hefted.footprint.live.watch import Watch
+    from hefted.footprint.repricing import Tells
 
 __all__ = ['NullRun', 'Run', 'Status', 'Tick']
 
@@ -47,6 +47,7 @@ class Run:
         meter: What it is read by.
         parent: The id of what it is a part of.
         attempt: Which attempt it is, from 1.
+        resumes: The id of the first attempt's run.
         start_up_from: When the process began, in seconds of CLOCK_MONOTONIC, if the run takes on its start-up.
         attributes: What else the journal should hold.
         thread_costs: CPU time of the threads that meter and write, in seconds so far.
@@ -55,11 +56,10 @@ class Run:
 
     Attributes:
         id: A UUIDv7.
-        parent: As given.
-        kind: As given.
-        meter: As given.
+        parent, kind, meter: As given.
         shares: Seconds and joules by phase, so far.
         accuracies: Of the sensors.
+        told: What the journal was told by `tell`.
     """
 
     def __init__(
@@ -71,11 +71,12 @@ class Run:
         parent: str,
         *,
         attempt: int = 1,
+        resumes: str | None = None,
         start_up_from: float | None = None,
         attributes: Mapping[str, Any] | None = None,
         thread_costs: Callable[[], float] = writer_cost_seconds,
         ended: Callable[[Run], None] | None = None,
-        grid: Watch | None = None,
+        grid: Tells | None = None,
     ):
         begun = time.thread_time()
         self.id = uuid7()
@@ -85,9 +86,9 @@ class Run:
         self._over = False
         self._place = place
         self._machine = machine_of(meter)
-        self._factors = factors_for(place, self._machine)
         self._grid = Repricing(grid)
-        self._factors = self._grid.first(self._factors)
+        self.told: dict[str, Any] = {}
+        self._factors = self._grid.first(factors_for(place, self._machine))
         self.meter = meter
         self._meter_version: int = meter.version
         self.accuracies = meter.accuracies
@@ -114,6 +115,7 @@ class Run:
             {
                 'parent': parent,
                 'attempt': attempt,
+                **({} if resumes is None else {'resumes': resumes}),
                 'kind': kind,
                 'name': name,
                 'started': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
@@ -220,6 +222,7 @@ class Run:
     def tell(self, **told: Any) -> None:
         """Have the journal hold something more, such as the run's plan and forecast, under names of its own."""
         if not self._over:
+            self.told |= told
             self._journal.write(told)
 
     def so_far(self) -> Footprint | None:

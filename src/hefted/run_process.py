@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from hefted import host, settings
 from hefted.errors import ArgumentError
-from hefted.footprint import account, splitting
+from hefted.footprint import account, project, splitting
 from hefted.footprint import place as places
 from hefted.footprint.totals import Sum, Total
 from hefted.identifiers import uuid7
@@ -23,7 +25,7 @@ from hefted.quantities import Quantity
 from hefted.run import Run
 
 if TYPE_CHECKING:
-    from hefted.footprint.live.watch import Watch
+    from hefted.footprint.repricing import Looks
     from hefted.metering.moved import Moved
 
 PARENT = 'HEFTED_PARENT_RUN'  # tells a process that is started inside a run what it is a part of
@@ -50,7 +52,7 @@ class Process:
         self._splitting = threading.RLock()
         self._taken: weakref.WeakKeyDictionary[Meter, RawReading] = weakref.WeakKeyDictionary()  # by runs that ended
         self._calls: dict[str, set[int]] = {}  # of each of these, the threads that are in a call
-        self._watches: dict[tuple[object, ...], Watch | None] = {}  # by place: what asks for its grid's intensity
+        self._watches: dict[tuple[object, ...], Looks | None] = {}  # by place: what asks for its grid's intensity
 
     @property
     def runs(self) -> list[Run]:
@@ -71,6 +73,8 @@ class Process:
             if run is None:
                 run = self.own[kind, name] = self.open(kind, name, places.find(None), None, attributes=None, attempt=1)
             self._calls.setdefault(run.id, set()).add(threading.get_ident())
+            if (covering := _covering()) is not None:
+                covering.begun(run, before=True)
             run.enter(kind)
             self._split(run)
         os.environ[PARENT] = run.id
@@ -96,7 +100,11 @@ class Process:
         *,
         attributes: Mapping[str, Any] | None,
         attempt: int,
+        resumes: str | None = None,
     ) -> Run:
+        covering = _covering()
+        if covering is not None:
+            covering.those_open()  # what cannot be read raises before anything begins
         # Taken once: a fork's child counts from its own start.
         since = None if self._started else host.process_started()
         self._started = True
@@ -112,8 +120,9 @@ class Process:
             meter,
             self._enclosing() or self.id,
             attempt=attempt,
+            resumes=resumes,
             start_up_from=since,
-            attributes=attributes,
+            attributes={**project_attributes(), **(attributes or {})},
             thread_costs=self._thread_costs,
             ended=self._ended,
             grid=self._watch(place),
@@ -121,6 +130,8 @@ class Process:
         with self._splitting:  # none is among the others before it has its part
             self._open[run.id] = weakref.ref(run), threading.get_ident()
             self._split(run)
+        if covering is not None:
+            covering.begun(run)
         os.environ[PARENT] = run.id
         if meter is self._meter and self.sampler is not None:
             self.sampler.ensure()
@@ -133,6 +144,11 @@ class Process:
         mine = (run.id for run in newest_first if self._open.get(run.id, (None, 0))[1] == thread)
         meters = (run.id for run in newest_first if run.kind == 'meter')
         return next(mine, '') or next(meters, '')
+
+    def current(self) -> Run | None:
+        """This thread's newest run that is open and not idle."""
+        thread = threading.get_ident()
+        return next((run for run in self.runs[::-1] if self._open.get(run.id, (None, 0))[1] == thread), None)
 
     def _split(self, changed: Run) -> None:
         """A run has begun, ended, paused or gone on: tell those whose part of the process is another from then on."""
@@ -158,6 +174,8 @@ class Process:
         self._accuracies.update(run.accuracies)
         self._sums.setdefault(run.parent, Sum()).add(run.shares)
         self._sums.pop(run.id, None)
+        if (covering := _covering()) is not None:
+            covering.ended(run)
 
     def _tell_children(self) -> None:
         """Tell processes that are started from now on what they are a part of."""
@@ -183,16 +201,20 @@ class Process:
         found = self._sums.get(parent, Sum())
         return Total(parent, found.ended, account.energy_of(found.joules, self._accuracies))
 
-    def _watch(self, place: places.Place) -> Watch | None:
-        """What asks for a place's intensity; None unless the user has named a service for it."""
-        if settings.grid_mode() == 'table':
+    def _watch(self, place: places.Place) -> Looks | None:
+        """What tells a place's intensity; None unless the user has named a service or a trace for it."""
+        trace = settings.grid_trace()
+        if trace is None and settings.grid_mode() == 'table':
             return None
-        key = (place.code, place.latitude, place.longitude)
+        key = (place.code, place.latitude, place.longitude, trace)
         if key not in self._watches:
             from hefted.footprint import live  # late: few ask for it
 
             self._watches[key] = live.watch_over(place)
-        return self._watches[key]
+        watch = self._watches[key]
+        if trace is not None and watch is not None:  # nobody has looked since the last run
+            watch.look()
+        return watch
 
     def _look(self) -> None:
         for watch in list(self._watches.values()):
@@ -211,6 +233,21 @@ class Process:
         self._look()
         for run in self.runs:
             run.beat(reading)
+
+
+def project_attributes() -> dict[str, str]:
+    """What a run's journal says of its project; nothing where it has no name."""
+    name = project.says().get('project')
+    return {} if name is None else {'project': name}
+
+
+def _covering() -> ModuleType | None:
+    """What keeps count for budgets over several runs; None, and no import, where there is none."""
+    if settings.budget_setting()[1] is not None:
+        from hefted.budget import covering
+
+        return covering
+    return sys.modules.get('hefted.budget.covering')
 
 
 def _discovered() -> Meter:

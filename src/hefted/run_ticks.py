@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 Status = Literal['finished', 'stopped', 'failed', 'interrupted']
@@ -38,6 +39,7 @@ class NullRun:
     footprint = None
     journal_failure = None
     meter_cost = 0.0
+    told: Mapping[str, Any] = MappingProxyType({})
 
     def enter(self, phase: str) -> None:
         """Do nothing."""

@@ -37,6 +37,7 @@ __all__ = [
     'Status',
     'Tick',
     'Total',
+    'current',
     'joined',
     'meter',
     'moved',
@@ -55,6 +56,7 @@ def start(
     meter: Meter | Literal['auto'] | None = 'auto',
     attributes: Mapping[str, Any] | None = None,
     attempt: int = 1,
+    resumes: str | None = None,
 ) -> Run | NullRun:
     """Start a run.
 
@@ -67,6 +69,7 @@ def start(
         meter: 'auto' for the process's own meter, None for none, or a meter.
         attributes: What else the journal should hold; no paths, arguments or names of people.
         attempt: Which attempt it is, from 1.
+        resumes: The id of the first attempt's run, whose energy and this one's are of one training.
 
     Returns:
         The run; one that does nothing when metering is off (`meter=None`, HEFTED_METER=off), and in a
@@ -86,7 +89,7 @@ def start(
     if mode == 'off' or (meter is None and mode != 'on') or _process.forked_in_run:
         return NullRun()
     where = places.find(place)
-    return _process.open(kind, name, where, given, attributes=attributes, attempt=attempt)
+    return _process.open(kind, name, where, given, attributes=attributes, attempt=attempt, resumes=resumes)
 
 
 @contextmanager
@@ -155,6 +158,17 @@ def process() -> Total:
 def so_far(run: Run) -> Total:
     """Tell what a run and those before it that have the same parent come to so far."""
     return _process.total(run.parent)
+
+
+def current() -> Run | None:
+    """The innermost run that is open in this thread, such as a fit's in its callbacks; None where nothing is metered.
+
+    Example:
+        >>> with meter('work') as m:
+        ...     current() is m or not m.id
+        True
+    """
+    return _process.current()
 
 
 @contextmanager

@@ -9,6 +9,7 @@ The file is read once in a process. Between the two, the project may say where i
 | HEFTED_PLACE | place | where the work runs, such as 'FR', 'US-WA' or 'aws:us-west-2' |
 | HEFTED_LAND | land | whose land that is, in your own words; 'ask' to have `hefted.footprint.land` ask for it |
 | HEFTED_GRID | grid | carbon intensity from the 'table' (the default), or live: 'electricitymaps', 'watttime', 'uk' |
+| HEFTED_GRID_TRACE | grid_trace | a file with the grid's intensity by hour (see `hefted.footprint.live.trace`) |
 | HEFTED_CLOUD_METADATA | cloud_metadata | 'on' to ask the cloud that this machine is of for its region; 'off' |
 | HEFTED_WATTMETER | wattmeter | a meter of the whole machine: a file, or an address (see `hefted.metering.wattmeter`) |
 | HEFTED_MACHINE | machine | what the machine is: 'laptop', 'desktop', 'server', 'gpu-server' or 'gpu-server-liquid' |
@@ -19,6 +20,7 @@ The file is read once in a process. Between the two, the project may say where i
 | HEFTED_TABLES | tables | a folder with your own tables of factors (see `hefted.footprint.own_tables`) |
 | HEFTED_INSTANCE | instance | the cloud's instance, such as 'aws:p4d.24xlarge': its list price is the run's |
 | HEFTED_PRICE | price | what the machine or its electricity costs, such as '1.20 USD/h' or '0.30 USD/kWh' |
+| HEFTED_BUDGET | budget | the most that all runs of a process may spend, such as '1 kWh' or '$3, 2 h' |
 """
 
 from __future__ import annotations
@@ -84,6 +86,15 @@ def grid_mode() -> GridMode:
     """
     mode: GridMode | None = _named('HEFTED_GRID', 'grid', _GRID_MODES)
     return mode or 'table'
+
+
+def grid_trace() -> Path | None:
+    """The file with the grid's intensity by hour; None when not set.
+
+    Raises:
+        ArgumentError: If the setting is not an absolute path.
+    """
+    return _folder('HEFTED_GRID_TRACE', 'grid_trace')
 
 
 def cloud_metadata() -> bool:
@@ -164,6 +175,11 @@ def instance_setting() -> tuple[str, str | None]:
 def price_setting() -> tuple[str, str | None]:
     """Where the price is said (for an error message), and what is said; None when nothing is."""
     return _setting('HEFTED_PRICE', 'price')
+
+
+def budget_setting() -> tuple[str, str | None]:
+    """Where the process's budget is said (for an error message), and what is said; None when nothing is."""
+    return _setting('HEFTED_BUDGET', 'budget')
 
 
 def of_factors() -> tuple[str, ...]:

@@ -135,3 +135,23 @@ def test_a_process_hears_the_settings_file_after_the_environment(tmp_path, envir
     whole = os.environ | {'PYTHONPATH': str(SRC), 'HOME': str(tmp_path), 'XDG_CONFIG_HOME': str(tmp_path)} | environment
     done = subprocess.run([sys.executable, '-c', code], cwd=tmp_path, env=whole, capture_output=True, text=True)
     assert (json.loads(done.stdout), done.stderr) == (found, '')
+
+
+def test_a_budget_needs_a_name_that_its_runs_are_counted_under(tmp_path):
+    file = tmp_path / 'pyproject.toml'
+    file.write_text("[project]\nname = 'whales'\n[tool.hefted]\nbudget = '10 kWh'")
+    assert says(tmp_path, tmp_path) == {'budget': '10 kWh', 'project': 'whales'}
+
+
+@pytest.mark.parametrize(
+    ('table', 'words'),
+    [
+        ("budget = '10 kWh'", ['budget in [tool.hefted]', "project = 'whales'"]),
+        ("budget = '10 kWh'\nproject = '/home/me/whales'", ['project in [tool.hefted]', 'a short name', 'no path']),
+    ],
+)
+def test_a_budget_without_a_short_name_is_refused(tmp_path, table, words):
+    (tmp_path / 'pyproject.toml').write_text(f'[tool.hefted]\n{table}')
+    with pytest.raises(ArgumentError) as caught:
+        says(tmp_path, tmp_path)
+    assert all(word in str(caught.value) for word in words)

@@ -1,4 +1,4 @@
-"""Callbacks: hooks into a training, by Keras's names. A file is imported when the first of its names is asked for."""
+"""Callbacks: hooks into a training, by Keras's names, and `Worth`. Each is imported when it is first asked for."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _HOMES = {
         'simple': 'LambdaCallback LearningRateScheduler',
         'swap_ema_weights': 'SwapEMAWeights',
         'tensorboard': 'TensorBoard',
+        'worth': 'Worth',
     }.items()
     for name in names.split()
 }

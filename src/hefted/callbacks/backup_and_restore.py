@@ -28,7 +28,8 @@ class BackupAndRestore(Callback):
         backup_dir: A folder for this training alone.
         save_freq: 'epoch', or a number of batches; False for never.
         double_checkpoint: Whether to keep the backup before the last as well, for when the last is damaged.
-        delete_checkpoint: Whether the backup goes when the training ends.
+        delete_checkpoint: Whether the backup goes when the training ends. One that its budget stopped is not at its
+            end: the backup stays, and the same `fit` with more to spend goes on from there.
 
     Raises:
         ArgumentError: No folder, or `save_freq` is neither of those.
@@ -53,6 +54,7 @@ class BackupAndRestore(Callback):
         self.backup_dir, self.save_freq = backup_dir, save_freq
         self.double_checkpoint, self.delete_checkpoint = double_checkpoint, delete_checkpoint
         self.due = False  # whether the loop shall write one now, after all callbacks were called
+        self.stays = False  # whether the training that ends is to go on another time
         self._batches = Batches(save_freq)
 
     def stops_at(self, step: int) -> int | None:
@@ -60,6 +62,7 @@ class BackupAndRestore(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._batches.begin()
+        self.stays = False
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         if self._batches.reached():
@@ -70,7 +73,7 @@ class BackupAndRestore(Callback):
             self.due = True
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        if not self.delete_checkpoint:
+        if not self.delete_checkpoint or self.stays:
             return
         folder = Path(self.backup_dir)
         with suppress(OSError):  # what somebody else put there stays, and so does the folder then

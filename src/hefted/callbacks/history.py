@@ -21,6 +21,7 @@ class History(Callback):
         epoch: The epochs' numbers.
         run: The run's id, for `hefted receipt`; None where the meter was off.
         forecast: What the training was to take, told before its first step; None where nothing was foreseen.
+        attempt: Which attempt at the training this was, where it is resumed; the receipt tells what all of them took.
         stopped_by: What ended it before its last step, such as 'budget 5 Wh'; None where nothing did.
     """
 
@@ -33,6 +34,7 @@ class History(Callback):
         self.run: str | None = None
         self.forecast: Forecast | None = None
         self.stopped_by: str | None = None
+        self.attempt = 1
         self._of: Any = None
         self._receipt: Receipt | None = None
         self._make_receipt: Callable[[], Receipt | None] = lambda: None

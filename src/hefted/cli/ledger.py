@@ -28,12 +28,18 @@ _GIVEN_UP = ('Started', 'Duration', 'Carbon')  # columns that a narrow terminal 
 @click.option(
     '--all', 'everything', is_flag=True, help=f'Every run, not the {_LISTED} newest, and the parts of sweeps.'
 )
+@click.option('--scores', is_flag=True, help='How good the forecasts have been: each beside what its run took.')
 @click.option('--json', 'as_json', is_flag=True, help='All of it as JSON, each figure with its interval and sources.')
-def command(everything: bool, as_json: bool) -> None:
+def command(everything: bool, scores: bool, as_json: bool) -> None:
     """List your runs, the newest first, those that were killed too.
 
     A sweep (many fits that belong together) is one line with its total. `hefted receipt RUN` shows one run.
     """
+    if scores:
+        from hefted.cli.scores import show
+
+        show(opened().scores(), everything=everything, as_json=as_json)
+        return
     runs = opened().runs()
     if as_json:
         click.echo(json.dumps([_json(run) for run in runs], indent=2, ensure_ascii=False))
@@ -44,7 +50,7 @@ def command(everything: bool, as_json: bool) -> None:
     out: Any = Stream()  # where it holds no '·', it gets '-'
     shown = runs if everything else runs[:_LISTED]
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 200
-    length = _id_length(_ids(runs))
+    length = id_length(_ids(runs))
     for line in table(list(_rows(shown, length, parts=everything)), width):
         click.echo(line, out)
     if len(runs) > len(shown):
@@ -77,9 +83,9 @@ def _ids(runs: Sequence[RunSummary]) -> Iterator[str]:
         yield from _ids(run.children)
 
 
-def _id_length(ids: Iterable[str]) -> int:
+def id_length(ids: Iterable[str]) -> int:
     """How much of the ids tells them apart: their millisecond, their microsecond, or all."""
-    known = list(ids)
+    known = set(ids)  # the last attempt at a training names them all
     return next((length for length in (13, 18) if len({i[:length] for i in known}) == len(known)), 36)
 
 
@@ -94,7 +100,7 @@ def _row(run: RunSummary, told_id: str) -> tuple[str, ...]:
     started = '' if run.started is None else f'{datetime.fromtimestamp(run.started):%Y-%m-%d %H:%M}'
     what = ' · '.join(part for part in (run.kind, run.name) if part)
     if run.children:
-        what += f' · {len(run.children)} runs'
+        what += f' · {run.attempts} attempts' if run.attempts else f' · {len(run.children)} runs'
     if run.reason:
         what = run.reason
     status = run.status
@@ -156,6 +162,9 @@ def _json(run: RunSummary) -> dict[str, Any]:
         'name': run.name,
         'started': run.started,
         'status': run.status,
+        'attempt': run.attempt,
+        'resumes': run.resumes,
+        'attempts': run.attempts,
         'reason': run.reason,
         'place': run.place,
         **{name: None if figure is None else figure.to_json() for name, figure in figures.items()},

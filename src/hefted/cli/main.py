@@ -13,13 +13,16 @@ from hefted.errors import ArgumentError, LedgerError
 
 # name: (the file that holds it, its line in the list of commands)
 _COMMANDS = {
+    'compare': ('hefted.cli.compare', 'Price one training on several machines and places side by side.'),
     'demo': ('hefted.cli.demonstration', 'Train a classifier on real data and see what it took.'),
     'doctor': ('hefted.cli.doctor', 'Say which sensors can be read here, and what is modelled instead.'),
     'export': ('hefted.cli.export', 'Write one run for a registry, a standard, a dashboard or a paper.'),
+    'forecast': ('hefted.cli.forecast', 'Say what a training takes on machines that you do not have yet.'),
     'land': ('hefted.cli.land', 'Ask Native Land Digital whose land a position lies in.'),
     'ledger': ('hefted.cli.ledger', 'List your runs, the newest first.'),
     'paper': ('hefted.cli.paper', 'Compute a famous table again: what it took to train BERT in 2019.'),
     'receipt': ('hefted.cli.receipt', 'Show what one run took.'),
+    'resume': ('hefted.cli.resume', 'Let a training that was cut short go on.'),
 }
 
 

@@ -50,6 +50,14 @@ class Feed(Protocol):
         """Take the batches in another order each pass, where that can be; others order themselves."""
         ...
 
+    def get_state(self) -> Any:
+        """The data's own state when its pass began, or a `PyDataset`'s when its epoch did; None where it has none."""
+        ...
+
+    def set_state(self, state: Any) -> None:
+        """Let the data have that state again, before it is asked for the same pass."""
+        ...
+
     def begin_epoch(self) -> None:
         """An epoch begins."""
         ...
@@ -78,9 +86,10 @@ class IteratedFeed:
         self.seed: int | None = None
         self._data = data
         self._begun: Iterator[Any] | None = None  # an iterator of which only the first batch was looked at
+        self._state: Any = None
 
     def first(self) -> Any:
-        iterator = iter(self._data)
+        iterator = self._new()
         for batch in iterator:
             self._begun = itertools.chain([batch], iterator)
             return batch
@@ -89,10 +98,22 @@ class IteratedFeed:
     def a_pass(self, number: int, skip: int) -> Iterator[Any]:
         del number
         begun, self._begun = self._begun, None
-        return itertools.islice(iter(self._data) if begun is None else begun, skip, None)
+        return itertools.islice(self._new() if begun is None else begun, skip, None)
+
+    def _new(self) -> Iterator[Any]:
+        self._state = _state_of(self._data)
+        return iter(self._data)
 
     def shuffle(self, seed: int) -> None:
         """Its order is its own."""
+
+    def get_state(self) -> Any:
+        return self._state
+
+    def set_state(self, state: Any) -> None:
+        if self.restarts and state is not None:
+            self._begun = None
+            self._data.set_state(state)
 
     def begin_epoch(self) -> None:
         """Nobody is told."""
@@ -119,6 +140,7 @@ class IndexedFeed:
         self._dataset = dataset
         self.seed: int | None = None
         self._made: Any = None
+        self._state: Any = None
 
     @property
     def batches(self) -> int | None:
@@ -157,7 +179,15 @@ class IndexedFeed:
     def shuffle(self, seed: int) -> None:
         self.seed = seed
 
+    def get_state(self) -> Any:
+        return self._state
+
+    def set_state(self, state: Any) -> None:
+        if state is not None:
+            self._dataset.set_state(state)
+
     def begin_epoch(self) -> None:
+        self._state = _state_of(self._dataset)
         self._dataset.on_epoch_begin()
 
     def end_epoch(self) -> None:
@@ -193,6 +223,12 @@ def feed_of(x: Any) -> Feed | None:
     if hasattr(x, '__next__'):
         return IteratedFeed('generator', x, restarts=False)
     return None
+
+
+def _state_of(data: Any) -> Any:
+    """What a dataset that can be put back is put back to; None where it cannot."""
+    can = all(callable(getattr(data, name, None)) for name in ('get_state', 'set_state'))
+    return data.get_state() if can else None
 
 
 def _length(loader: Any) -> int | None:

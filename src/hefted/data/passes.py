@@ -21,14 +21,14 @@ class Passes:
     """
 
     def __init__(self, rows: int, batch_size: int, steps: int, shuffle: bool | str) -> None:
-        self._rows, self._size, self._steps, self._shuffle = rows, batch_size, steps, shuffle
+        self._rows, self._size, self._steps, self.shuffle = rows, batch_size, steps, shuffle
         self._began = np.random.get_state(legacy=False) if shuffle else None
         self._orders: dict[int, HostArray] = {}
         self._drawn = self._used = 0
 
     def order(self, number: int) -> HostArray:
         """The order of a pass; passes are asked for one after another, each as often as one likes."""
-        if self._shuffle:
+        if self.shuffle:
             self._used = max(self._used, number + 1)
             self._orders = {n: order for n, order in self._orders.items() if n >= number}
             return self.draw(number)
@@ -38,7 +38,7 @@ class Passes:
 
     def draw(self, number: int) -> HostArray:
         """The same, ahead of time."""
-        if not self._shuffle:
+        if not self.shuffle:
             return self.order(0)
         while self._drawn <= number:
             order = self._permutation()
@@ -62,7 +62,7 @@ class Passes:
 
     def get_state(self) -> dict[str, Any]:
         """What the orders follow from."""
-        return {'rows': self._rows, 'batch_size': self._size, 'shuffle': self._shuffle, 'random': self._began}
+        return {'rows': self._rows, 'batch_size': self._size, 'shuffle': self.shuffle, 'random': self._began}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Take up the orders of another training on the same rows.
@@ -76,7 +76,7 @@ class Passes:
                     f'Expected {name}={state.get(name)} as in the training that is resumed, received {mine}. '
                     'Pass the same data and batch size, or delete the backup to begin anew.'
                 )
-        if self._shuffle:
+        if self.shuffle:
             if state.get('random') is None:
                 raise ArgumentError('Expected a backup with the order of its rows, received one without. Delete it.')
             self._began = state['random']
@@ -84,7 +84,7 @@ class Passes:
         self._orders, self._drawn, self._used = {}, 0, 0
 
     def _permutation(self) -> HostArray:
-        if self._shuffle != 'batch':
+        if self.shuffle != 'batch':
             return self._padded(np.random.permutation(self._rows))
         starts = range(0, self._rows, self._size)
         parts = [np.random.permutation(min(self._size, self._rows - at)) + at for at in starts]

@@ -25,6 +25,7 @@ import numpy as np
 
 from hefted import tree
 from hefted.data.arrays import HostArray, Rows
+from hefted.data.identity import told_of
 from hefted.data.passes import Passes
 from hefted.errors import warn
 from hefted.variables import Array
@@ -139,6 +140,15 @@ class _Ordered:
     def set_state(self, state: dict[str, Any]) -> None:
         self._passes.set_state(state)
 
+    def identity(self) -> dict[str, Any]:
+        """What tells this data from other data."""
+        return {'data': told_of(self.parts), 'batch_size': self.batch_size, 'shuffle': self._passes.shuffle}
+
+    @property
+    def parts(self) -> Any:
+        """(x, y, weight), wherever they are."""
+        raise NotImplementedError
+
     @property
     def layout(self) -> Layout:
         return Layout(self.shapes, self.batch_size, self.rows)
@@ -174,6 +184,10 @@ class ResidentSource(_Ordered):
     def __init__(self, rows: Rows, batch_size: int, shuffle: bool | str = False) -> None:
         super().__init__(rows, batch_size, shuffle)
         self._data = jax.device_put((rows.x, rows.y, rows.weight))
+
+    @property
+    def parts(self) -> Any:
+        return self._data
 
     @property
     def shapes(self) -> tuple[Any, Any]:
@@ -216,7 +230,7 @@ class StreamedSource(_Ordered):
     @property
     def shapes(self) -> tuple[Any, Any]:
         size = self._block_steps * self.batch_size
-        block = _map(lambda a: jax.ShapeDtypeStruct((size, *a.shape[1:]), a.dtype), self._parts())
+        block = _map(lambda a: jax.ShapeDtypeStruct((size, *a.shape[1:]), a.dtype), self.parts)
         return block, jax.ShapeDtypeStruct((size,), np.int32)
 
     def epoch(self, epoch: int, steps: int | None = None, start: int = 0) -> Iterator[Stretch]:
@@ -241,14 +255,15 @@ class StreamedSource(_Ordered):
         super().close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _parts(self) -> Any:
+    @property
+    def parts(self) -> Any:
         return (self._host.x, self._host.y, self._host.weight)
 
     def _send(self, order: HostArray, start: int) -> Future[Any]:
         size = self._block_steps * self.batch_size
         rows = order[start * self.batch_size :][:size]
         rows = np.pad(rows, (0, size - len(rows)))
-        return self._pool.submit(lambda: jax.device_put(_map(lambda a: a[rows], self._parts())))
+        return self._pool.submit(lambda: jax.device_put(_map(lambda a: a[rows], self.parts)))
 
 
 def source_for(rows: Rows, batch_size: int, shuffle: bool | str = False) -> ResidentSource | StreamedSource:

@@ -81,7 +81,8 @@ class StreamSource:
         most = self._seek(epoch, steps, start)
         seen = 0
         while True:
-            anew = self._iterator is None
+            # What a resumed training goes on in may be at its end, which only shows now.
+            anew = self._iterator is None and bool(start or not self._at[1])
             for block in self._blocks(most):
                 if block is not None:
                     seen += block.count
@@ -132,8 +133,14 @@ class StreamSource:
             self._iterator, self._at = None, wanted
         return left
 
+    def identity(self) -> dict[str, Any]:
+        """What tells this data from other data: its kind and shapes, as its values are not known before they come."""
+        told = [f'{part.dtype.name} {part.shape}' for part in jax.tree.leaves(tuple(vars(self.sample).values()))]
+        return {'data': [self.feed.kind, *told], 'steps of a pass': self.steps}
+
     def get_state(self) -> dict[str, Any]:
-        return {'feed': self.feed.kind, 'seed': self.feed.seed, 'pass': self._began[0], 'batch': self._began[1]}
+        where = {'pass': self._began[0], 'batch': self._began[1], 'own': self.feed.get_state()}
+        return {'feed': self.feed.kind, 'seed': self.feed.seed, **where}
 
     def set_state(self, state: dict[str, Any]) -> None:
         if state.get('feed') != self.feed.kind:
@@ -143,6 +150,7 @@ class StreamSource:
             )
         if state['seed'] is not None:
             self.feed.shuffle(state['seed'])
+        self.feed.set_state(state.get('own'))
         self._iterator, self._began = None, (state['pass'], state['batch'])
 
     def _drawn(self) -> Iterator[Any]:

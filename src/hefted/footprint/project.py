@@ -1,11 +1,14 @@
-"""What a project says of where it runs: the table `[tool.hefted]` of its `pyproject.toml`.
+"""What a project says of where it runs and of what it may spend: the table `[tool.hefted]` of its `pyproject.toml`.
 
     [tool.hefted]
     place = 'US-WA'
     land = 'Duwamish land'
+    budget = '10 kWh'
+    project = 'whales'
 
-Only these two are heard there. A project may be somebody else's: cloning it must not turn the meter off, move the
-journals or ask a service. So 'ask' is no land here either.
+A project's budget is that of all its runs on this machine (see `hefted.budget.project`). They are counted under its
+name: `project`, else the name in `[project]`. Only these four are heard there. A project may be somebody else's:
+cloning it must not turn the meter off, move the journals or ask a service. So 'ask' is no land here either.
 
 The nearest `pyproject.toml` with such a table is read, from the current folder upwards: up to the repository's root or
 the home folder, and at most 32 folders. One that belongs to another user is passed over, as anybody can leave a file in
@@ -15,12 +18,15 @@ a shared folder.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from typing import Any, cast
 
 from hefted.errors import ArgumentError, unknown_name
 
-KEYS = ('place', 'land')
+KEYS = ('place', 'land')  # what the environment and config.toml say of the same
+_HEARD = (*KEYS, 'budget', 'project')
+_A_NAME = re.compile(r'[\w. -]{1,80}')
 _DEEPEST = 32
 _FORM = "such as place = 'US-WA' or land = 'Duwamish land'"
 
@@ -100,15 +106,36 @@ def _parsed(content: bytes) -> dict[str, str] | None:
     table: object = cast('dict[str, object]', tools)['hefted']
     if not isinstance(table, dict):
         raise ArgumentError(f'tool.hefted in pyproject.toml: expected a table, {_FORM}, received {table!r}.')
-    return {key: text for key, value in cast('dict[str, Any]', table).items() if (text := _checked(key, value))}
+    said = {key: text for key, value in cast('dict[str, Any]', table).items() if (text := _checked(key, value))}
+    return said | _named(said, whole.get('project'))
+
+
+def _named(said: dict[str, str], metadata: object) -> dict[str, str]:
+    """The name that a project's runs are counted under; none where it has no budget and says no name."""
+    if 'project' in said or 'budget' not in said:
+        return {}
+    name = cast('dict[str, object]', metadata).get('name') if isinstance(metadata, dict) else None
+    if not isinstance(name, str) or not name:
+        raise ArgumentError(
+            'budget in [tool.hefted] of pyproject.toml: expected a name beside it that the runs are counted under, '
+            "received none. Write project = 'whales' there, or the name in [project]."
+        )
+    return {'project': name}
 
 
 def _checked(key: str, value: object) -> str:
-    if key not in KEYS:
-        form = f'Expected place or land; all else is set by the environment or by config.toml, {_FORM}.'
-        raise unknown_name('key in [tool.hefted] of pyproject.toml', key, KEYS, form)
+    if key not in _HEARD:
+        form = (
+            f'Expected place, land, budget or project; all else is set by the environment or by config.toml, {_FORM}.'
+        )
+        raise unknown_name('key in [tool.hefted] of pyproject.toml', key, _HEARD, form)
     if not isinstance(value, str):
         raise ArgumentError(f'{key} in [tool.hefted] of pyproject.toml: expected a string, received {value!r}.')
+    if key == 'project' and not _A_NAME.fullmatch(value.strip()):
+        raise ArgumentError(
+            f"project in [tool.hefted] of pyproject.toml: expected a short name, such as 'whales', received {value!r}. "
+            'It is kept with each run, so it is no path: letters, digits, spaces, and . _ - only.'
+        )
     if key == 'land' and value.strip().lower() == 'ask':
         raise ArgumentError(
             "land in [tool.hefted] of pyproject.toml: expected your own words, received 'ask'. "

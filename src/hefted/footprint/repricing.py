@@ -28,6 +28,14 @@ class Tells(Protocol):
     def gaps(self, since: float) -> tuple[Gap, ...]: ...
 
 
+class Looks(Tells, Protocol):
+    """What is told each second to look again, and costs some CPU time."""
+
+    cost_seconds: float
+
+    def look(self) -> None: ...
+
+
 class _Pending(NamedTuple):
     intensity: Quantity
     reading: RawReading  # at which it was learned

@@ -1,19 +1,20 @@
-"""The journal of one run, and the ledger of all."""
+"""The journal of one run, the ledger of all, and how good their forecasts were."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hefted.ledger.index import Ledger, RunSummary, open
+    from hefted.ledger.index import SHORT, Ledger, RunSummary, open
+    from hefted.ledger.scores import Score, Scores
 
-__all__ = ['Ledger', 'RunSummary', 'open']
+__all__ = ['SHORT', 'Ledger', 'RunSummary', 'Score', 'Scores', 'open']
 
 
 def __getattr__(name: str) -> Any:
     # Late: a training writes its journal and reads none.
     if name not in __all__:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    from hefted.ledger import index
+    from hefted.ledger import index, scores
 
-    return getattr(index, name)
+    return getattr(scores if name in ('Score', 'Scores') else index, name)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import math
 import operator
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
@@ -18,6 +20,7 @@ from hefted.quantities import Quantity, total
 
 if TYPE_CHECKING:
     from hefted.footprint.footprint import Footprint
+    from hefted.ledger.scores import Score, Scores
 
 Status = Literal['running', 'finished', 'interrupted', 'stopped', 'failed', 'damaged']
 
@@ -51,6 +54,10 @@ class RunSummary:
         place: The place's name.
         meter_share: The meter's CPU time as a share of the run's.
         children: The runs that are parts of this one, in the order of their starts.
+        attempt: Which attempt at its training it is, from 1.
+        resumes: The id of the first attempt's run.
+        attempts: How many attempts at one training are its parts, where that is what it is made of.
+        of_all_attempts: Energy of all attempts at its training; None where there was one alone.
         reason: Why it is damaged.
     """
 
@@ -67,6 +74,10 @@ class RunSummary:
     meter_share: float | None = None
     children: tuple[RunSummary, ...] = ()
     reason: str | None = None
+    attempt: int = 1
+    resumes: str | None = None
+    attempts: int = 0
+    of_all_attempts: Quantity | None = None
     path: Path | None = field(default=None, repr=False)
 
     @property
@@ -77,6 +88,17 @@ class RunSummary:
     def lines(self) -> list[Line]:
         """The journal's lines; empty for a parent that has no journal of its own."""
         return [] if self.path is None else read(self.path)
+
+    def told(self, name: str) -> Any:
+        """What the run was told under a name (`Run.tell`), the last of it; None where nothing, or nothing readable."""
+        if self.path is None:
+            return None
+        mark, found = f'"{name}":'.encode(), None
+        with suppress(OSError), self.path.open('rb') as file:
+            for raw in file:
+                if mark in raw and (line := decode(raw)) is not None:
+                    found = line.get(name, found)
+        return found
 
     @property
     def footprint(self) -> Footprint | None:
@@ -142,6 +164,32 @@ class Ledger:
         hint = f'Did you mean {" or ".join(near)}?' if near else f'The newest are {_named(everything)}.'
         raise LedgerError(f'run: expected the start of a run\'s id or "last", received {prefix!r}. {hint}')
 
+    def scores(self, *, patience: float = math.inf) -> Scores:
+        """How good the forecasts have been: what was foreseen beside what it took, of every run that had one.
+
+        A journal is read once; what it came to is kept beside the journals (`hefted.ledger.scored`).
+
+        Args:
+            patience: Seconds after which no further journal is read.
+
+        Raises:
+            LedgerError: If the folder cannot be read.
+        """
+        from hefted.ledger import scored, scores
+
+        journal.settle()
+        try:
+            return scored.scores_of(self.folder, _scored, patience=patience)
+        except (FileNotFoundError, NotADirectoryError):
+            return scores.Scores((), ())
+        except OSError as error:
+            raise LedgerError(f'The ledger cannot be read: {error}.') from error
+
+    def energy_of(self, run_ids: Iterable[str]) -> Quantity | None:
+        """What some runs took together, so far as their journals tell; None where nothing is known of any."""
+        paths = {run_id: self.folder / f'{run_id}.jsonl' for run_id in run_ids}
+        return _summed(_summarise(run_id, path).energy for run_id, path in paths.items() if path.exists())
+
     def _everything(self) -> list[RunSummary]:
         journal.settle()
         try:
@@ -150,7 +198,7 @@ class Ledger:
             return []
         except OSError as error:
             raise LedgerError(f'The ledger cannot be read: {error}.') from error
-        return [self._summary(entry) for entry in entries]
+        return _with_attempts([self._summary(entry) for entry in entries])
 
     def _summary(self, entry: os.DirEntry[str]) -> RunSummary:
         run_id = entry.name.removesuffix('.jsonl')
@@ -195,6 +243,8 @@ def _summarise(run_id: str, path: Path) -> RunSummary:
         started=_born(run_id),
         status=_status(end, path),
         meter_share=_meter_share(header, end),
+        attempt=_whole(header.get('attempt')),
+        resumes=_text(header.get('resumes')),
         path=path,
     )
     told = (end or {}).get('footprint')
@@ -212,15 +262,32 @@ def _summarise(run_id: str, path: Path) -> RunSummary:
     )
 
 
+def _scored(run_id: str, path: Path) -> Score | None:
+    from hefted.ledger.scores import score
+
+    return score(run_id, path, _ending)
+
+
+def _ending(path: Path) -> tuple[Status, Line | None]:
+    end = _end(path)
+    return _status(end, path), end
+
+
+def _end(path: Path) -> Line | None:
+    """The line that ends a run, if there is one, looked for at the file's end."""
+    with path.open('rb') as file:
+        file.seek(max(0, path.stat().st_size - _TAIL))
+        ends = (decode(raw) for raw in reversed(file.read().split(b'\n')) if b'"status"' in raw)
+        return next((line for line in ends if line is not None and 'status' in line), None)
+
+
 def _header_and_end(path: Path) -> tuple[Line | None, Line | None]:
     """The line that begins a run and the one that ends it, if there is one, without reading all between."""
     with path.open('rb') as file:
         header = decode(file.readline(LONGEST_LINE))
-        file.seek(max(0, path.stat().st_size - _TAIL))
-        tail = [line for raw in file.read().split(b'\n') if (line := decode(raw)) is not None]
     if header is None or 'schema' not in header:
         header = next((line for line in read(path) if 'schema' in line), None)
-    return header, next((line for line in reversed(tail) if 'status' in line), None)
+    return header, _end(path)
 
 
 def _status(end: Line | None, path: Path) -> Status:
@@ -294,7 +361,38 @@ def _families(runs: Iterable[RunSummary]) -> tuple[list[RunSummary], dict[str, R
         family = _process(parent, parts[parent])
         roots.append(grow(family) if len(parts[parent]) > 1 else grow(parts.pop(parent)[0]))
     roots += [run for run in by_id.values() if run.id not in grown]  # damaged: they name one another as parents
-    return roots, by_id | grown
+    return _one_a_training(roots), by_id | grown
+
+
+def _with_attempts(runs: list[RunSummary]) -> list[RunSummary]:
+    """The same runs; those that are attempts at one training know what all of them took."""
+    tried: dict[str, list[RunSummary]] = {}
+    for run in runs:
+        if run.resumes:
+            tried.setdefault(run.resumes, []).append(run)
+    if not tried:
+        return runs
+    for run in runs:
+        if run.id in tried:
+            tried[run.id].append(run)
+    sums = {first: _summed(run.energy for run in several) for first, several in tried.items()}
+    return [replace(run, of_all_attempts=sums.get(run.resumes or run.id)) for run in runs]
+
+
+def _one_a_training(roots: list[RunSummary]) -> list[RunSummary]:
+    """Attempts at one training as one: by the last one's id and end, with the sums of all."""
+    tried: dict[str, list[RunSummary]] = {}
+    for run in roots:
+        tried.setdefault(run.resumes or run.id, []).append(run)
+    return [_tried(several) if len(several) > 1 else several[0] for several in tried.values()]
+
+
+def _tried(several: list[RunSummary]) -> RunSummary:
+    *_, last = several = sorted(several, key=_newest_first)[::-1]
+    return _family(
+        replace(last, duration=None, energy=None, carbon=None, path=None, attempts=len(several)),
+        several,
+    )
 
 
 def _process(run_id: str, parts: list[RunSummary]) -> RunSummary:
@@ -335,6 +433,10 @@ def _born(run_id: str) -> float | None:
 def _newest_first(run: RunSummary) -> tuple[float, str]:
     # Ids made in the same millisecond still have an order of their own.
     return (-(run.started or 0.0), run.id)
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 1
 
 
 def _text(value: object) -> str | None:

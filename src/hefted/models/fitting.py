@@ -17,17 +17,19 @@ from hefted.data.stream import StreamSource
 from hefted.layers.tracking import unchanging
 from hefted.models import checks, eager, inputs, reporting
 from hefted.models.foreseeing import Judge, Prepared, foresee, listening
-from hefted.models.governing import governor_of
+from hefted.models.governing import governor_of, limits_for, own_of, wish_of, within
+from hefted.models.identity import identity_of
 from hefted.models.inputs import Arguments
 from hefted.models.steps import binding_of, program_of, switches_of
 from hefted.random import make_run_seed
 from hefted.train import evaluation, interrupts, loop
 from hefted.train.binding import Binding
 from hefted.train.checkpoint import keepers_of
-from hefted.train.governor import Governors
+from hefted.train.governor import Governor, Governors
 from hefted.train.pace import Pace
 from hefted.train.program import Logs, Program, Stretcher, compile_evaluation, compile_training
 from hefted.train.progress import progress_for
+from hefted.train.resuming import Resuming, resuming
 
 if TYPE_CHECKING:
     from hefted.models.model import Model
@@ -88,8 +90,11 @@ def fit(
         budget: The most that the training may spend, from the process's start to the receipt: '5 Wh', '20 g CO2e',
             '$3', '10 min', '1 L', several of them in a list, or a `hefted.Budget`. One that cannot be kept raises
             before the first step; else the training stops inside it, and `history.stopped_by` says so.
-        resume: True to keep checkpoints and to go on from the last one of the same training; or a folder for them.
-        when: 'cleanest' or 'grid < 200 g', with 'within 8 h' behind it: wait, and pause, for cleaner electricity.
+        resume: True to keep checkpoints, for at most 1 % of the time, and to go on from the last one when the program
+            is run again after it was killed, stopped or failed; or a folder for them, this training's alone. Another
+            model, other data or another seed than the checkpoint's is an error that names what differs.
+        when: 'cleanest' or 'grid < 200 g', with 'within 8 h' behind it (a day, if nothing is said): wait, and pause,
+            for cleaner electricity, by the forecast of a service (HEFTED_GRID) or a file (HEFTED_GRID_TRACE).
 
     Returns:
         `History`: metrics by epoch, `.forecast`, `.footprint` and `.receipt()`.
@@ -99,6 +104,7 @@ def fit(
         ShapeError: Rows or shapes do not agree.
         DataError: No rows, or labels outside the loss's range.
         ArgumentError: Any other argument that is wrong.
+        ArchiveError: All checkpoints to go on from are damaged.
     """
     self.require_compiled('fit')
     self.warn_of_switches()
@@ -106,10 +112,17 @@ def fit(
     checks.steps('steps_per_epoch', steps_per_epoch)
     checks.steps('validation_steps', validation_steps)
     epochs = checks.limited_epochs(epochs)
-    del resume  # not yet
-    run = runs.start('fit', name=self.name, place=place, meter=meter)
+    when = wish_of(when)
+    limits = limits_for(budget)
+    resumed = resuming(resume, self.name)
+    attempt, first_run = (1, None) if resumed is None else (resumed.attempt, resumed.first)
+    run = runs.start('fit', name=self.name, place=place, meter=meter, attempt=attempt, resumes=first_run)
     with _ended(run, self, verbose) as ended, ExitStack() as opened:
+        if resumed is not None:
+            opened.enter_context(resumed.begun(run.id))
+            ended.attempts = resumed.attempts.runs
         run.enter('input')
+        limits = within(limits, run)
         mine, held_out = inputs.for_fit(
             self,
             Arguments(x, y, sample_weight, class_weight, batch_size, steps_per_epoch, shuffle),
@@ -126,6 +139,7 @@ def fit(
         params: dict[str, Any] = {'verbose': verbose, 'epochs': epochs, 'steps': steps}
         listeners = CallbackList(callbacks, add_history=True, model=self.face, **params)
         history = listeners.find(History)
+        history.attempt = attempt
         by_batch = listeners.stops_at_batches()
         if by_batch and isinstance(source, StreamSource):
             source.step_by_step()
@@ -136,20 +150,49 @@ def fit(
             trainer = trainer_of(self, program, binding, by_batch, run)
             first = trainer(source.layout)
             judge = held_out and judge_of(self, program, binding, held_out.source, listeners, validation_steps)
+        first_epoch = initial_epoch
+        if resumed is not None:
+            first_epoch = _taken_up(
+                resumed,
+                identity_of(
+                    self,
+                    binding,
+                    source,
+                    held_out and held_out.source,
+                    initial_epoch=initial_epoch,
+                    steps_per_epoch=steps_per_epoch,
+                ),
+                binding,
+                params,
+                run,
+            )
         prepared = Prepared(
             first,
             source,
             binding,
-            epochs - initial_epoch,
+            epochs - first_epoch,
             steps,
             (validation_steps or held_out.source.steps) if held_out else 0,
-            sum(map(checks.validates(validation_freq), range(initial_epoch, epochs))) if held_out else 0,
+            sum(map(checks.validates(validation_freq), range(first_epoch, epochs))) if held_out else 0,
             self._compiled.setdefault(('foreseen', mine.size), {}),
             judge and judge.how,
         )
         history.forecast = forecast = foresee(prepared, run)
+        keepers = [*keepers_of(listeners), *([] if resumed is None else [resumed])]
         listener = listening(prepared, forecast, run)
-        governor = Governors([governor_of(run, forecast, budget=budget, when=when), listener])
+        pace = self._compiled.setdefault(('pace', mine.size), Pace())
+        governor = governor_of(
+            run,
+            forecast,
+            budget=limits,
+            when=when,
+            place=place,
+            prepared=prepared,
+            pace=pace,
+            keeps=bool(keepers),
+            verbose=verbose,
+        )
+        governor = ended.governor = Governors([governor, listener])
         run.enter('train')
         self.stop_training = False
         ended.progress = progress_for(0 if listeners.shows_progress else verbose, epochs, steps)
@@ -173,13 +216,29 @@ def fit(
                 validates=checks.validates(validation_freq),
                 stopped=lambda: bool(self.stop_training),
                 finalize=lambda: self.optimizer.finalize_variable_values(self.trainable_variables) if epochs else None,
-                pace=self._compiled.setdefault(('pace', mine.size), Pace()),
-                keepers=keepers_of(listeners),
+                pace=pace,
+                keepers=keepers,
                 governor=governor,
             )
         )
         ended.stopped_by = history.stopped_by = governor.stopped_by
+        if resumed is not None and not ended.stopped_by:
+            resumed.finish()
+        if limits:
+            run.tell(budget=own_of(limits), stopped_by=governor.stopped_by, held_back=governor.held_back)
     return history
+
+
+def _taken_up(resumed: Resuming, identity: dict[str, Any], binding: Binding, params: dict[str, Any], run: Any) -> int:
+    """The epoch that a resumed training goes on in; what is said of it is said."""
+    nbytes = sum(array.nbytes for array in jax.tree.leaves(binding.held()))
+    found = resumed.take_up(identity, params['epochs'], params['steps'], nbytes)
+    if found is None:
+        return identity['initial_epoch']
+    run.tell(**resumed.to_json())
+    if params['verbose'] not in (0, False) and (told := resumed.told()):
+        reporting.say(told)
+    return found.place.epoch
 
 
 class _Ended:
@@ -189,6 +248,8 @@ class _Ended:
         self.progress: Any = None
         self.history: History | None = None
         self.stopped_by: str | None = None
+        self.attempts: list[str] = []
+        self.governor = Governor()
 
 
 @contextmanager
@@ -208,9 +269,10 @@ def _ended(run: Any, model: Model, verbose: Any) -> Generator[_Ended, None, None
         if ended.progress is not None:
             ended.progress.close()
         run.end(status, error)
+        ended.governor.over()
         if ended.history is not None:
             history = ended.history
-            history.keep(run, lambda: reporting.receipt_of(run, model.name, status))
+            history.keep(run, lambda: reporting.receipt_of(run, model.name, status, ended.attempts))
             model.history = model.face.history = ended.history
             if verbose not in (0, False) and (receipt := history.receipt()) is not None:
                 reporting.show(receipt, run)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hefted import config, runs
+from hefted.quantities import Quantity, total
 from hefted.report.stream import Stream
 from hefted.train.progress import Logged
 
@@ -16,8 +18,15 @@ if TYPE_CHECKING:
 _shown_whole: set[str] = set()  # the runs whose receipt this process has shown whole: the first alone
 
 
-def receipt_of(run: Any, name: str, status: str) -> Receipt | None:
-    """The receipt of a finished run; None where nothing was metered."""
+def receipt_of(run: Any, name: str, status: str, attempts: Sequence[str] = ()) -> Receipt | None:
+    """The receipt of a finished run; None where nothing was metered.
+
+    Args:
+        run: The run.
+        name: The model's.
+        status: How it ended.
+        attempts: The runs of all attempts at its training, this one last.
+    """
     footprint = run.footprint
     if footprint is None:
         return None
@@ -27,8 +36,26 @@ def receipt_of(run: Any, name: str, status: str) -> Receipt | None:
         run.id, 'fit', name, status,
         meter_share=run.meter_cost / run.cpu_seconds if run.cpu_seconds > 0 else None,
         journal_failure=run.journal_failure,
+        attempt=max(1, len(attempts)),
+        of_all_attempts=_of_all(attempts, footprint.energy) if len(attempts) > 1 else None,
+        waited=run.told.get('when', {}).get('told', ''),
+        budget=run.told.get('budget'),
+        stopped_by=run.told.get('stopped_by'),
     )  # fmt: skip
     return receipt(footprint, facts)
+
+
+def _of_all(attempts: Sequence[str], last: Quantity | None) -> Quantity | None:
+    """What all attempts took: the earlier ones as their journals tell, so far as there are any."""
+    from hefted import ledger
+
+    known = [energy for energy in (ledger.open().energy_of(attempts[:-1]), last) if energy is not None]
+    return total(known) if known else None
+
+
+def say(line: str) -> None:
+    """Print one line of a training that begins."""
+    (Stream() if config.is_interactive_logging_enabled() else Stream(Logged())).line(line)
 
 
 def show(told: Receipt, run: Any) -> None:
@@ -55,7 +82,7 @@ def one_line(told: Receipt, total: runs.Total) -> str:
     figures = (footprint.energy, footprint.carbon) if footprint is not None else ()
     parts = [figure.rounded for figure in figures if figure is not None] or ['energy not known']
     if facts.status != 'finished':
-        parts.append(facts.status)
+        parts.append(f'{facts.status} by the {facts.stopped_by}' if facts.stopped_by else facts.status)
     if facts.journal_failure is not None:
         parts.append('journal not kept')
     line = f'{facts.name}: {" · ".join(parts)}'

@@ -200,7 +200,9 @@ def _place(factors: Factors) -> Iterator[Finding]:
     yield Finding(section, 'Place', f'{place}. {place.hint}' if place.hint else str(place))
     if place.land:
         yield Finding(section, 'Land', f'{place.land}, as you declared')
-    if (grid := settings.grid_mode()) != 'table':
+    if (trace := settings.grid_trace()) is not None:
+        yield Finding(section, 'Grid', f'by hour, from your own trace {trace.name} (HEFTED_GRID_TRACE)')
+    elif (grid := settings.grid_mode()) != 'table':
         yield Finding(section, 'Grid', f'this hour’s, asked of a service while a run goes on (HEFTED_GRID={grid})')
     for label, factor in (
         ('Grid', factors.intensity),

@@ -5,7 +5,7 @@ A receipt never holds a host, a user, arguments or paths.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
@@ -44,6 +44,11 @@ class Facts:
         meter_share: The meter's CPU time as a share of the run's, such as 0.002; None if not known.
         journal_failure: Why the journal could not be kept.
         children: How many runs it is made of.
+        attempt: Which attempt at its training it is, from 1.
+        of_all_attempts: Energy of all attempts at it; None where there was one alone.
+        waited: What it waited for a cleaner grid, and what that saved, in words; empty where it did not.
+        budget: What it might spend, by quantity, such as {'energy': '50 J'}.
+        stopped_by: What ended it before its last step, such as 'budget 50 J'.
     """
 
     run_id: str
@@ -54,6 +59,11 @@ class Facts:
     meter_share: float | None = None
     journal_failure: str | None = None
     children: int = 0
+    attempt: int = 1
+    of_all_attempts: Quantity | None = None
+    waited: str = ''
+    budget: Mapping[str, str] | None = None
+    stopped_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +136,10 @@ class Receipt:
             *_others(footprint),
             Line('Duration', footprint.duration.rounded),
             *_about_phases(footprint),
+            *_notes('Waited', [self.facts.waited] if self.facts.waited else []),
             *_about_place(footprint),
             *_notes('Feels like', [', or '.join(self.equivalents)] if self.equivalents else []),
+            *_about_budget(footprint, self.facts),
             *_about_trust(footprint),
             *_about_run(self.facts),
         )
@@ -146,6 +158,7 @@ class Receipt:
         """All of it as plain data, every quantity with its errors and sources."""
         facts, footprint = self.facts, self.footprint
         about: dict[str, Any] = {name: getattr(facts, name) for name in Facts.__slots__}
+        about['of_all_attempts'] = facts.of_all_attempts and facts.of_all_attempts.to_json()
         return {'schema': 1, **about, 'footprint': footprint and footprint.to_json()}
 
 
@@ -239,6 +252,16 @@ def _about_phases(footprint: Footprint) -> Iterator[Line]:
         yield Line(name, value, duration, 'phase', weight / whole if whole else None)
 
 
+def _about_budget(footprint: Footprint, facts: Facts) -> Iterator[Line]:
+    if not facts.budget:
+        if facts.stopped_by:
+            yield Line('Budget', f'stopped by the {facts.stopped_by}', kind='note')
+        return
+    from hefted.budget.limits import kept_within
+
+    yield from _notes('Budget', kept_within(facts.budget, footprint, facts.stopped_by))
+
+
 def _about_trust(footprint: Footprint) -> Iterator[Line]:
     if footprint.covers:
         yield Line('Covers', footprint.covers, kind='note')
@@ -249,6 +272,8 @@ def _about_trust(footprint: Footprint) -> Iterator[Line]:
 
 
 def _about_run(facts: Facts) -> Iterator[Line]:
+    if facts.attempt > 1 or facts.of_all_attempts is not None:
+        yield Line('Attempt', f'{facts.attempt}; all attempts: {facts.of_all_attempts or "not known"}', kind='note')
     if facts.meter_share is not None:
         yield Line('Meter', f'took {_percent(facts.meter_share)} of the run’s CPU time', kind='note')
     told = [] if facts.started is None else [f'{datetime.fromtimestamp(facts.started):%Y-%m-%d %H:%M}']

@@ -8,16 +8,18 @@ order of the rows follows from, the logs so far, and the state of each callback 
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
 
+from hefted import host
 from hefted.callbacks.backup_and_restore import LATEST, PREVIOUS, BackupAndRestore
 from hefted.callbacks.callback import CallbackList
 from hefted.errors import ArchiveError, ArgumentError
@@ -56,6 +58,8 @@ class Checkpoint:
         logs: Of the last step.
         callbacks: (name of its class, state) of each callback that has one.
         machine: What must be the same for the same bits.
+        about: What a keeper adds of its own.
+        halted: Whether the training ends here for now, such as by its budget: it is to go on another time.
     """
 
     place: Place
@@ -65,21 +69,35 @@ class Checkpoint:
     logs: Logs
     callbacks: list[tuple[str, Any]]
     machine: dict[str, str]
+    about: dict[str, Any] = field(default_factory=dict)
+    halted: bool = False
 
 
 class Keeper(Protocol):
-    """Who keeps checkpoints of a training."""
+    """Who keeps checkpoints of a training.
+
+    Attributes:
+        at_hooks: Whether it is asked after each hook, for which the loop stops between epochs; else at the edges of
+            chunks, within an epoch too.
+    """
+
+    @property
+    def at_hooks(self) -> bool: ...
 
     def load(self) -> Checkpoint | None:
         """What to go on from, if there is anything; called before the training begins."""
         ...
 
     def due(self) -> bool:
-        """Whether one is wanted now; called after each hook, with the state whole."""
+        """Whether one is wanted now."""
         ...
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Keep it."""
+        ...
+
+    def took(self, seconds: float) -> None:
+        """How long the training stood still for the checkpoint that was kept last."""
         ...
 
 
@@ -92,7 +110,7 @@ def capture(job: Job, state: Any, place: Place, logs: Logs) -> Checkpoint:
         job.source.get_state(),
         logs,
         [(name, callback.get_state()) for name, callback in _stateful(job.callbacks)],
-        _machine(),
+        machine_here(),
     )
 
 
@@ -149,9 +167,83 @@ def _told(kind: tuple[Any, str]) -> str:
     return f'{kind[1]} {kind[0]}'
 
 
-def _machine() -> dict[str, str]:
+def machine_here() -> dict[str, str]:
+    """What the bits of a training depend on besides its program: JAX, the device, and on CPUs the number of threads."""
     device = jax.local_devices()[0]
-    return {'jax': jax.__version__, 'device': device.device_kind}
+    told = {'jax': jax.__version__, 'device': device.device_kind}
+    if device.platform == 'cpu':
+        cpu = host.cpu_identity()
+        told['device'] = cpu.name or f'{cpu.vendor} {cpu.family} {cpu.model}'
+        told['threads'] = str(len(host.cpus_given() or ()) or os.cpu_count())
+    return told
+
+
+def other_machine(checkpoint: Checkpoint) -> str | None:
+    """What is another here than where a checkpoint was made, for people; None where its bits go on."""
+    here = machine_here()
+    parts = [
+        f'{name} {here.get(name, "unknown")} here, {checkpoint.machine.get(name, "unknown")} there'
+        for name in sorted(here.keys() | checkpoint.machine.keys())
+        if here.get(name) != checkpoint.machine.get(name)
+    ]
+    return '; '.join(parts) or None
+
+
+def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
+    """The last checkpoint of a folder that can be read.
+
+    Returns:
+        The checkpoint, or None where none was kept; and why later ones were passed over.
+
+    Raises:
+        ArchiveError: Something was kept, and nothing of it can be read.
+    """
+    passed_over: list[str] = []
+    for path in (folder / LATEST, folder / PREVIOUS):
+        if not path.exists():
+            continue
+        try:
+            return _from_plain(state_file.read(path)), passed_over
+        except (ArchiveError, OSError) as error:
+            warnings.warn(f'A backup cannot be read, and is passed over: {error}', stacklevel=2)
+            passed_over.append(str(error))
+    if passed_over:
+        raise ArchiveError(
+            f'No backup in {str(folder)!r} can be read. Delete the folder to begin anew. {passed_over[0]}'
+        )
+    return None, passed_over
+
+
+def write(folder: Path, checkpoint: Checkpoint, keep: bool = True) -> OSError | None:
+    """Put a checkpoint in a folder.
+
+    Args:
+        folder: Where; made if need be.
+        checkpoint: What.
+        keep: Whether the one before it stays too.
+
+    Returns:
+        Why it could not be written, which costs this checkpoint and not the training; it is warned of.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        state_file.write(folder / LATEST, vars(checkpoint), folder / PREVIOUS if keep else None)
+    except OSError as error:
+        warnings.warn(
+            f'The backup after step {checkpoint.place.done} could not be written ({error}). '
+            'Training goes on; the backup before it, if any, is kept.',
+            stacklevel=2,
+        )
+        return error
+    return None
+
+
+def probe(folder: Path) -> None:
+    """Raise OSError where a folder cannot be written: better now than after the first epoch."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f'.{LATEST}.probe'
+    file.write_bytes(b'')
+    file.unlink()
 
 
 class Folder:
@@ -161,60 +253,38 @@ class Folder:
         callback: Says when, and where.
     """
 
+    at_hooks = True
+
     def __init__(self, callback: BackupAndRestore) -> None:
-        self._callback = callback
-        self._latest, self._previous = (Path(callback.backup_dir) / name for name in (LATEST, PREVIOUS))
+        self._callback, self._folder = callback, Path(callback.backup_dir)
 
     def load(self) -> Checkpoint | None:
         """What was kept last and can be read.
 
         Raises:
             ArchiveError: Something was kept, and nothing of it can be read.
-            OSError: The folder cannot be written: better now than after the first epoch.
+            OSError: The folder cannot be written.
         """
-        self._latest.parent.mkdir(parents=True, exist_ok=True)
-        probe = self._latest.with_name(f'.{LATEST}.probe')
-        probe.write_bytes(b'')
-        probe.unlink()
-        failed: Exception | None = None
-        for path in (self._latest, self._previous):
-            if not path.exists():
-                continue
-            try:
-                found = _from_plain(state_file.read(path))
-            except (ArchiveError, OSError) as error:
-                warnings.warn(f'A backup cannot be read, and is passed over: {error}', stacklevel=2)
-                failed = failed or error
-                continue
-            if found.machine != _machine():
-                warnings.warn(
-                    f'The training is resumed on {_machine()}, and began on {found.machine}: '
-                    'its numbers will agree to about 1e-5, not to the bit.',
-                    stacklevel=2,
-                )
-            return found
-        if failed is not None:
-            raise ArchiveError(
-                f'No backup in {str(self._latest.parent)!r} can be read. Delete the folder to begin anew.'
-            ) from failed
-        return None
+        probe(self._folder)
+        found, _ = newest(self._folder)
+        if found is not None and (other := other_machine(found)) is not None:
+            warnings.warn(
+                f'The training is resumed elsewhere than where it began ({other}): '
+                'its numbers will agree to about 1e-5, not to the bit.',
+                stacklevel=2,
+            )
+        return found
 
     def due(self) -> bool:
         due, self._callback.due = self._callback.due, False
         return due
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Keep it; a disk that fails costs this backup, not the training."""
-        keep = self._previous if self._callback.double_checkpoint else None
-        try:
-            self._latest.parent.mkdir(parents=True, exist_ok=True)
-            state_file.write(self._latest, asdict(checkpoint), keep)
-        except OSError as error:
-            warnings.warn(
-                f'The backup after step {checkpoint.place.done} could not be written ({error}). '
-                'Training goes on; the backup before it, if any, is kept.',
-                stacklevel=2,
-            )
+        self._callback.stays = checkpoint.halted
+        write(self._folder, checkpoint, self._callback.double_checkpoint)
+
+    def took(self, seconds: float) -> None:
+        """It goes by epochs and batches."""
 
 
 def keepers_of(callbacks: CallbackList) -> list[Keeper]:

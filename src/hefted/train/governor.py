@@ -10,7 +10,8 @@ from typing import Literal, NamedTuple
 
 from hefted.runs import Tick
 
-Work = Literal['train', 'validate', 'checkpoint', 'wait']
+Work = Literal['train', 'validate', 'checkpoint', 'wait', 'epoch']
+"""'epoch' is what callbacks do at an epoch's end."""
 
 
 class Ahead(NamedTuple):
@@ -36,9 +37,11 @@ class Governor:
 
     Attributes:
         stopped_by: What ended the training, for `History.stopped_by`, such as 'budget 5 Wh'; None while nothing has.
+        held_back: Seconds that were reserved for a validation, or an epoch's end, which then could not be paid for.
     """
 
     stopped_by: str | None = None
+    held_back: float = 0.0
 
     def begin(self, done: int, epoch: int) -> None:
         """The training begins, or goes on after a resume, at a step and an epoch; compiled already."""
@@ -51,14 +54,17 @@ class Governor:
         return ahead.steps
 
     def may(self, work: Work) -> bool:  # noqa: ARG002
-        """Whether a validation, or a checkpoint, can still be paid for."""
+        """Whether a validation, a checkpoint or an epoch's end can still be paid for.
+
+        A validation or an epoch's end that cannot ends the training before it: a resume takes it up there.
+        """
         return True
 
     def hear(self, steps: int, seconds: float, tick: Tick) -> None:
         """Some steps were read: how many, since when in seconds, and what was spent up to now."""
 
     def did(self, work: Work, seconds: float) -> None:
-        """A validation or a checkpoint is done, and took so many seconds."""
+        """A validation, a checkpoint or an epoch's end is done, and took so many seconds."""
 
     def holds(self) -> bool:
         """Whether to pause now: the loop drains, keeps a checkpoint where one is kept, and calls `wait`."""
@@ -69,6 +75,9 @@ class Governor:
 
     def end(self) -> None:
         """The training is over, however."""
+
+    def over(self) -> None:
+        """The run has ended, and made its last reading."""
 
 
 class Governors(Governor):
@@ -84,6 +93,10 @@ class Governors(Governor):
     @property
     def stopped_by(self) -> str | None:  # pyright: ignore[reportIncompatibleVariableOverride]
         return next((each.stopped_by for each in self._several if each.stopped_by), None)
+
+    @property
+    def held_back(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return sum(each.held_back for each in self._several)
 
     def begin(self, done: int, epoch: int) -> None:
         for each in self._several:
@@ -118,3 +131,7 @@ class Governors(Governor):
     def end(self) -> None:
         for each in self._several:
             each.end()
+
+    def over(self) -> None:
+        for each in self._several:
+            each.over()

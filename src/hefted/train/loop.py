@@ -7,7 +7,7 @@ too unless somebody there may read the model. The one place that waits for the d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -115,7 +115,7 @@ class _Training:
             self.by_batch
             or (job.train.donates and not job.train.large)
             or job.validate is not None
-            or bool(job.keepers)
+            or any(keeper.at_hooks for keeper in job.keepers)
             or any(job.callbacks.hook_reads_state(hook) for hook in ('on_epoch_begin', 'on_epoch_end'))
         )
         self.resumed = next((found for keeper in job.keepers if (found := keeper.load()) is not None), None)
@@ -134,6 +134,7 @@ class _Training:
             self.take_up()
             job.callbacks.begin(self.done)
             job.governor.begin(self.done, self.place.epoch)
+            self.hold()
             for epoch in range(self.place.epoch, job.epochs):
                 if self.spent(epoch):
                     break
@@ -143,7 +144,7 @@ class _Training:
                 if not some and not (self.place.epoch == epoch and self.place.step):
                     break  # the data is at its end, and the source has said so
                 self.close(epoch)
-                if job.stopped():
+                if self.halted or job.stopped():
                     break
             self.settle_all()
             if self.halted:  # what it has come to is kept: with more to spend it goes on from here
@@ -169,15 +170,16 @@ class _Training:
 
     def epoch(self, epoch: int) -> bool:
         """Train for one epoch, its last chunk unread; whether there was anything to train on."""
-        if self.by_epoch:
+        if self.by_epoch or self.resumed is not None:  # what hooks reset is put back before a step is dispatched
             self.begin(epoch)
         some = False
         for chunk in self.chunks(epoch):
             some = True
             before, self.behind = self.behind, chunk
             self.settle(before)
-            interrupts.safe_point()
+            self.safe_point()
             self.hold()
+            self.keep_at_edge()
             if self.by_batch or chunk.stop or self.job.stopped():
                 self.settle_all()
                 if self.job.stopped():
@@ -189,8 +191,11 @@ class _Training:
         job = self.job
         end = self.place.step if self.place.epoch == epoch else 0  # a resumed epoch goes on in its middle
         for stretch in at_once(job.source.epoch(epoch, job.steps_per_epoch, end)):
-            if stretch is None:  # what comes next takes time: tell what is done
+            if stretch is None:  # what comes next takes time: tell what is done, and wait only for what can be paid
                 self.settle_all()
+                if not self.allowed(Ahead(1, 0, epoch, None, self.done)):
+                    self.halted = True
+                    return
                 continue
             train, first = loop_for(stretch, job.train, job.others), 0
             while first < stretch.steps:
@@ -229,6 +234,16 @@ class _Training:
         total = self.job.steps_per_epoch or self.job.source.steps
         self.halted = not self.allowed(Ahead(1, 0, epoch, None if total is None else total - step, self.done))
         return self.halted
+
+    def safe_point(self) -> None:
+        """Raise KeyboardInterrupt if Ctrl-C has struck; nothing is lost by it where checkpoints are kept."""
+        try:
+            interrupts.safe_point()
+        except KeyboardInterrupt:
+            if self.job.keepers:
+                self.settle_all()
+                self.keep(now=True)
+            raise
 
     def hold(self) -> None:
         """Wait while the governor wants it, the state whole and kept."""
@@ -312,9 +327,13 @@ class _Training:
             self.clock = perf_counter()
 
     def end(self, epoch: int) -> None:
-        """Validate, and tell that an epoch ended."""
+        """Validate, and tell that an epoch ended; where that cannot be paid for the training ends before it."""
         job = self.job
-        if job.validate is not None and job.validates(epoch) and job.governor.may('validate'):
+        validates = job.validate is not None and job.validates(epoch)
+        if self.by_epoch and not job.governor.may('validate' if validates else 'epoch'):
+            self.halted = True
+            return
+        if job.validate is not None and validates:
             job.run.enter('validate')
             begun = perf_counter()
             validated = {f'val_{name}': value for name, value in job.validate().items()}
@@ -322,9 +341,11 @@ class _Training:
             self.state = job.binding.refresh(self.state)
             job.run.enter('train')
             job.governor.did('validate', perf_counter() - begun)
+        begun = perf_counter()
         job.progress.epoch_end(epoch, self.logs, job.run.tick(self.done, epoch, self.logs), self.place.step)
         self.place = Place(epoch + 1, 0, self.done)
         self.hook('on_epoch_end', epoch, self.logs)
+        job.governor.did('epoch', perf_counter() - begun)
 
     def hook(self, name: str, *arguments: Any) -> None:
         """Call a hook, take up what it assigned to the variables, and keep what somebody asked to be kept."""
@@ -346,20 +367,30 @@ class _Training:
             binding.drain(self.state)
         self.keep()
 
-    def keep(self, now: bool = False) -> None:
+    def keep_at_edge(self) -> None:
+        """Keep a checkpoint at a chunk's edge, where that is time by somebody's clock."""
+        job = self.job
+        if any(not keeper.at_hooks and keeper.due() for keeper in job.keepers) and job.governor.may('checkpoint'):
+            self.settle_all()
+            self.keep(at_hook=False)
+
+    def keep(self, now: bool = False, at_hook: bool = True) -> None:
         """Give a checkpoint to each keeper that is due, or to all of them now."""
         job = self.job
-        due = [keeper for keeper in job.keepers if keeper.due() or now]
-        if not due or (job.stopped() and not now):  # what is about to end needs none
+        due = [keeper for keeper in job.keepers if now or (keeper.at_hooks == at_hook and keeper.due())]
+        # What is about to end needs none.
+        if not due or (not now and (job.stopped() or not job.governor.may('checkpoint'))):
             return
         begun = perf_counter()
         job.run.enter('checkpoint')
         self.state = job.binding.refresh(self.state)
-        checkpoint = capture(job, self.state, self.place, self.logs)
+        checkpoint = replace(capture(job, self.state, self.place, self.logs), halted=self.halted)
         for keeper in due:
             keeper.save(checkpoint)
         job.run.enter('train')
         self.clock = perf_counter()
+        for keeper in due:
+            keeper.took(self.clock - begun)
         job.governor.did('checkpoint', self.clock - begun)
 
     def take_up(self) -> None:

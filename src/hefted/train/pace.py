@@ -17,9 +17,11 @@ class Pace:
     """How many steps a chunk takes: about 0.2 s, or a few steps where they are long; kept with the program."""
 
     steps: int = _FIRST_STEPS
+    step_seconds: float | None = None  # of the last chunk
 
     def learn(self, steps: int, seconds: float) -> None:
         """Take a chunk's duration into account."""
         rate = steps / max(seconds, 1e-6)
+        self.step_seconds = 1 / rate
         wanted = max(rate * _CHUNK_SECONDS, min(_CHUNK_STEPS, rate * _CHUNK_SECONDS_MOST))
         self.steps = max(1, min(int(wanted), self.steps * _GROWTH))

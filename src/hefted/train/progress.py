@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -181,6 +182,15 @@ def progress_for(verbose: Any, epochs: int | None, steps: int | None) -> Progres
     if verbose in ('auto', 1, True):
         return LiveProgress(epochs, steps)
     raise unknown_name('verbose', verbose, ('auto', '0', '1', '2'))
+
+
+def line_for(verbose: Any) -> Callable[[str], None]:
+    """What shows a line of its own, as `verbose` asks for it."""
+    return (lambda _: None) if verbose in (0, False) else _shown
+
+
+def _shown(line: str) -> None:
+    Stream(None if config.is_interactive_logging_enabled() else Logged()).line(line)
 
 
 def summary(progress: Progress, step: int, logs: Logs, tick: Tick | None) -> str:

@@ -96,6 +96,24 @@ def read(path: Path) -> Any:
         return _read(file, path)
 
 
+def look(path: Path) -> Any:
+    """The structure of a file with None for each array, without reading or checking those.
+
+    Raises:
+        ArchiveError: The file is no state, or cut short.
+    """
+    with path.open('rb') as file:
+        head = file.read(_HEAD)
+        length = int.from_bytes(head[-8:], 'little')
+        if len(head) < _HEAD or not head.startswith(_MAGIC) or length > os.fstat(file.fileno()).st_size:
+            raise ArchiveError(f'{str(path)!r} is no state of a training, or cut short.')
+        try:
+            manifest = json.loads(file.read(length))
+            return _unpacked(manifest['value'], [None] * len(manifest['arrays']))
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
+            raise ArchiveError(f'{str(path)!r} is damaged: its list of contents cannot be read.') from error
+
+
 def _read(file: BinaryIO, path: Path) -> Any:
     size = os.fstat(file.fileno()).st_size
     head = file.read(_HEAD)

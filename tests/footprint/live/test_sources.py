@@ -43,6 +43,89 @@ def maps(service, token=TOKEN, **more):
     return ElectricityMaps(Web('Electricity Maps', service.address, **more), token)
 
 
+def hours_ahead(*values, step=3600, first=-600):
+    return [{'carbonIntensity': value, 'datetime': moment(-first - step * at)} for at, value in enumerate(values)]
+
+
+def test_electricity_maps_tells_the_hours_to_come(service):
+    service.says({'zone': 'DE', 'forecast': hours_ahead(999, 300, 96, first=-4000), 'updatedAt': moment()})
+    told = maps(service).ahead(Place('DE'), 30.0)
+    ((_, path, headers),) = service.asked
+    assert path == '/v3/carbon-intensity/forecast?emissionFactorType=lifecycle&zone=DE&horizonHours=48'
+    assert headers['auth-token'] == TOKEN
+    assert [slot.intensity.value for slot in told] == [300, 96]  # what is over is left out
+    assert [round(slot.end - slot.start) for slot in told] == [3600, 3600]
+    assert told[0].start < time.time() < told[0].end
+    assert told[0].intensity.sources[0].key == 'grid:live:electricitymaps:DE'
+    service.says(latest(carbonIntensity=300, zone='DE'))
+    now = maps(service).now(Place('DE'))
+    assert told[0].intensity.high > now.high  # what is foreseen is less sure
+    assert {error.source for error in now.errors} == {error.source for error in told[0].intensity.errors}
+
+
+def test_great_britain_tells_the_half_hours_to_come(service):
+    def half(at, forecast):
+        return {
+            'from': moment(-at)[:16] + 'Z',
+            'to': moment(-at - 1800)[:16] + 'Z',
+            'intensity': {'forecast': forecast},
+        }
+
+    uk = Uk(Web('The Carbon Intensity API', service.address))
+    service.says({'data': [half(-1000, 120), half(800, 60)]})
+    told = uk.ahead(Place('GB'), 8.0)
+    assert service.asked[0][1].endswith('/fw24h')
+    assert service.asked[0][1].startswith(f'/intensity/{moment()[:13]}')
+    assert [slot.intensity.value for slot in told] == [grid.life_cycle(120), grid.life_cycle(60)]
+    uk.ahead(Place('GB'), 30.0)
+    assert service.asked[1][1].endswith('/fw48h')
+    with pytest.raises(Unanswered, match='Great Britain alone'):
+        uk.ahead(Place('FR'), 8.0)
+
+
+def test_watttime_tells_the_five_minutes_to_come(service):
+    rows = [{'point_time': moment(200 - 300 * at), 'value': 1000.0 - 100 * at} for at in range(3)]
+    meta = {'units': 'lbs_co2_per_mwh', 'data_point_period_seconds': 300}
+    service.says({'token': 'abc'}, {'region': 'CAISO_NORTH'}, {'data': rows, 'meta': meta})
+    told = WattTime(Web('WattTime', service.address), 'me', TOKEN).ahead(HERE, 7.2)
+    assert service.asked[2][1] == '/v3/forecast?region=CAISO_NORTH&signal_type=co2_moer&horizon_hours=8'
+    assert told[0].intensity.value == pytest.approx(453.59237)
+    assert is_marginal(told[0].intensity)
+    assert [round(slot.end - slot.start) for slot in told] == [300, 300, 300]
+
+
+@pytest.mark.parametrize(
+    ('answer', 'words'),
+    [
+        ({}, 'sent no forecast'),
+        ({'forecast': []}, 'sent no forecast'),
+        ({'forecast': 'soon'}, 'sent no forecast'),
+        ({'forecast': [{'carbonIntensity': 100, 'datetime': 'soon'}]}, 'times cannot be read'),
+        ({'forecast': [{'carbonIntensity': 0, 'datetime': moment()}]}, 'no intensity'),
+        ({'forecast': [5]}, 'no number'),
+        ({'forecast': hours_ahead(100, 200, 300, step=-3600)}, 'do not follow one another'),
+        ({'forecast': hours_ahead(100, first=-900000)}, 'sent no forecast'),
+        ('<html>', 'not JSON'),
+    ],
+)
+def test_what_cannot_be_a_forecast_is_refused_with_its_reason(service, answer, words):
+    service.says(answer)
+    with pytest.raises(Unanswered, match=words):
+        maps(service).ahead(Place('FR'), 24.0)
+
+
+def test_a_forecast_without_a_key_or_beyond_the_plan_says_so(service):
+    with pytest.raises(Unanswered, match='ELECTRICITYMAPS_TOKEN is not set'):
+        maps(service, token='').ahead(Place('FR'), 24.0)
+    with pytest.raises(Unanswered, match='WATTTIME_USER'):
+        WattTime(Web('WattTime', service.address), '', '').ahead(HERE, 24.0)
+    assert service.asked == []
+    service.says({'error': TOKEN}, status=403)
+    with pytest.raises(Unanswered, match='refused the key') as caught:
+        maps(service).ahead(Place('FR'), 24.0)
+    assert TOKEN not in caught.value.reason
+
+
 def test_electricity_maps_is_asked_for_the_life_cycle_with_the_key_in_a_header(service):
     service.says(latest())
     told = maps(service).now(Place('FR'))

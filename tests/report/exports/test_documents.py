@@ -66,6 +66,14 @@ def test_computation_is_told_where_the_journal_has_a_plan_and_else_not_recorded(
     assert '7.3×10^10 FLOP' in planned[0]['told']
 
 
+def test_of_a_run_that_ended_early_the_part_of_its_plan_is_told_that_it_did(make: Make):
+    planned, read = {'plan': {'flops': 8e10, 'steps': 400}}, {'phase': 'train', 'monotonic': 9.0, 'joules': {}}
+    ended = make(lines=[planned, read | {'step': 100}], status='stopped')
+    assert told_fields(ended)[5]['figure']['value'] == 2e10
+    whole = make(lines=[planned, read | {'step': 400}])
+    assert told_fields(whole)[5]['figure']['value'] == 8e10
+
+
 def sci(run: RunSummary, **options: Any) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(export(run, 'sci', **options))
     return found

@@ -1,7 +1,8 @@
 """Electricity Maps: the average, life-cycle intensity of a zone's consumption, for the present hour.
 
 Source: Electricity Maps, API reference, version 3: GET /v3/carbon-intensity/latest with the header `auth-token`,
-`emissionFactorType=lifecycle`, and either `zone` or `lat` and `lon`.
+`emissionFactorType=lifecycle`, and either `zone` or `lat` and `lon`; GET /v3/carbon-intensity/forecast likewise, with
+`horizonHours` of 24, 48 or 72.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hefted.footprint.live import web
-from hefted.footprint.live.source import ESTIMATED, FACTORS, REVISED, check_age, figure, told
+from hefted.footprint.live.forecasts import Slot, moment, slots, to_come
+from hefted.footprint.live.source import ESTIMATED, FACTORS, FORESEEN, REVISED, check_age, figure, told
 from hefted.footprint.live.web import Unanswered, Web
 from hefted.footprint.place import WORLD, Place
 from hefted.quantities import Quantity, Source
@@ -49,17 +51,37 @@ class ElectricityMaps:
         Raises:
             Unanswered: If there is no key, the place is not known, or the service says nothing that can be used.
         """
-        if not self.token:
-            raise Unanswered('ELECTRICITYMAPS_TOKEN is not set, and Electricity Maps wants a key.', refused=True)
-        query = {'emissionFactorType': 'lifecycle', **_where(place)}
-        answer = self.web.get('/v3/carbon-intensity/latest', query, {'auth-token': self.token})
-        if web.field(answer, 'emissionFactorType') not in (None, 'lifecycle'):
-            raise Unanswered(f'{self.name} sent a figure that is not of the life cycle.')
+        answer = self._ask('latest', place)
         value = figure(web.field(answer, 'carbonIntensity'), self.name)
         check_age(web.field(answer, 'datetime'), self.name, self.clock())
         estimated = web.field(answer, 'isEstimated') is True
         ratios = (FACTORS, REVISED, ESTIMATED) if estimated else (FACTORS, REVISED)
         return told(value, ratios, self._source(web.field(answer, 'zone'), estimated))
+
+    def ahead(self, place: Place, hours: float) -> list[Slot]:
+        """Ask for the hours to come, three days of them at most.
+
+        Raises:
+            Unanswered: As `now`, or if the user's plan there has no forecasts.
+        """
+        horizon = next((each for each in (24, 48) if hours <= each), 72)
+        answer = self._ask('forecast', place, horizonHours=str(horizon))
+        source = self._source(web.field(answer, 'zone'), False)
+        points: list[tuple[float, Quantity]] = []
+        for row in web.rows(answer, 'forecast'):
+            value = figure(web.field(row, 'carbonIntensity'), self.name)
+            begins = moment(web.field(row, 'datetime'), self.name)
+            points.append((begins, told(value, (FACTORS, REVISED, FORESEEN), source)))
+        return to_come(slots(points), self.name, self.clock())
+
+    def _ask(self, what: str, place: Place, **more: str) -> object:
+        if not self.token:
+            raise Unanswered('ELECTRICITYMAPS_TOKEN is not set, and Electricity Maps wants a key.', refused=True)
+        query = {'emissionFactorType': 'lifecycle', **_where(place), **more}
+        answer = self.web.get(f'/v3/carbon-intensity/{what}', query, {'auth-token': self.token})
+        if web.field(answer, 'emissionFactorType') not in (None, 'lifecycle'):
+            raise Unanswered(f'{self.name} sent a figure that is not of the life cycle.')
+        return answer
 
     def _source(self, zone: object, estimated: bool) -> Source:
         # A name from outside: letters, digits and dashes alone, so that it can be shown anywhere.

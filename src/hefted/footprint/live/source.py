@@ -20,6 +20,8 @@ ESTIMATED = math.log(1.28)  # a figure that the service itself calls an estimate
 
 _MOST = 3000.0  # g/kWh: no grid comes near; the dirtiest fuel stands at about 1,200
 _OLDEST_SECONDS = 6 * 3600.0
+FORESEEN = math.log(1.15)  # hours ahead: day-ahead forecasts are off by 5 to 12 % in the mean (judgement, from what
+# services publish of theirs), so nine in ten by more than that
 MARGINAL = 'grid:marginal:'
 
 

@@ -20,7 +20,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hefted.footprint.live import web
-from hefted.footprint.live.source import MARGINAL, check_age, figure, told
+from hefted.footprint.live.forecasts import Slot, moment, slots, to_come
+from hefted.footprint.live.source import FORESEEN, MARGINAL, check_age, figure, told
 from hefted.footprint.live.web import Unanswered, Web
 from hefted.footprint.place import Place
 from hefted.quantities import Quantity, Source
@@ -61,6 +62,27 @@ class WattTime:
         Raises:
             Unanswered: If there is no key, the place has no coordinates, or the service says nothing that can be used.
         """
+        region, answer = self._ask(place, 0)
+        value = self._grams(web.field(answer, 'data', 0, 'value'))
+        check_age(web.field(answer, 'data', 0, 'point_time'), self.name, self.clock())
+        return told(value, (_WHICH_PLANT,), self._source(region), beyond=_UPSTREAM)
+
+    def ahead(self, place: Place, hours: float) -> list[Slot]:
+        """Ask for the time to come in steps of five minutes, three days at most.
+
+        Raises:
+            Unanswered: As `now`.
+        """
+        region, answer = self._ask(place, min(math.ceil(hours), 72))
+        source, points = self._source(region), list[tuple[float, Quantity]]()
+        for row in web.rows(answer, 'data'):
+            value, begins = web.field(row, 'value'), moment(web.field(row, 'point_time'), self.name)
+            ratios = (_WHICH_PLANT, FORESEEN)
+            points.append((begins, told(self._grams(value), ratios, source, beyond=_UPSTREAM)))
+        return to_come(slots(points), self.name, self.clock())
+
+    def _ask(self, place: Place, hours: int) -> tuple[str, object]:
+        """The region of a place, and what is forecast of so many hours of it."""
         if not (self.user and self.password):
             reason = 'WATTTIME_USER and WATTTIME_PASSWORD are not set, and WattTime wants a key.'
             raise Unanswered(reason, refused=True)
@@ -71,15 +93,15 @@ class WattTime:
         headers = {'Authorization': f'Bearer {token}'}
         where = {'latitude': f'{place.latitude:.1f}', 'longitude': f'{place.longitude:.1f}', 'signal_type': _SIGNAL}
         region = _word(self.web.get('/v3/region-from-loc', where, headers), 'region', self.name)
-        query = {'region': region, 'signal_type': _SIGNAL, 'horizon_hours': '0'}
+        query = {'region': region, 'signal_type': _SIGNAL, 'horizon_hours': str(hours)}
         answer = self.web.get('/v3/forecast', query, headers)
         if web.field(answer, 'meta', 'units') not in (None, 'lbs_co2_per_mwh'):
             raise Unanswered(f'{self.name} sent a figure in another unit than pounds of CO2 per MWh.')
-        pounds = web.field(answer, 'data', 0, 'value')
-        grams = pounds * _GRAMS_PER_POUND / 1000 if isinstance(pounds, float) else None
-        value = figure(grams, self.name)
-        check_age(web.field(answer, 'data', 0, 'point_time'), self.name, self.clock())
-        return told(value, (_WHICH_PLANT,), self._source(region), beyond=_UPSTREAM)
+        return region, answer
+
+    def _grams(self, pounds: object) -> float:
+        """Bring pounds per MWh to grams per kWh."""
+        return figure(pounds * _GRAMS_PER_POUND / 1000 if isinstance(pounds, float) else None, self.name)
 
     def _source(self, region: str) -> Source:
         title = f'WattTime, marginal: that of the next kWh (MOER) and no average, in {region}'

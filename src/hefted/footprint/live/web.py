@@ -145,6 +145,17 @@ def field(answer: object, *path: str | int) -> object:
     return answer
 
 
+def rows(answer: object, *path: str | int) -> list[object]:
+    """The rows that lie at a path in an answer; none where no list does.
+
+    Example:
+        >>> rows({'data': [1, 2]}, 'data')
+        [1, 2]
+    """
+    found = field(answer, *path)
+    return cast('list[object]', found) if isinstance(found, list) else []
+
+
 def _refuse(word: str) -> NoReturn:
     raise ValueError(word)  # NaN and Infinity are no JSON
 

@@ -169,7 +169,7 @@ def _resources(record: Record) -> str | None:
 def _how_computed(record: Record) -> str | None:
     if record.flops is None:
         return None
-    return 'Counted from the compiled program of a training step, times the number of steps that were planned.'
+    return 'Counted from the program of a training step, times the number of steps.'
 
 
 def _details(record: Record) -> Iterator[str]:

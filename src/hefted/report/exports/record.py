@@ -14,6 +14,7 @@ from hefted.footprint.factors import Factors
 from hefted.footprint.sci import operational_of
 from hefted.metering.machine import Machine
 from hefted.quantities import Quantity
+from hefted.report.exports.computation import operations
 from hefted.report.receipt import Facts, Receipt, receipt
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Record(NamedTuple):
         factors: What it is priced by; none where its parts were priced by several sets.
         versions: Of Python, Hefted and JAX.
         attributes: What else its journal holds.
+        flops: Floating-point operations that it did; None where its journal, or that of a part, does not say.
         summed: Whether its figures are the sums of its parts, as it kept no journal of its own.
         included: Of host, user, arguments and paths, what was asked for.
     """
@@ -45,6 +47,7 @@ class Record(NamedTuple):
     factors: Factors = Factors()
     versions: Mapping[str, str] = _NOTHING
     attributes: Mapping[str, Any] = _NOTHING
+    flops: float | None = None
     summed: bool = False
     included: Mapping[str, str] = _NOTHING
 
@@ -96,13 +99,6 @@ class Record(NamedTuple):
         except ArgumentError:  # the energy may be nothing: no intensity follows
             return None
         return replace(mean, basis=operational.basis, sources=operational.sources)
-
-    @property
-    def flops(self) -> float | None:
-        """Floating-point operations of the run's plan; None where its journal holds none."""
-        plan = self.attributes.get('plan', self.attributes)
-        found: Any = cast(Mapping[str, Any], plan).get('flops') if isinstance(plan, Mapping) else None
-        return float(found) if isinstance(found, int | float) and math.isfinite(found) and found > 0 else None
 
     def known(self, what: str) -> Footprint:
         """The footprint, for a format that says nothing without it.
@@ -166,12 +162,14 @@ def _recorded(run: RunSummary, told: Receipt, headers: list[dict[str, Any]]) -> 
         Factors.from_json(_agreed(headers, 'factors') or {}),
         _agreed(headers, 'versions') or {},
         _agreed(headers, 'attributes') or {},
+        _summed([header['flops'] for header in headers]),
         run.path is None,
     )
 
 
 def facts_of(run: RunSummary) -> Facts:
     """What the ledger tells of a run besides its figures."""
+    when, budget, stopped_by = run.told('when'), run.told('budget'), run.told('stopped_by')
     return Facts(
         run_id=run.id,
         kind=run.kind,
@@ -180,6 +178,11 @@ def facts_of(run: RunSummary) -> Facts:
         started=run.started,
         meter_share=run.meter_share,
         children=len(run.children),
+        attempt=run.attempt,
+        of_all_attempts=run.of_all_attempts,
+        waited=str(cast(dict[str, Any], when).get('told', '')) if isinstance(when, dict) else '',
+        budget=cast(dict[str, str], budget) if isinstance(budget, dict) else None,
+        stopped_by=stopped_by if isinstance(stopped_by, str) else None,
     )
 
 
@@ -246,12 +249,18 @@ def _headers(run: RunSummary) -> list[dict[str, Any]]:
         return [header for child in run.children for header in _headers(child)]
     said: dict[str, Any] = {}
     repriced = False
-    for line in run.lines():
+    lines = run.lines()
+    for line in lines:
         said |= {key: line[key] for key in ('machine', 'factors', 'versions', 'attributes') if key in line}
         repriced = repriced or 'intensity' in line
     if repriced and isinstance(said.get('factors'), dict):  # by a live grid: no one intensity priced it, but their mean
         said['factors'] = {name: factor for name, factor in said['factors'].items() if name != 'intensity'}
-    return [said]
+    return [said | {'flops': operations(lines)}]
+
+
+def _summed(parts: list[float | None]) -> float | None:
+    known = [part for part in parts if part is not None]
+    return sum(known) if known and len(known) == len(parts) else None
 
 
 def _agreed(headers: list[dict[str, Any]], key: str) -> dict[str, Any] | None:

@@ -1,3 +1,0 @@
-"""Budgets: the most that a run, a process or a project may spend of any quantity."""
-
-from __future__ import annotations

@@ -1,0 +1,82 @@
+"""What a training is: what must be the same for another process to go on from its checkpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hefted.data.source import Source
+from hefted.random import told_seed
+from hefted.train.binding import Binding
+
+if TYPE_CHECKING:
+    from hefted.models.model import Model
+
+_OBJECTIVE = ('loss', 'loss_weights', 'metrics', 'weighted_metrics')
+
+
+def identity_of(
+    model: Model, binding: Binding, source: Source, held_out: Source | None, **arguments: Any
+) -> dict[str, Any]:
+    """What a training is, by names that a person knows; made of strings, numbers and lists.
+
+    Names of layers are left out: those that are made up count what was made in the process before.
+
+    Args:
+        model: Compiled and built.
+        binding: Its variables.
+        source: What it is trained on.
+        held_out: What it is validated on.
+        **arguments: Of `fit`, that change what comes out.
+    """
+    compiled: Mapping[str, Any] = getattr(model, '_compile_arguments', None) or {}
+    return {
+        'layer': [_line(layer) for layer in getattr(model, 'layers', ())],
+        'variable': [f'{v.dtype} {v.shape}' for group in binding.groups.values() for v in group],
+        'optimizer': _optimizer(model.optimizer),
+        **{name: _line(compiled.get(name)) for name in _OBJECTIVE},
+        **_data(source),
+        **{f'validation {name}': value for name, value in (_data(held_out).items() if held_out else ())},
+        **arguments,
+        'seed': told_seed(),
+    }
+
+
+def _data(source: Source) -> dict[str, Any]:
+    told = getattr(source, 'identity', None)  # a source of somebody else's need not say
+    return {} if told is None else told()
+
+
+def _optimizer(optimizer: Any) -> str:
+    """Its class and config; not its learning rate where it has trained here: a callback may have changed it."""
+    told = _told(optimizer)
+    if isinstance(told, list) and int(np.asarray(getattr(optimizer, 'iterations', 0))):
+        told = [told[0], {name: value for name, value in told[1].items() if name != 'learning_rate'}]
+    return json.dumps(told)
+
+
+def _line(value: Any) -> str:
+    return json.dumps(_told(value), sort_keys=True)
+
+
+def _told(value: Any) -> Any:
+    """Something as plain data: objects by class and config, functions by name."""
+    if value is None or isinstance(value, (str, int)):
+        return value
+    if isinstance(value, (float, np.floating)):
+        return float(str(np.float32(value)))  # 0.01, whether a variable held it or not
+    if isinstance(value, Mapping):
+        return {str(name): _told(part) for name, part in value.items() if name != 'name'}
+    if isinstance(value, (list, tuple)):
+        return [_told(part) for part in value]
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    if not isinstance(value, type) and callable(getattr(value, 'get_config', None)):
+        try:
+            return [type(value).__name__, _told(value.get_config())]
+        except Exception:  # a user's own, which has never been asked: its class is what is known
+            return [type(value).__name__, {}]
+    return getattr(value, '__qualname__', type(value).__name__)

@@ -1,0 +1,47 @@
+"""How much a run computed: the operations of its plan, as far as it went."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+
+def operations(lines: Iterable[Mapping[str, Any]]) -> float | None:
+    """Floating-point operations of a run.
+
+    Those of its plan, counted from its compiled program; of a run that ended before its last step, their part.
+
+    Args:
+        lines: Its journal's; the plan stands in a line of its own, or among the attributes of a program's own run.
+
+    Returns:
+        None where no plan is told.
+
+    Example:
+        >>> operations([{'plan': {'flops': 6e9, 'steps': 300}}, {'step': 100}])
+        2000000000.0
+    """
+    planned: Any = None
+    done: Any = None
+    for line in lines:
+        planned = line.get('plan') or _attributes(line).get('plan') or _attributes(line) or planned
+        done = line.get('step') or done
+    flops = _number(planned, 'flops')
+    steps = _number(planned, 'steps')
+    if flops is None or steps is None or not isinstance(done, int) or done >= steps:
+        return flops
+    return flops * done / steps
+
+
+def _attributes(line: Mapping[str, Any]) -> dict[str, Any]:
+    found = line.get('attributes')
+    said = cast(dict[str, Any], found) if isinstance(found, dict) else {}
+    return said if 'plan' in said or 'flops' in said else {}
+
+
+def _number(plan: Any, name: str) -> float | None:
+    found = cast(dict[str, Any], plan).get(name) if isinstance(plan, dict) else None
+    if not isinstance(found, int | float) or isinstance(found, bool):
+        return None
+    return float(found) if math.isfinite(found) and found > 0 else None
