@@ -44,6 +44,7 @@ _PUBLIC: dict[str, str | None] = {
     'When': 'hefted.when',
     'device': 'hefted.scopes',
     'fit': 'hefted.integrations',
+    'foresee': 'hefted.integrations',
     'meter': 'hefted.runs',
     'moved': 'hefted.runs',
     'name_scope': 'hefted.scopes',

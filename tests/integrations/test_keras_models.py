@@ -195,3 +195,17 @@ def test_a_keras_layer_in_a_file_makes_nobody_import_what_it_names() -> None:
     with pytest.raises(ArchiveError, match='antigravity'):
         hefted.saving.deserialize_keras_object(config)
     assert 'antigravity' not in sys.modules
+
+
+def test_what_a_keras_model_s_training_will_take_is_told_and_changes_nothing() -> None:
+    asked, plain = classifier(), classifier()
+    told = hefted.foresee(asked, X, Y, epochs=3, batch_size=32)
+    assert (told.plan.steps, told.how) == (9, 'pilot')
+    found, wanted = (hefted.fit(model, X, Y, **FIT) for model in (asked, plain))
+    assert found.history == wanted.history
+    assert found.forecast.how == 'pilot'
+
+
+def test_what_is_no_model_cannot_be_foreseen() -> None:
+    with pytest.raises(ArgumentError, match='received int'):
+        hefted.foresee(3, X, Y)

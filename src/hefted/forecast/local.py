@@ -20,6 +20,8 @@ POWER = Source('power to come', 'Power while training, foreseen from what was re
 _POWER_ERROR = Error(POWER.key, -0.1, 0.1)
 _BRIEF_SECONDS = 0.05  # counters step by milliseconds, and the kernel's CPU times by 10: no shorter reading is used
 
+_WORTH_SECONDS = 10.0  # the record is brought up to date in 0.2 s when the process ends
+
 Watts = Mapping[str, float]
 """Watts by sensor, central figures."""
 
@@ -69,13 +71,22 @@ class LocalForecast(Forecast):
     def footprint(self) -> Footprint:  # pyright: ignore[reportIncompatibleVariableOverride]
         told: Footprint | None = self._footprint
         if told is None:
-            told = scaled(self._price(self.pace.seconds(self.plan)), self.pace.doubt)
+            told = scaled(self._price(self.pace.seconds(self.plan)), self._doubt())
             object.__setattr__(self, '_footprint', told)
         return told
 
+    def _doubt(self) -> Quantity:
+        """How far it may be off: as this machine's record of forecasts says, where a training is worth reading it."""
+        if self.seconds < _WORTH_SECONDS:
+            return self.pace.doubt
+        from hefted.forecast.learned import correction
+
+        learned = correction(self.how, self.seconds)
+        return self.pace.doubt if learned is None else learned.applied(self.pace.doubt)
+
     @property
     def seconds(self) -> float:
-        """The duration's central figure."""
+        """The duration's central figure, before any record sets it right."""
         return sum(self.pace.seconds(self.plan).values())
 
     def __eq__(self, other: object) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hefted.callbacks.history import History
 from hefted.layers.foreign import FlaxLayer
 from hefted.models.sequential import Sequential
+
+if TYPE_CHECKING:
+    from hefted.forecast.forecast import Forecast
 
 _known: weakref.WeakKeyDictionary[Any, tuple[Any, Sequential]] = weakref.WeakKeyDictionary()
 
@@ -36,15 +39,34 @@ def fit_module(
     Returns:
         `History`.
     """
-    told = (optimizer, loss, metrics)
-    before = _known.get(module)
-    if before is not None and before[0] == told:
-        model = before[1]
-    else:
-        model = Sequential([FlaxLayer(module)], name=type(module).__name__.lower())
-        model.compile(optimizer, loss, metrics=metrics)
-        _known[module] = told, model
+    model = _model_of(module, (optimizer, loss, metrics))
     try:
         return model.fit(x, y, **arguments)
     finally:
         model.layers[0].write_back()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def forecast_of_module(
+    module: Any,
+    x: Any,
+    y: Any,
+    *,
+    optimizer: Any = 'rmsprop',
+    loss: Any = None,
+    metrics: Any = None,
+    **arguments: Any,
+) -> Forecast:
+    """What `fit_module` would take with the same arguments; see `Model.forecast`."""
+    return _model_of(module, (optimizer, loss, metrics)).forecast(x, y, **arguments)
+
+
+def _model_of(module: Any, told: tuple[Any, Any, Any]) -> Sequential:
+    """A module as a compiled model; the same for the same module, optimizer, loss and metrics."""
+    before = _known.get(module)
+    if before is not None and before[0] == told:
+        return before[1]
+    optimizer, loss, metrics = told
+    model = Sequential([FlaxLayer(module)], name=type(module).__name__.lower())
+    model.compile(optimizer, loss, metrics=metrics)
+    _known[module] = told, model
+    return model

@@ -1,8 +1,8 @@
 """What `fit` foresees once it is compiled, before its first step.
 
 A program whose pace is known from an earlier fit is priced by that. One that is new takes a few steps on copies of its
-state, for at most 3 % of what the training seems to take; where that cannot be (a state too large to be kept twice, so
-few steps that one is more than that), it is priced by the machine's calibration.
+state, for a few percent of what the training seems to take; where that cannot be (a state too large to be kept twice,
+so few steps that one is more than that), it is priced by the machine's calibration.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from hefted.train.program import Stretcher
 if TYPE_CHECKING:
     from hefted.forecast.plan import Plan
 
-_SHARE = 0.03  # of what the training seems to take, for the pilot
-_LEAST_SECONDS, _MOST_SECONDS = 0.003, 0.9
+_SHARE = 0.02  # of what the training seems to take, for the pilot; the last chunk may be a little over
+_LEAST_SECONDS, _MOST_SECONDS = 0.003, 0.6
 _LEAST_STEP = 3e-6  # seconds: no step is shorter
 # Of an epoch's edge that the loop runs across, of one at which it is drained, and of a validation, before any was
 # measured: as on two cores of a server.

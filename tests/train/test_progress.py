@@ -1,0 +1,49 @@
+"""What a person sees of the forecast while it trains."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from hefted.forecast.local import LocalForecast, price_of
+from hefted.forecast.outlook import Outlook
+from hefted.forecast.pace import Pace
+from hefted.forecast.plan import Plan
+from hefted.runs import NullRun, Tick
+from hefted.train.progress import LineProgress, LiveProgress, Progress
+
+PACE = Pace('pilot', step=0.1)
+PLAN = Plan(steps=100, epochs=1)
+
+
+def forecast() -> LocalForecast:
+    return LocalForecast(PLAN, PACE, price_of(NullRun(), {}))
+
+
+@pytest.mark.parametrize('kind', [LineProgress, LiveProgress])
+def test_the_forecast_is_the_first_line(kind: type[Progress]):
+    stream = io.StringIO()
+    shown = kind(1, 100, stream)
+    shown.foreseen(forecast(), Outlook(PLAN, PACE))
+    assert stream.getvalue().strip() == 'Forecast: 10 s (8 to 12) · 100 steps'
+
+
+def test_where_nothing_is_shown_no_forecast_is_accounted_for():
+    told = forecast()
+    Progress(1, 100).foreseen(told, Outlook(PLAN, PACE))
+    assert told._footprint is None
+
+
+def test_the_live_line_says_what_is_left_until_all_is_done():
+    stream, outlook = io.StringIO(), Outlook(PLAN, PACE)
+    shown = LiveProgress(1, 100, stream)
+    shown.foreseen(None, outlook)
+    shown.epoch_begin(0)
+    outlook.hear(25, 2.5, 10.0)
+    outlook.hear(25, 2.5, 20.0)
+    shown.tick(50, {'loss': 0.5}, Tick(50, 0, {}, 20.0, 4.0, None))
+    shown.close()
+    assert '5.0 s · 20 J to go' in stream.getvalue()
+    outlook.hear(50, 5.0, 40.0)
+    assert shown._to_go() == ''
