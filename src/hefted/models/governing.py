@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hefted.train.governor import Governor, Governors
 
@@ -11,7 +12,19 @@ if TYPE_CHECKING:
     from hefted.when import When
 
 
-def wish_of(when: Any) -> When | None:
+class Wish(NamedTuple):
+    """What `fit` was asked to wait for.
+
+    Attributes:
+        when: That.
+        asked: When it was asked, in seconds since 1970: deadlines count from then.
+    """
+
+    when: When
+    asked: float
+
+
+def wish_of(when: Any) -> Wish | None:
     """Read `when` as `fit` takes it, before anything is done: None stays None.
 
     Raises:
@@ -24,7 +37,7 @@ def wish_of(when: Any) -> When | None:
 
     wish = When.of(when)
     forecaster()
-    return wish
+    return wish and Wish(wish, time.time())
 
 
 def governor_of(
@@ -32,7 +45,7 @@ def governor_of(
     forecast: Forecast | None,
     *,
     budget: Any = None,  # noqa: ARG001
-    when: When | None = None,
+    when: Wish | None = None,
     place: Any = None,
     verbose: Any = 'auto',
 ) -> Governor:
@@ -52,7 +65,7 @@ def governor_of(
     return Governors(several)
 
 
-def _holding(run: Any, forecast: Forecast | None, when: When, place: Any, verbose: Any) -> Governor:
+def _holding(run: Any, forecast: Forecast | None, wish: Wish, place: Any, verbose: Any) -> Governor:
     from hefted.footprint import place as places
     from hefted.footprint.live import forecaster
     from hefted.footprint.live.forecasts import Outlook
@@ -60,9 +73,10 @@ def _holding(run: Any, forecast: Forecast | None, when: When, place: Any, verbos
     from hefted.train.progress import line_for
 
     return Holding(
-        when,
+        wish.when,
         lambda until, clock: Outlook(forecaster(), places.find(place), until, clock),
         forecast,
         run,
+        asked=wish.asked,
         say=line_for(verbose),
     )
