@@ -65,6 +65,7 @@ class Holding(Governor):
         outlook: Makes what is foreseen of the grid, up to a deadline in seconds since 1970.
         forecast: What the training is going to take; where nobody knows, it is not held.
         run: What meters it.
+        asked: When it was asked for, in seconds since 1970; now if None. The deadline counts from then.
         say: Shows a line.
         clock: What time it is.
     """
@@ -76,13 +77,14 @@ class Holding(Governor):
         forecast: Forecast | None,
         run: Any,
         *,
+        asked: float | None = None,
         say: Callable[[str], None] = lambda _: None,
         clock: Clock | None = None,
     ) -> None:
         self._when, self._run, self._say = when, run, say
         self._clock = clock or WallClock()
         self._began = self._clock.now()
-        self.deadline = when.deadline(self._began)
+        self.deadline = when.deadline(self._began if asked is None else asked)
         self._outlook = outlook(self.deadline, self._clock.now)
         self._forecast = forecast
         self._version = 0  # of the outlook that the plan rests on
