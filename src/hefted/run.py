@@ -56,9 +56,7 @@ class Run:
 
     Attributes:
         id: A UUIDv7.
-        parent: As given.
-        kind: As given.
-        meter: As given.
+        parent, kind, meter: As given.
         shares: Seconds and joules by phase, so far.
         accuracies: Of the sensors.
     """
