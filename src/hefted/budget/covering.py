@@ -16,7 +16,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hefted import settings
 from hefted.budget.budget import Budget, written
@@ -26,7 +26,19 @@ from hefted.errors import ArgumentError
 from hefted.quantities import Quantity
 
 if TYPE_CHECKING:
-    from hefted.run import Run
+    from hefted.footprint.footprint import Footprint
+
+
+class Run(Protocol):
+    """What is asked of a metered run."""
+
+    id: str
+    parent: str
+
+    def so_far(self) -> Footprint | None:
+        """What it took up to now."""
+        ...
+
 
 _lock = threading.RLock()
 _open: list[Covering] = []
