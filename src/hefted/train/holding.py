@@ -90,6 +90,7 @@ class Holding(Governor):
         self._version = 0  # of the outlook that the plan rests on
         self._plan: schedule.Schedule | None = None
         self._planned = self._start = self._until = self._began  # when the plan was made, and its first span
+        self._before: Footprint | None = None  # what the run took before it could begin
         self._free = False  # whether nothing can hold it any more
         self._kept = False  # whether a checkpoint was kept before it waits
         self._steps, self._worked, self.waited = 0, 0.0, 0.0
@@ -104,6 +105,7 @@ class Holding(Governor):
             self._say('Starting at once. Nobody knows how long this training takes, so it may not wait.')
             return
         self._outlook.renew()
+        self._before = self._run.so_far()
         plan = self._choose(running=False)
         if plan.spans[0][0] <= 0:
             self._say(self._at_once(plan))
@@ -156,7 +158,7 @@ class Holding(Governor):
         if self.waited <= 0:
             return
         slots = self._outlook.slots if self._steps else []  # without a step nothing was done that could be compared
-        found = saving(self._run.so_far(), slots, self._began, self.waited)
+        found = saving(self._run.so_far(), slots, self._began, self.waited, self._before)
         told = {'waited': self.waited} if found is None else found.to_json() | {'told': str(found)}
         self._run.tell(when={'wish': str(self._when), 'deadline': self.deadline, **told})
 
