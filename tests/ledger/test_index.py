@@ -252,3 +252,44 @@ def test_a_journal_that_has_grown_is_read_again(tmp_path: Path):
 
 def test_a_summary_says_little_when_printed(tmp_path: Path):
     assert str(tmp_path) not in repr(RunSummary(run_id(1), path=tmp_path))
+
+
+def test_attempts_are_one_training_by_the_last_ones_id_and_end(tmp_path: Path) -> None:
+    first = keep(tmp_path, 1, end=None, joules=6.0)
+    keep(tmp_path, 2, end=None, joules=3.0, attempt=2, resumes=first)
+    last = keep(tmp_path, 3, joules=2.0, attempt=3, resumes=first)
+    alone = keep(tmp_path, 4)
+    newest, training = ledger.open(tmp_path).runs()
+    assert newest.id == alone
+    assert (training.id, training.status, training.attempts) == (last, 'finished', 3)
+    assert [child.attempt for child in training.children] == [1, 2, 3]
+    assert training.energy is not None
+    assert training.energy.value == pytest.approx(6.0 + 3.0 + 2.0)
+
+
+def test_each_attempt_is_found_by_its_own_id_with_its_own_figures_and_those_of_all(tmp_path: Path) -> None:
+    first = keep(tmp_path, 1, end=None, joules=6.0)
+    last = keep(tmp_path, 2, joules=2.0, attempt=2, resumes=first)
+    kept = ledger.open(tmp_path)
+    for name, energy in ((first, 6.0), (last, 2.0), ('last', 2.0)):
+        run = kept.get(name)
+        assert run.energy is not None
+        assert run.of_all_attempts is not None
+        assert (run.energy.value, run.of_all_attempts.value) == pytest.approx((energy, 8.0))
+    assert kept.energy_of([first, last, run_id(9)]) == kept.get(first).of_all_attempts
+
+
+def test_attempts_of_which_the_first_kept_no_journal_are_one_training_still(tmp_path: Path) -> None:
+    for number in (2, 3):
+        keep(tmp_path, number, attempt=number, resumes=run_id(1))
+    (training,) = ledger.open(tmp_path).runs()
+    assert training.attempts == 2
+
+
+def test_an_attempt_that_is_a_part_of_a_sweep_is_counted_there_and_only_there(tmp_path: Path) -> None:
+    first = keep(tmp_path, 1, end=None, joules=6.0, parent=run_id(50))
+    keep(tmp_path, 2, joules=1.0, parent=run_id(51), attempt=2, resumes=first)
+    keep(tmp_path, 3, joules=1.0, parent=run_id(51))
+    listed = ledger.open(tmp_path).runs()
+    assert sum(run.energy.value for run in listed if run.energy) == pytest.approx(8.0)
+    assert sorted(len(run.children) for run in listed) == [0, 2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import accumulate, pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from hefted.footprint.footprint import Footprint
@@ -141,6 +141,7 @@ def test_a_pause_without_a_checkpoint_says_that_none_is_kept():
     assert 'no checkpoint is kept' in held.said[1]
 
 
+@settings(deadline=None)  # a second of sleep is a step of it
 @given(
     some.lists(some.tuples(some.floats(120, 4 * HOUR), some.floats(10, 1000)), min_size=1, max_size=8),
     some.sampled_from(['cleanest', 'grid < 100 g', 'grid < 400 g']),
@@ -217,6 +218,14 @@ def test_a_slower_training_than_was_foreseen_pauses_no_longer_than_its_own_pace_
     grid = Grid(by_hour(150, 250, 250, 250, 250, 150))
     held = Held('grid < 200 g within 6 h', grid, taking(2 * HOUR, 2.2 * HOUR)).train(4 * HOUR)
     assert held.worked[-1][1] <= held.holding.deadline + 60
+
+
+def test_the_deadline_counts_from_when_it_was_asked_for():
+    def outlook(until, now):
+        return Outlook(Grid(by_hour(100)), Place.of('FR'), until, now)
+
+    held = Holding(When('cleanest within 2 h'), outlook, None, NullRun(), asked=START - 1800, clock=Clock())
+    assert held.deadline == START + 1.5 * HOUR
 
 
 def test_the_clock_counts_on_and_sleeps():

@@ -60,6 +60,19 @@ def test_the_facilitys_overhead_is_in_both():
     assert found.used.value == pytest.approx(1.1 * 1.5 * 96)
 
 
+def test_what_was_used_before_it_could_begin_is_the_same_either_way():
+    shares = Shares()
+    shares.add('compile', 100.0, {'counter': 7.2e6})
+    accuracies = {'counter': ('cpu', Quantity(1, '1'))}
+    before = footprint(shares, accuracies, Place.of('FR'), Factors(grams(240)))
+    shares.add('wait', 7200.0, {'counter': 0.36e6})
+    shares.add('train', 3600.0, {'counter': 3.6e6})
+    whole = footprint(shares, accuracies, Place.of('FR'), Factors((grams(240) * 2.1 + grams(96)) * (1 / 3.1)))
+    found = saving(whole, SLOTS, 0.0, 7200.0, before)
+    assert found.at_once.value == pytest.approx(2 * 240 + 240)
+    assert found.used.value == pytest.approx(2.1 * 240 + 96)
+
+
 def test_waiting_that_cost_more_is_told_as_that():
     found = saving(told(grams(240), wait_joules=7.2e6), [Slot(0, 20000, grams(240))], 0.0, 7200.0)
     assert found.saved.value < 0

@@ -28,13 +28,9 @@ from hefted.quantities import Quantity
 if TYPE_CHECKING:
     from hefted.footprint.footprint import Footprint
 
-_lock = threading.RLock()
-_open: list[Covering] = []
-_of_process: dict[str, Covering] = {}  # by what the setting says
-
 
 class Run(Protocol):
-    """What a budget needs of a run (`hefted.run`)."""
+    """What is asked of a metered run."""
 
     id: str
     parent: str
@@ -42,6 +38,11 @@ class Run(Protocol):
     def so_far(self) -> Footprint | None:
         """What it took up to now."""
         ...
+
+
+_lock = threading.RLock()
+_open: list[Covering] = []
+_of_process: dict[str, Covering] = {}  # by what the setting says
 
 
 class Covering:

@@ -91,6 +91,7 @@ class StreamSource:
             if seen or anew or not self.feed.restarts:
                 break
             self._begin_pass()  # the last one ended with the epoch before, which only shows now
+            self._began = self._at
         wanted = steps - start if steps is not None else 0 if start else 1
         self._end(seen, most, wanted)
 

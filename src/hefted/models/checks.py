@@ -38,12 +38,20 @@ def steps(name: str, value: Any) -> None:
         raise ArgumentError(f'Expected {name} to be a positive whole number or None, received {value!r}.')
 
 
+def of_fit(last: Any, first: Any, steps_per_epoch: Any, validation_steps: Any) -> int:
+    """Raise unless the counts that `fit` takes are counts; the number of epochs, limited."""
+    epochs(last, first)
+    steps('steps_per_epoch', steps_per_epoch)
+    steps('validation_steps', validation_steps)
+    return limited_epochs(last)
+
+
 def limited_epochs(epochs: int) -> int:
     """The number of epochs, at most `hefted.config.max_epochs()`."""
     most = config.max_epochs()
     if most is None or epochs <= most:
         return epochs
-    warnings.warn(f'Limiting epochs to {most}, as hefted.config.set_max_epochs said.', stacklevel=3)
+    warnings.warn(f'Limiting epochs to {most}, as hefted.config.set_max_epochs said.', stacklevel=4)
     return most
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
-from contextlib import ExitStack, closing, contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -12,29 +12,27 @@ import numpy as np
 from hefted import runs
 from hefted.callbacks.callback import CallbackList
 from hefted.callbacks.history import History
-from hefted.data.source import Layout, Source
 from hefted.data.stream import StreamSource
 from hefted.layers.tracking import unchanging
-from hefted.models import checks, eager, inputs, reporting
-from hefted.models.foreseeing import Judge, Prepared, foresee, listening
-from hefted.models.governing import governor_of, limits_for, own_of, wish_of, within
+from hefted.models import checks, inputs, reporting
+from hefted.models.ending import ended_well
+from hefted.models.foreseeing import Prepared, foresee, listening
+from hefted.models.governing import governor_of, limits_for, wish_of, within
 from hefted.models.identity import identity_of
 from hefted.models.inputs import Arguments
-from hefted.models.steps import binding_of, program_of, switches_of
+from hefted.models.loops import judge_of, trainer_of
+from hefted.models.steps import binding_of, program_of
 from hefted.random import make_run_seed
-from hefted.train import evaluation, interrupts, loop
+from hefted.train import loop
 from hefted.train.binding import Binding
 from hefted.train.checkpoint import keepers_of
-from hefted.train.governor import Governor, Governors
+from hefted.train.governor import Governors
 from hefted.train.pace import Pace
-from hefted.train.program import Logs, Program, Stretcher, compile_evaluation, compile_training
 from hefted.train.progress import progress_for
 from hefted.train.resuming import Resuming, resuming
 
 if TYPE_CHECKING:
     from hefted.models.model import Model
-
-_TEST_BATCH_HOOKS = ('on_test_batch_begin', 'on_test_batch_end')
 
 
 def fit(
@@ -108,19 +106,12 @@ def fit(
     """
     self.require_compiled('fit')
     self.warn_of_switches()
-    checks.epochs(epochs, initial_epoch)
-    checks.steps('steps_per_epoch', steps_per_epoch)
-    checks.steps('validation_steps', validation_steps)
-    epochs = checks.limited_epochs(epochs)
+    epochs = checks.of_fit(epochs, initial_epoch, steps_per_epoch, validation_steps)
     when = wish_of(when)
     limits = limits_for(budget)
     resumed = resuming(resume, self.name)
-    attempt, first_run = (1, None) if resumed is None else (resumed.attempt, resumed.first)
-    run = runs.start('fit', name=self.name, place=place, meter=meter, attempt=attempt, resumes=first_run)
-    with _ended(run, self, verbose) as ended, ExitStack() as opened:
-        if resumed is not None:
-            opened.enter_context(resumed.begun(run.id))
-            ended.attempts = resumed.attempts.runs
+    run = _started(self, resumed, place, meter)
+    with ended_well(run, self, verbose, resumed) as ended, ExitStack() as opened:
         run.enter('input')
         limits = within(limits, run)
         mine, held_out = inputs.for_fit(
@@ -139,7 +130,6 @@ def fit(
         params: dict[str, Any] = {'verbose': verbose, 'epochs': epochs, 'steps': steps}
         listeners = CallbackList(callbacks, add_history=True, model=self.face, **params)
         history = listeners.find(History)
-        history.attempt = attempt
         by_batch = listeners.stops_at_batches()
         if by_batch and isinstance(source, StreamSource):
             source.step_by_step()
@@ -152,20 +142,11 @@ def fit(
             judge = held_out and judge_of(self, program, binding, held_out.source, listeners, validation_steps)
         first_epoch = initial_epoch
         if resumed is not None:
-            first_epoch = _taken_up(
-                resumed,
-                identity_of(
-                    self,
-                    binding,
-                    source,
-                    held_out and held_out.source,
-                    initial_epoch=initial_epoch,
-                    steps_per_epoch=steps_per_epoch,
-                ),
-                binding,
-                params,
-                run,
+            held = held_out and held_out.source
+            identity = identity_of(
+                self, binding, source, held, initial_epoch=initial_epoch, steps_per_epoch=steps_per_epoch
             )
+            first_epoch = _taken_up(resumed, identity, binding, params, run)
         prepared = Prepared(
             first,
             source,
@@ -179,8 +160,8 @@ def fit(
         )
         history.forecast = forecast = foresee(prepared, run)
         keepers = [*keepers_of(listeners), *([] if resumed is None else [resumed])]
-        listener = listening(prepared, forecast, run)
         pace = self._compiled.setdefault(('pace', mine.size), Pace())
+        listener = listening(prepared, forecast, run)
         governor = governor_of(
             run,
             forecast,
@@ -192,7 +173,7 @@ def fit(
             keeps=bool(keepers),
             verbose=verbose,
         )
-        governor = ended.governor = Governors([governor, listener])
+        ended.governor = Governors([governor, listener])
         run.enter('train')
         self.stop_training = False
         ended.progress = progress_for(0 if listeners.shows_progress else verbose, epochs, steps)
@@ -218,15 +199,17 @@ def fit(
                 finalize=lambda: self.optimizer.finalize_variable_values(self.trainable_variables) if epochs else None,
                 pace=pace,
                 keepers=keepers,
-                governor=governor,
+                governor=ended.governor,
             )
         )
-        ended.stopped_by = history.stopped_by = governor.stopped_by
-        if resumed is not None and not ended.stopped_by:
-            resumed.finish()
-        if limits:
-            run.tell(budget=own_of(limits), stopped_by=governor.stopped_by, held_back=governor.held_back)
+        ended.trained(limits)
     return history
+
+
+def _started(model: Model, resumed: Resuming | None, place: Any, meter: Any) -> Any:
+    """The run of a training, or of another attempt at it."""
+    attempt, first = (1, None) if resumed is None else (resumed.attempt, resumed.first)
+    return runs.start('fit', name=model.name, place=place, meter=meter, attempt=attempt, resumes=first)
 
 
 def _taken_up(resumed: Resuming, identity: dict[str, Any], binding: Binding, params: dict[str, Any], run: Any) -> int:
@@ -239,43 +222,6 @@ def _taken_up(resumed: Resuming, identity: dict[str, Any], binding: Binding, par
     if params['verbose'] not in (0, False) and (told := resumed.told()):
         reporting.say(told)
     return found.place.epoch
-
-
-class _Ended:
-    """What is told of a training when it ends, however."""
-
-    def __init__(self) -> None:
-        self.progress: Any = None
-        self.history: History | None = None
-        self.stopped_by: str | None = None
-        self.attempts: list[str] = []
-        self.governor = Governor()
-
-
-@contextmanager
-def _ended(run: Any, model: Model, verbose: Any) -> Generator[_Ended, None, None]:
-    """Close the run, say its receipt, and let every error through."""
-    ended = _Ended()
-    status, error = 'finished', None
-    try:
-        with interrupts.deferred():
-            yield ended
-        if model.stop_training or ended.stopped_by:
-            status = 'stopped'
-    except BaseException as caught:
-        status, error = ('failed' if isinstance(caught, Exception) else 'stopped'), caught
-        raise
-    finally:
-        if ended.progress is not None:
-            ended.progress.close()
-        run.end(status, error)
-        ended.governor.over()
-        if ended.history is not None:
-            history = ended.history
-            history.keep(run, lambda: reporting.receipt_of(run, model.name, status, ended.attempts))
-            model.history = model.face.history = ended.history
-            if verbose not in (0, False) and (receipt := history.receipt()) is not None:
-                reporting.show(receipt, run)
 
 
 def evaluate(
@@ -338,76 +284,3 @@ def evaluate(
     if return_dict:
         return logs
     return self.results_in_order(logs)
-
-
-def trainer_of(
-    model: Model, program: Program, binding: Binding, single: bool, run: Any
-) -> Callable[[Layout], Stretcher]:
-    """The compiled training loop by layout; one that is new while others train has its compile phase then."""
-    if model.run_eagerly:
-        return lambda layout: eager.training(program, layout)
-    known: dict[Layout, Stretcher] = {}
-
-    def trainer(layout: Layout) -> Stretcher:
-        if layout not in known:
-            later = bool(known)
-            if later:
-                run.enter('compile')
-            known[layout] = inputs.kept(
-                model,
-                ('train', (single, _signature(model, program, binding, layout))),
-                lambda: compile_training(program, binding.held(), layout, single),
-            )
-            if later:
-                run.enter('train')
-        return known[layout]
-
-    return trainer
-
-
-class _Judged(NamedTuple):
-    """`logs()` evaluates what the variables hold; `how` is by what."""
-
-    logs: Callable[[], Logs]
-    how: Judge
-
-
-def judge_of(
-    model: Model, program: Program, binding: Binding, source: Source, listeners: CallbackList, steps: int | None
-) -> _Judged:
-    """How to evaluate what the variables hold, with its hooks."""
-
-    def evaluator(layout: Layout) -> Stretcher:
-        if model.run_eagerly:
-            return eager.evaluation(program, layout)
-        return inputs.kept(
-            model,
-            ('evaluate', _signature(model, program, binding, layout)),
-            lambda: compile_evaluation(program, binding.held(), layout),
-        )
-
-    compiled = evaluator(source.layout)
-
-    def each(batch: int, logs: Logs) -> None:
-        listeners.call('on_test_batch_begin', batch)
-        listeners.call('on_test_batch_end', batch, logs)
-
-    def judge() -> Logs:
-        listeners.call('on_test_begin')
-        hooked = each if listeners.has(*_TEST_BATCH_HOOKS) else None
-        logs, evaluated = evaluation.evaluate(
-            compiled, binding.held(), program.init_metrics(), source, steps, hooked, evaluator
-        )
-        binding.end_evaluation(evaluated)
-        listeners.call('on_test_end', logs)
-        return logs
-
-    return _Judged(judge, Judge(compiled, source, program.init_metrics))
-
-
-def _signature(model: Model, program: Program, binding: Binding, layout: Layout) -> Any:
-    """What a compiled loop depends on besides what `compile` was told."""
-    tail = layout.rows % layout.batch_size
-    short = min(tail, 1) if program.spec.rows_independent else tail  # a masked tail may be of any size
-    leaves, structure = jax.tree.flatten(layout.shapes)
-    return structure, tuple(leaves), layout.batch_size, short, switches_of(model, binding)

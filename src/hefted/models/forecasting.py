@@ -12,7 +12,7 @@ from hefted.data.feeds import feed_of
 from hefted.data.stream import StreamSource
 from hefted.errors import ArgumentError
 from hefted.layers.tracking import unchanging
-from hefted.models import checks, fitting, inputs
+from hefted.models import checks, inputs, loops
 from hefted.models.foreseeing import Prepared, foresee, known_of, planned
 from hefted.models.inputs import Arguments
 from hefted.models.steps import binding_of, program_of
@@ -112,8 +112,8 @@ def forecast(
             with unchanging():
                 binding = binding_of(self)
                 program = program_of(self, binding)
-                first = fitting.trainer_of(self, program, binding, by_batch, run)(mine.source.layout)
-                judged = held_out and fitting.judge_of(
+                first = loops.trainer_of(self, program, binding, by_batch, run)(mine.source.layout)
+                judged = held_out and loops.judge_of(
                     self, program, binding, held_out.source, listeners, validation_steps
                 )
             validated = filter(checks.validates(validation_freq), range(initial_epoch, epochs))

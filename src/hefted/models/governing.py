@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hefted import settings
 from hefted.footprint import project
@@ -18,7 +19,19 @@ if TYPE_CHECKING:
     from hefted.when import When
 
 
-def wish_of(when: Any) -> When | None:
+class Wish(NamedTuple):
+    """What `fit` was asked to wait for.
+
+    Attributes:
+        when: That.
+        asked: When it was asked, in seconds since 1970: deadlines count from then.
+    """
+
+    when: When
+    asked: float
+
+
+def wish_of(when: Any) -> Wish | None:
     """Read `when` as `fit` takes it, before anything is done: None stays None.
 
     Raises:
@@ -31,7 +44,7 @@ def wish_of(when: Any) -> When | None:
 
     wish = When.of(when)
     forecaster()
-    return wish
+    return wish and Wish(wish, time.time())
 
 
 def limits_for(budget: Any = None) -> list[Limit]:
@@ -85,7 +98,7 @@ def governor_of(
     forecast: Forecast | None,
     *,
     budget: Any = None,
-    when: When | None = None,
+    when: Wish | None = None,
     place: Any = None,
     prepared: Prepared | None = None,
     pace: Pace | None = None,
@@ -120,7 +133,7 @@ def governor_of(
     return Governors(several)
 
 
-def _holding(run: Any, forecast: Forecast | None, when: When, place: Any, verbose: Any) -> Governor:
+def _holding(run: Any, forecast: Forecast | None, wish: Wish, place: Any, verbose: Any) -> Governor:
     from hefted.footprint import place as places
     from hefted.footprint.live import forecaster
     from hefted.footprint.live.forecasts import Outlook
@@ -128,9 +141,10 @@ def _holding(run: Any, forecast: Forecast | None, when: When, place: Any, verbos
     from hefted.train.progress import line_for
 
     return Holding(
-        when,
+        wish.when,
         lambda until, clock: Outlook(forecaster(), places.find(place), until, clock),
         forecast,
         run,
+        asked=wish.asked,
         say=line_for(verbose),
     )

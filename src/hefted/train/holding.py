@@ -65,6 +65,7 @@ class Holding(Governor):
         outlook: Makes what is foreseen of the grid, up to a deadline in seconds since 1970.
         forecast: What the training is going to take; where nobody knows, it is not held.
         run: What meters it.
+        asked: When it was asked for, in seconds since 1970; now if None. The deadline counts from then.
         say: Shows a line.
         clock: What time it is.
     """
@@ -76,18 +77,20 @@ class Holding(Governor):
         forecast: Forecast | None,
         run: Any,
         *,
+        asked: float | None = None,
         say: Callable[[str], None] = lambda _: None,
         clock: Clock | None = None,
     ) -> None:
         self._when, self._run, self._say = when, run, say
         self._clock = clock or WallClock()
         self._began = self._clock.now()
-        self.deadline = when.deadline(self._began)
+        self.deadline = when.deadline(self._began if asked is None else asked)
         self._outlook = outlook(self.deadline, self._clock.now)
         self._forecast = forecast
         self._version = 0  # of the outlook that the plan rests on
         self._plan: schedule.Schedule | None = None
         self._planned = self._start = self._until = self._began  # when the plan was made, and its first span
+        self._before: Footprint | None = None  # what the run took before it could begin
         self._free = False  # whether nothing can hold it any more
         self._kept = False  # whether a checkpoint was kept before it waits
         self._steps, self._worked, self.waited = 0, 0.0, 0.0
@@ -102,6 +105,7 @@ class Holding(Governor):
             self._say('Starting at once. Nobody knows how long this training takes, so it may not wait.')
             return
         self._outlook.renew()
+        self._before = self._run.so_far()
         plan = self._choose(running=False)
         if plan.spans[0][0] <= 0:
             self._say(self._at_once(plan))
@@ -154,7 +158,7 @@ class Holding(Governor):
         if self.waited <= 0:
             return
         slots = self._outlook.slots if self._steps else []  # without a step nothing was done that could be compared
-        found = saving(self._run.so_far(), slots, self._began, self.waited)
+        found = saving(self._run.so_far(), slots, self._began, self.waited, self._before)
         told = {'waited': self.waited} if found is None else found.to_json() | {'told': str(found)}
         self._run.tell(when={'wish': str(self._when), 'deadline': self.deadline, **told})
 

@@ -58,7 +58,9 @@ class Saving:
         return cls(float(data['waited']), used, at_once)
 
 
-def saving(told: Footprint | None, slots: Sequence[Slot], began: float, waited: float) -> Saving | None:
+def saving(
+    told: Footprint | None, slots: Sequence[Slot], began: float, waited: float, before: Footprint | None = None
+) -> Saving | None:
     """Reckon what waiting has saved.
 
     Args:
@@ -66,18 +68,25 @@ def saving(told: Footprint | None, slots: Sequence[Slot], began: float, waited: 
         slots: The grid's intensity, from the training's beginning on.
         began: When it could have begun, in seconds since 1970.
         waited: Seconds.
+        before: The run's footprint when it could have begun: compiling and the like are the same either way.
 
     Returns:
         The saving; None where no energy, or no intensity, is known.
 
-    With E the energy without that of waiting, e the electricity for each joule of it (PUE), and I the mean intensity of
-    as many seconds of work from the beginning on: at once = E x e x I.
+    With C the carbon before the beginning, E the energy since then without that of waiting, e the electricity for each
+    joule of it (PUE), and I the mean intensity of as many seconds of work from the beginning on:
+
+        at once = C + E x e x I
     """
     if told is None or told.energy is None or told.operational is None or told.energy.value <= 0:
         return None
     phase = told.phases.get('wait')
-    work = told.energy if phase is None or phase.energy is None else told.energy - phase.energy
-    intensity = mean(slots, began, began + told.duration.to('s').value - waited)
+    parts = [None if phase is None else phase.energy, before and before.energy]
+    work = told.energy
+    for part in parts:
+        work = work if part is None else work - part
+    seconds = told.duration.to('s').value - waited - (before.duration.to('s').value if before else 0.0)
+    intensity = mean(slots, began, began + seconds)
     if intensity is None or work.value <= 0:
         return None
     if told.facility is not None:
@@ -85,7 +94,10 @@ def saving(told: Footprint | None, slots: Sequence[Slot], began: float, waited: 
             work = work * ((told.energy + told.facility) / told.energy)
         except ArgumentError:  # the energy may be nothing: no ratio follows
             return None
-    return Saving(waited, told.operational.to('g CO2e'), (work * intensity).to('g CO2e'))
+    at_once = (work * intensity).to('g CO2e')
+    if before is not None and before.operational is not None:
+        at_once = before.operational.to('g CO2e') + at_once
+    return Saving(waited, told.operational.to('g CO2e'), at_once)
 
 
 def spelt(seconds: float) -> str:

@@ -31,7 +31,7 @@ class When:
     Args:
         wish: 'cleanest': the hours that make the least carbon; or 'grid < 200 g': those in which a kWh makes less than
             so many grams CO2e ('below' and 'under' mean the same). 'within 8 h' or 'by 06:00' may stand behind it.
-        within: The deadline, from when the training is ready to begin: '8 h', '90 min', '2 d'. Without any, a day.
+        within: The deadline, from when `fit` is called: '8 h', '90 min', '2 d'. Without any, a day.
         by: The deadline as a time of day, such as '06:00': the next one of this place's clock.
 
     Attributes:

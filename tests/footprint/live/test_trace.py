@@ -156,3 +156,12 @@ def test_without_a_service_or_a_trace_nobody_can_wait(monkeypatch, trace):
     assert isinstance(live.forecaster(), Trace)  # it stands before a service
     monkeypatch.delenv('HEFTED_GRID_TRACE')
     assert live.forecaster().name == 'The Carbon Intensity API'
+
+
+def test_the_doctor_says_that_a_trace_is_followed(monkeypatch, trace):
+    from hefted.footprint.factors import Factors
+    from hefted.report import checkup
+
+    monkeypatch.setenv('HEFTED_GRID_TRACE', str(trace('2026-03-01T00:00Z,240')))
+    told = [finding.text for finding in checkup._place(Factors()) if finding.label == 'Grid']
+    assert told[0] == 'by hour, from your own trace grid.csv (HEFTED_GRID_TRACE)'
