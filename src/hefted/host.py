@@ -248,20 +248,6 @@ class CpuIdentity(NamedTuple):
 _ARM_IMPLEMENTERS = {0x41: 'ARM', 0x43: 'Cavium', 0x46: 'Fujitsu', 0x61: 'Apple', 0xC0: 'Ampere'}
 
 
-def contention() -> float:
-    """How many threads want each of the machine's, over the last minute; 1 where none has to wait or nobody knows.
-
-    Example:
-        >>> contention() >= 1
-        True
-    """
-    try:
-        waiting = os.getloadavg()[0]
-    except (AttributeError, OSError):  # Windows has no such figure
-        return 1.0
-    return max(waiting / (os.cpu_count() or 1), 1.0)
-
-
 def cpu_identity(cpuinfo: str = '/proc/cpuinfo') -> CpuIdentity:
     """Identify the processor, by numbers rather than by its marketing name.
 

@@ -79,9 +79,7 @@ class Run:
         grid: Tells | None = None,
     ):
         begun = time.thread_time()
-        self.id = uuid7()
-        self.parent = parent
-        self.kind = kind
+        self.id, self.parent, self.kind = uuid7(), parent, kind
         self._footprint: Footprint | None = None
         self._over = False
         self._place = place

@@ -25,6 +25,7 @@ from hefted.layers import Dense
 from hefted.models import fitting
 from hefted.quantities import Quantity, Source
 from hefted.report.exports.record import facts_of
+from hefted.train.governor import Governor
 
 X = np.random.default_rng(0).random((320, 3), np.float32)
 Y = X.sum(1, keepdims=True)
@@ -44,6 +45,7 @@ def grid(tmp_path, monkeypatch):
     nothing: dict[str, Any] = dict.fromkeys(('energy', 'carbon', 'water', 'minerals', 'cost'))
     forecast = Forecast(Plan(steps=80), Footprint(**nothing, duration=duration, place=Place.of('FR')))
     monkeypatch.setattr(fitting, 'foresee', lambda prepared, run: forecast)
+    monkeypatch.setattr(fitting, 'listening', lambda prepared, forecast, run: Governor())
     compiled().fit(X, Y, epochs=2, verbose=0)  # what follows compiles nothing
 
     def write(**grams: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 
@@ -70,3 +71,17 @@ class OthersClock:
         self._pace = max(0.0, pace + (seen - self.seconds) / period)
         self._seen, self._asked_at = seen, now
         self._due = now + period
+
+
+def contention() -> float:
+    """How many threads want each of the machine's, over the last minute; 1 where none has to wait or nobody knows.
+
+    Example:
+        >>> contention() >= 1
+        True
+    """
+    try:
+        waiting = os.getloadavg()[0]
+    except (AttributeError, OSError):  # Windows has no such figure
+        return 1.0
+    return max(waiting / (os.cpu_count() or 1), 1.0)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hefted import host, units
+from hefted import units
 from hefted.budget.limits import REMEDIES, Limit, spent, unknown
 from hefted.budget.written import UNITS, significant
 from hefted.errors import BudgetError
+from hefted.metering.busy import contention
 from hefted.models import reporting
 from hefted.quantities import Quantity
 from hefted.run_ticks import NullRun
@@ -85,7 +86,7 @@ def spending_of(
         'costs', Costs() if prepared is None else Costs(_bytes(prepared), prepared.judge_steps or 0)
     )
     read = reader_of(run, limits)
-    purse = Purse(limits, read, perf_counter, kept.get('rates'), host.contention())
+    purse = Purse(limits, read, perf_counter, kept.get('rates'), contention())
     kept['rates'] = purse.rates  # as they are at the training's end
     purse.look()
     governor = Spending(purse, costs, keeps=keeps)
