@@ -120,3 +120,13 @@ def test_what_has_no_end_is_told_to_say_how_many_steps():
     model.run_eagerly = True
     with pytest.raises(errors.ArgumentError, match='steps_per_epoch'):
         model.forecast(*rows())
+
+
+def test_other_machines_are_priced_by_a_catalogue_and_nothing_is_tried(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr('hefted.train.pilot.try_out', lambda *_: pytest.fail('steps were tried'))
+    told = dense(True).forecast(*rows(), epochs=2, on='8 x H200', place='FR')
+    assert told.how == 'catalogue'
+    assert 'H200' in told.on
+    assert told.plan.devices == 8
+    assert told.duration.low < told.duration.value < told.duration.high
+    assert 'H200' in str(told)

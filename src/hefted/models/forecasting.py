@@ -138,7 +138,7 @@ def forecast(
 
 def _told(prepared: Prepared, run: Any, on: str | None, place: Any) -> Forecast:
     if on is not None:
-        from hefted.forecast.analytic import forecast_for  # pyright: ignore
+        from hefted.forecast.analytic import forecast_for
 
         return forecast_for(planned(known_of(prepared), prepared), on, place)
     found = foresee(prepared, run, asked=True)

@@ -27,12 +27,12 @@ from hefted.train.program import Stretcher
 if TYPE_CHECKING:
     from hefted.forecast.plan import Plan
 
-_SHARE = 0.02  # of what the training seems to take, for the pilot; the last chunk may be a little over
+_SHARE = 0.015  # of what the training seems to take, for the pilot; its first call and the plan come beside it
 _LEAST_SECONDS, _MOST_SECONDS = 0.003, 0.6
 _LEAST_STEP = 3e-6  # seconds: no step is shorter
 # Of an epoch's edge that the loop runs across, of one at which it is drained, and of a validation, before any was
 # measured: as on two cores of a server.
-_EDGE_SECONDS, _DRAINED_SECONDS, _JUDGE_SECONDS = 1.5e-4, 3e-4, 2.5e-4
+_EDGE_SECONDS, _DRAINED_SECONDS, _JUDGE_SECONDS = 3e-5, 2e-4, 2e-4
 _AGAIN = 0.1  # a forecast that is so near to the last one of the same plan is that one
 _LIKELY_FLOPS, _BRIEF_SECONDS = 4e10, 0.02  # of a processor a second; what a pilot of few steps may take at most
 _NOT_TRIED = (0.6, 2.0)
