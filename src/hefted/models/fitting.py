@@ -18,7 +18,6 @@ from hefted.models import checks, inputs, reporting
 from hefted.models.ending import ended_well
 from hefted.models.foreseeing import Prepared, foresee, listening
 from hefted.models.governing import governor_of, limits_for, wish_of, within
-from hefted.models.identity import identity_of
 from hefted.models.inputs import Arguments
 from hefted.models.loops import judge_of, trainer_of
 from hefted.models.steps import binding_of, program_of
@@ -29,10 +28,10 @@ from hefted.train.checkpoint import keepers_of
 from hefted.train.governor import Governors
 from hefted.train.pace import Pace
 from hefted.train.progress import progress_for
-from hefted.train.resuming import Resuming, resuming
 
 if TYPE_CHECKING:
     from hefted.models.model import Model
+    from hefted.train.resuming import Resuming
 
 
 def fit(
@@ -109,7 +108,7 @@ def fit(
     epochs = checks.of_fit(epochs, initial_epoch, steps_per_epoch, validation_steps)
     when = wish_of(when)
     limits = limits_for(budget)
-    resumed = resuming(resume, self.name)
+    resumed = _resuming(resume, self.name)
     run = _started(self, resumed, place, meter)
     with ended_well(run, self, verbose, resumed) as ended, ExitStack() as opened:
         run.enter('input')
@@ -130,8 +129,7 @@ def fit(
         params: dict[str, Any] = {'verbose': verbose, 'epochs': epochs, 'steps': steps}
         listeners = CallbackList(callbacks, add_history=True, model=self.face, **params)
         history = listeners.find(History)
-        by_batch = listeners.stops_at_batches()
-        if by_batch and isinstance(source, StreamSource):
+        if (by_batch := listeners.stops_at_batches()) and isinstance(source, StreamSource):
             source.step_by_step()
         run.enter('compile')
         with unchanging():
@@ -142,6 +140,8 @@ def fit(
             judge = held_out and judge_of(self, program, binding, held_out.source, listeners, validation_steps)
         first_epoch = initial_epoch
         if resumed is not None:
+            from hefted.models.identity import identity_of  # late: few resume
+
             held = held_out and held_out.source
             identity = identity_of(
                 self, binding, source, held, initial_epoch=initial_epoch, steps_per_epoch=steps_per_epoch
@@ -204,6 +204,14 @@ def fit(
         )
         ended.trained(limits)
     return history
+
+
+def _resuming(resume: Any, name: str) -> Resuming | None:
+    if resume is False or resume is None:
+        return None
+    from hefted.train.resuming import resuming
+
+    return resuming(resume, name)
 
 
 def _started(model: Model, resumed: Resuming | None, place: Any, meter: Any) -> Any:

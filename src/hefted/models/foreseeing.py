@@ -20,6 +20,7 @@ from hefted.models.planning import Work, fits, plan_of, work_of
 from hefted.quantities import Quantity
 from hefted.train import pilot
 from hefted.train.binding import Binding, copy_state
+from hefted.train.convolutions import equations
 from hefted.train.governor import Governor
 from hefted.train.listening import Listener
 from hefted.train.program import Stretcher
@@ -121,7 +122,7 @@ def foresee(prepared: Prepared, run: Any, asked: bool = False) -> LocalForecast 
     if plan.steps is None or plan.validation_steps is None:  # a stream of which nobody knows the end
         return None
     if known.pace is None or (plan.validations and not known.pace.judge_step):
-        known.pace, known.watts = _tried(prepared, plan, run) or _untried(prepared, plan, run)
+        known.pace, known.watts = _tried_safely(prepared, plan, run) or _untried(prepared, plan, run)
     forecast = _again(known, plan, asked) or _foreseen(known, plan, run, asked)
     known.last = forecast
     if not asked:
@@ -168,6 +169,18 @@ def _foreseen(known: Known, plan: Plan, run: Any, asked: bool) -> LocalForecast:
     return LocalForecast(plan, known.pace, price_of(run, known.watts), used, room, notes)
 
 
+def _tried_safely(prepared: Prepared, plan: Plan, run: Any) -> tuple[Pace, Watts] | None:
+    try:
+        return _tried(prepared, plan, run)
+    except Exception:  # steps that fail do so in the training too, which then says why
+        return None
+
+
+def _is_told(step: Any) -> bool:
+    """Whether somebody hears of each step, who must not hear of steps that are none."""
+    return bool(step.effects) or any('callback' in equation.primitive.name for equation in equations(step))
+
+
 def _tried(prepared: Prepared, plan: Plan, run: Any) -> tuple[Pace, Watts] | None:
     """Take a few steps, of validation too: what they tell, and at what power they were taken; None where none can be.
 
@@ -175,7 +188,7 @@ def _tried(prepared: Prepared, plan: Plan, run: Any) -> tuple[Pace, Watts] | Non
     """
     loop, judge, steps = prepared.loop, prepared.judge, plan.steps or 0
     guess = (plan.flops_per_step or 0.0) / _LIKELY_FLOPS
-    if loop.large or loop.step.effects or 2 * guess > max(_SHARE * steps * guess, _BRIEF_SECONDS):
+    if loop.large or _is_told(loop.step) or 2 * guess > max(_SHARE * steps * guess, _BRIEF_SECONDS):
         return None
     meter = getattr(run, 'meter', None)
     before = meter and meter.read()
