@@ -10,6 +10,7 @@ from hefted import units
 from hefted.budget.limits import REMEDIES, Limit, spent, unknown
 from hefted.budget.written import UNITS, significant
 from hefted.errors import BudgetError
+from hefted.footprint.account import START_UP
 from hefted.metering.busy import contention
 from hefted.models import reporting
 from hefted.quantities import Quantity
@@ -50,8 +51,8 @@ def require_known(limits: Sequence[Limit], run: Any) -> Mapping[str, float | Non
     return figures
 
 
-def require_left(limits: Sequence[Limit], figures: Mapping[str, float | None]) -> None:
-    """Go on only where something of each limit is left.
+def require_left(limits: Sequence[Limit], figures: Mapping[str, float | None], run: Any) -> None:
+    """Go on only where something of each limit is left to a run.
 
     Raises:
         BudgetError: If one is spent.
@@ -59,7 +60,11 @@ def require_left(limits: Sequence[Limit], figures: Mapping[str, float | None]) -
     for limit in limits:
         before, elsewhere = figures[limit.name] or 0.0, limit.elsewhere()
         if before + elsewhere >= limit.most:
-            whom = 'the process’s start-up alone' if not elsewhere else 'what ran before'
+            shares = getattr(run, 'shares', None)
+            began = (
+                'the process’s start-up alone' if shares and START_UP in shares.seconds else 'the run’s beginning alone'
+            )
+            whom = 'what ran before' if elsewhere else began
             raise BudgetError(
                 f'{limit}: expected more than what is spent already, received less: {whom} took '
                 f'{limit.told(before + elsewhere)}. Nothing more was run; allow more than that.'

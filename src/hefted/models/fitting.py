@@ -162,6 +162,8 @@ def fit(
         keepers = [*keepers_of(listeners), *([] if resumed is None else [resumed])]
         pace = self._compiled.setdefault(('pace', mine.size), Pace())
         listener = listening(prepared, forecast, run)
+        ended.progress = progress_for(0 if listeners.shows_progress else verbose, epochs, steps)
+        ended.progress.foreseen(forecast, getattr(listener, 'outlook', None))
         governor = governor_of(
             run,
             forecast,
@@ -176,8 +178,6 @@ def fit(
         ended.governor = Governors([governor, listener])
         run.enter('train')
         self.stop_training = False
-        ended.progress = progress_for(0 if listeners.shows_progress else verbose, epochs, steps)
-        ended.progress.foreseen(forecast, getattr(listener, 'outlook', None))
         ended.history = history
         loop.fit(
             loop.Job(

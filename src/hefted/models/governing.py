@@ -89,7 +89,7 @@ def within(limits: Sequence[Limit], run: Any) -> list[Limit]:
         return []
     from hefted.models.affording import require_known, require_left
 
-    require_left(limits, require_known(limits, run))
+    require_left(limits, require_known(limits, run), run)
     return list(limits)
 
 
