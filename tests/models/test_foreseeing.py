@@ -128,10 +128,16 @@ def test_the_journal_holds_plan_forecast_and_what_it_became():
 
 
 def test_without_a_meter_the_duration_alone_is_foreseen(capsys: pytest.CaptureFixture[str]):
-    history = dense().fit(*rows(), epochs=1, verbose=2, meter=None)
+    history = dense().fit(*rows(), epochs=1, verbose=2, meter=None, budget='1 h')
     assert history.forecast.energy is None
     assert history.forecast.duration.value > 0
     assert capsys.readouterr().out.splitlines()[0].startswith('Forecast: ')
+
+
+def test_who_wants_no_meter_is_shown_no_price(capsys: pytest.CaptureFixture[str]):
+    history = dense().fit(*rows(), epochs=1, verbose=2, meter=None)
+    assert history.forecast is None
+    assert 'Forecast' not in capsys.readouterr().out
 
 
 def test_a_training_step_by_step_in_python_is_not_tried():

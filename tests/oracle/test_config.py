@@ -207,5 +207,5 @@ def test_progress_goes_to_the_log_when_nobody_looks(caplog, capsys):
     config.disable_interactive_logging()
     with caplog.at_level(logging.INFO, 'hefted'):
         small_model().fit(X, X[:, :1], epochs=2)
-    assert [line[:9] for line in caplog.messages[:2]] == ['Epoch 1/2', 'Epoch 2/2']
+    assert [line[:9] for line in caplog.messages[:3]] == ['Forecast:', 'Epoch 1/2', 'Epoch 2/2']
     assert capsys.readouterr().out == ''

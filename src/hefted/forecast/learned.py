@@ -17,6 +17,7 @@ from __future__ import annotations
 import atexit
 import math
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cache
@@ -173,7 +174,14 @@ def _correction(path: Path, machine: str, how: How, length: record.Length | None
 
 @cache
 def _refresh_at_exit() -> None:
-    atexit.register(refresh)
+    atexit.register(_refresh_unless_interrupted)
+
+
+def _refresh_unless_interrupted() -> None:
+    # Whoever pressed Ctrl-C waits for nothing; and Python forgets that it has to end by a signal once a module that is
+    # imported so late makes code of strings.
+    if getattr(sys, 'last_type', None) is not KeyboardInterrupt:
+        refresh()
 
 
 def refresh(stale_seconds: float = _STALE_SECONDS) -> bool:

@@ -158,7 +158,8 @@ def fit(
             self._compiled.setdefault(('foreseen', mine.size), {}),
             judge and judge.how,
         )
-        history.forecast = forecast = foresee(prepared, run)
+        # Who wants no meter is shown no price either, unless what was asked for rests on it.
+        history.forecast = forecast = foresee(prepared, run) if run.id or limits or when else None
         keepers = [*keepers_of(listeners), *([] if resumed is None else [resumed])]
         pace = self._compiled.setdefault(('pace', mine.size), Pace())
         listener = listening(prepared, forecast, run)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hefted import host
 from hefted.footprint.live.forecasts import Outlook
 from hefted.runs import Tick
+from hefted.train import interrupts
 from hefted.train.governor import Governor, Work
 from hefted.when import schedule
 from hefted.when.hours import hours, mean
@@ -140,6 +141,7 @@ class Holding(Governor):
                     self._say(self._waiting())
                 last = now
                 self._clock.sleep(min(self._start - now, _PIECE_SECONDS))
+                interrupts.safe_point()  # a Ctrl-C that struck in a collector's hook was lost there
         finally:
             self.waited += self._clock.now() - begun
         self._free = self._last

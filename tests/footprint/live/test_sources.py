@@ -216,12 +216,14 @@ def test_a_failure_is_told_without_the_key_or_the_address(service, status, words
     ('header', 'low', 'high'),
     [
         ('120', 120, 120),
-        (time.strftime('%a, %d %b %Y %H:%M:%S GMT', time.gmtime(time.time() + 600)), 500, 700),
+        ('in ten minutes', 500, 700),
         ('99999999', 86400, 86400),
         ('Thu, 01 Jan 1970 00:00:00 GMT', 0, 0),
     ],
 )
 def test_a_service_that_asks_to_be_left_alone_is_heard(service, header, low, high):
+    if header == 'in ten minutes':
+        header = time.strftime('%a, %d %b %Y %H:%M:%S GMT', time.gmtime(time.time() + 600))
     service.says({}, status=429, Retry_After=header)
     with pytest.raises(Unanswered, match='too often') as caught:
         maps(service).now(Place('FR'))
