@@ -53,10 +53,12 @@ def test_the_papers_are_there(name: str, says: str):
 
 def test_the_readmes_program_trains_and_leaves_a_receipt(tmp_path: Path):
     code = re.findall(r'```python\n(.*?)```', (ROOT / 'README.md').read_text('utf-8'), re.DOTALL)
-    assert len(code) == 1
-    done = run(code[0], tmp_path)
+    program, forecasts, _ = code
+    done = run(program + forecasts, tmp_path)
     assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith('Forecast: ')
     assert 'Epoch 10/10' in done.stdout
+    assert 'Hefted · forecast · 8 x H200' in done.stdout
     assert re.search(r'Energy +\d', done.stdout), done.stdout
 
 
