@@ -13,8 +13,8 @@ _WINDOW_SECONDS = 0.02  # the kernel counts CPU time in steps of up to 10 ms
 _GUESS_SECONDS = 0.001
 _MARGIN = 1.02
 _HELD_BACK = 0.003  # of a limit: figures are rounded, and clocks are read one after another
-# What other programs on the machine may take of a moment: a time slice or two of theirs where nothing was seen yet.
-_LEAST_JITTER, _USUAL_JITTER, _MOST_JITTER = 0.01, 0.04, 0.02  # seconds
+# What other programs on the machine may take of a moment: some time slices of theirs where nothing was seen yet.
+_LEAST_JITTER, _USUAL_JITTER, _MOST_JITTER = 0.01, 0.12, 0.02  # seconds
 _USUAL_SHARE, _MOST_SHARE = 0.025, 0.038  # of a limit
 _CROWDED, _MOST_CONTENTION = 1.25, 4.0
 
