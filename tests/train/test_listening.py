@@ -65,3 +65,10 @@ def test_a_training_of_which_no_step_was_read_teaches_nothing():
     found, _, told, learned = listener()
     found.end()
     assert told == learned == []
+
+
+def test_a_resumed_training_has_the_rest_of_its_plan_to_go():
+    outlook = Outlook(Plan(steps=50, epochs=5), Pace('pilot', step=0.1))
+    Listener(outlook, lambda **_: None, lambda _: None).begin(done=53, epoch=5)
+    assert outlook.share == 3 / 50
+    assert outlook.rest().seconds == 4.7

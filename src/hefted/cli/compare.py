@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import math
 import re
@@ -121,8 +120,9 @@ def command(
 
 
 def _analytic() -> Pricing:
-    analytic = importlib.import_module('hefted.forecast.analytic')  # late: its tables
-    return Pricing(analytic.forecast_for, analytic.plan_of)
+    from hefted.forecast.analytic import forecast_for, plan_of  # late: its tables
+
+    return Pricing(forecast_for, plan_of)
 
 
 def _plan(

@@ -7,7 +7,6 @@ known to a factor of two, and yet be told apart.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -287,7 +286,9 @@ def plan_in(lines: Iterable[Line]) -> Plan:
 
 
 def _analytic() -> Price:
-    return importlib.import_module('hefted.forecast.analytic').forecast_for  # late: its tables
+    from hefted.forecast.analytic import forecast_for  # late: its tables
+
+    return forecast_for
 
 
 def _once(given: Sequence[Any]) -> list[Any]:

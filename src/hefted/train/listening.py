@@ -40,7 +40,9 @@ class Listener(Governor):
         self._told = False
 
     def begin(self, done: int, epoch: int) -> None:
-        self.outlook.done, self._epoch = done, epoch
+        plan = self.outlook.plan  # of a resumed training it begins with the epoch that goes on
+        per_epoch = max((plan.steps or 0) // max(plan.epochs or 1, 1), 1)
+        self.outlook.done, self._epoch = done % per_epoch, epoch
         self._at = self._clock()
 
     def hear(self, steps: int, seconds: float, tick: Tick) -> None:
