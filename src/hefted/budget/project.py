@@ -28,7 +28,8 @@ from hefted.footprint import project
 from hefted.footprint.account import rebuild
 from hefted.footprint.footprint import Footprint
 from hefted.ledger import journal
-from hefted.ledger.lines import LONGEST_LINE, Line, decode, read
+from hefted.ledger.lines import Line, decode, read
+from hefted.ledger.summary import header_and_end
 
 _FILE, _SCHEMA = 'projects.json', 1
 _TAIL = 64 * 1024
@@ -170,13 +171,10 @@ def _journals(folder: Path) -> set[str]:
 def _header_and_end(path: Path) -> tuple[Line, Line | None] | None:
     """A journal's first line, and that which ends it; None where there is no first line yet."""
     try:
-        with path.open('rb') as file:
-            header = decode(file.readline(LONGEST_LINE))
-            file.seek(max(0, path.stat().st_size - _TAIL))
-            tail = [line for raw in file.read().split(b'\n') if (line := decode(raw)) is not None]
+        header, end = header_and_end(path)
     except OSError:
         return None
-    return None if header is None else (header, next((line for line in reversed(tail) if line.get('end')), None))
+    return None if header is None else (header, end)
 
 
 def _rebuilt(path: Path) -> Amounts:

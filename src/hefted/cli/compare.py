@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from hefted.cli.numbers import number
 from hefted.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from hefted.forecast.plan import Plan
 
 _FIGURES = ('duration', 'energy', 'carbon', 'cost', 'water', 'minerals')
-_SCALES = {'': 1.0, 'k': 1e3, 'm': 1e6, 'b': 1e9, 'g': 1e9, 't': 1e12}
 _PRECISIONS = {'fp32': 'float32', 'bf16': 'bfloat16', 'fp16': 'float16', 'fp8': 'float8'}
 
 
@@ -32,26 +30,6 @@ class Pricing(NamedTuple):
 
     price: Price
     plan_of: Callable[..., Plan]
-
-
-def number(said: str) -> float:
-    """Read a number as people write it.
-
-    Raises:
-        BadParameter: It is no positive number.
-
-    Example:
-        >>> number('340e6') == number('340M'), number('137B')
-        (True, 137000000000.0)
-    """
-    found = re.fullmatch(r'([0-9.,_]+(?:e[+-]?[0-9]+)?) ?([kmbgt]?)', said.strip().lower())
-    try:
-        told = float(found[1].replace(',', '')) * _SCALES[found[2]] if found else 0.0
-    except ValueError:
-        told = 0.0
-    if not 0 < told < math.inf:
-        raise click.BadParameter(f'expected a positive number, such as 340e6, 340M or 137B, received {said!r}.')
-    return told
 
 
 @click.command('compare')

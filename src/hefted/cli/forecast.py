@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 
+from hefted.cli.numbers import number
 from hefted.errors import ArgumentError
 from hefted.report.receipt import Facts, Line, Receipt
 
@@ -20,35 +19,24 @@ if TYPE_CHECKING:
     from hefted.forecast.plan import Plan
     from hefted.quantities import Quantity
 
-_SCALES = {'': 1.0, 'k': 1e3, 'm': 1e6, 'b': 1e9, 'g': 1e9, 't': 1e12}
 _WORDS = {'decoder': 'decoder', 'encoder': 'encoder', 'both': 'encoder-decoder'}
-
-
-def _number(said: str) -> float:
-    """A number as people write it: 340e6, 340M, 137B, 1.4T."""
-    bare = said.strip().lower().replace(',', '').replace('_', '')
-    read = re.fullmatch(r'([0-9]*\.?[0-9]+(?:e[-+]?[0-9]+)?) ?([kmbgt]?)', bare)
-    number = float(read[1]) * _SCALES[read[2]] if read else 0.0
-    if not 0 < number < math.inf:
-        raise click.BadParameter(f'expected a number above 0 such as 340e6, 340M or 1.4T, received {said!r}.')
-    return number
 
 
 @click.command(
     'forecast',
     epilog='Example: hefted forecast --params 340M --tokens 137B --seq 512 --batch 256 --on 64xV100 --place us-va',
 )
-@click.option('--params', type=_number, metavar='NUMBER', help='Parameters of the model, such as 340M or 340e6.')
+@click.option('--params', type=number, metavar='NUMBER', help='Parameters of the model, such as 340M or 340e6.')
 @click.option(
     '--config', metavar='FILE', help="The model's config.json (or its folder): counts parameters, runs no code."
 )
-@click.option('--tokens', type=_number, metavar='NUMBER', required=True, help='Tokens in all, each pass counted.')
+@click.option('--tokens', type=number, metavar='NUMBER', required=True, help='Tokens in all, each pass counted.')
 @click.option('--on', required=True, metavar='MACHINES', help="Such as '64 x V100', tpu-v5e:16 or aws:p4d.24xlarge.")
 @click.option('--place', help="Where: FR, us-va, aws:us-west-2. What the settings say, else the world's mean.")
 @click.option('--precision', default='bf16', show_default=True, help='Of the products: bf16, fp16, fp32 or fp8.')
 @click.option('--seq', type=click.IntRange(1), help='Tokens of one sequence.')
 @click.option('--batch', type=click.IntRange(1), help='Sequences a step, of all devices together.')
-@click.option('--active', type=_number, metavar='NUMBER', help='Of a mixture of experts: parameters a token passes.')
+@click.option('--active', type=number, metavar='NUMBER', help='Of a mixture of experts: parameters a token passes.')
 @click.option('--kind', type=click.Choice(list(_WORDS)), help='Blocks: both is an encoder with a decoder.')
 @click.option('--json', 'as_json', is_flag=True, help='Every figure with its interval and sources.')
 def command(

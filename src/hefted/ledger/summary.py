@@ -111,7 +111,7 @@ class RunSummary:
 
 
 def summarise(run_id: str, path: Path) -> RunSummary:
-    header, end = _header_and_end(path)
+    header, end = header_and_end(path)
     if header is None:
         return RunSummary(run_id, started=born(run_id), reason='its first line cannot be read', path=path)
     run = RunSummary(
@@ -161,7 +161,7 @@ def _end(path: Path) -> Line | None:
         return next((line for line in ends if line is not None and 'status' in line), None)
 
 
-def _header_and_end(path: Path) -> tuple[Line | None, Line | None]:
+def header_and_end(path: Path) -> tuple[Line | None, Line | None]:
     """The line that begins a run and the one that ends it, if there is one, without reading all between."""
     with path.open('rb') as file:
         header = decode(file.readline(LONGEST_LINE))
