@@ -120,9 +120,11 @@ def test_processes_at_once_are_together_charged_no_more_than_the_machine(tmp_pat
 def test_the_energy_rises_with_the_busy_threads_and_memorys_with_what_is_held(tmp_path):
     # Where others work too, two busy threads may get little more than one: the try in which they got most is looked at.
     tries = []
-    while not tries or (len(tries) < 5 and two['used'] < 1.5 * one['used']):
+    for _ in range(5):
         idle, one, two = (at_once(tmp_path, cores)[0][0] for cores in (0, 1, 2))
         tries.append((two['used'] / one['used'], idle, one, two))
+        if tries[-1][0] > 1.5:
+            break
     got, idle, one, two = max(tries, key=lambda tried: tried[0])
     assert got > 1.1
     assert idle['cpu'] < one['cpu']
