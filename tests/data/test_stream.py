@@ -234,3 +234,67 @@ def test_workers_make_batches_in_order(processes: bool) -> None:
         assert [batch[0] for batch in taken(source, epoch)] == list(range(30))
     source.close()
     assert not threads()
+
+
+def test_a_stream_s_rehearsal_repeats_its_first_batch_and_takes_none():
+    given = []
+
+    def batches():
+        for number in range(6):
+            given.append(number)
+            yield np.full((4, 2), number, np.float32), np.zeros((4, 1), np.float32)
+
+    source = stream(batches())
+    again = source.rehearsal()
+    seen = [stretch for stretch in again.epoch(0, 3) if stretch is not None]
+    assert sum(stretch.steps for stretch in seen) == 3
+    assert all(not np.asarray(stretch.data[0])[: stretch.rows].any() for stretch in seen)
+    again.close()
+    assert given == [0]
+    whole = [s for s in source.epoch(0, 6) if s is not None]
+    firsts = [np.asarray(s.data[0])[: s.rows : 4, 0] for s in whole]
+    assert np.concatenate(firsts).tolist() == [0, 1, 2, 3, 4, 5]
+    source.close()
+
+
+def test_what_a_batch_takes_to_come_is_told_by_the_second_which_still_comes_in_its_turn():
+    def batches():
+        for number in range(4):
+            time.sleep(0.3 if number == 0 else 0.02)
+            yield np.full((4, 2), number, np.float32), np.zeros((4, 1), np.float32)
+
+    source = stream(batches())
+    assert 0.02 <= source.seconds_to_draw() < 0.25
+    assert source.seconds_to_draw() < 0.25  # nor is a third one drawn
+    firsts = [np.asarray(s.data[0])[: s.rows : 4, 0] for s in source.epoch(0, 4) if s is not None]
+    assert np.concatenate(firsts).tolist() == [0, 1, 2, 3]
+    source.close()
+
+
+def test_an_error_at_the_second_batch_is_raised_in_its_turn():
+    def batches():
+        yield np.zeros((4, 2), np.float32), np.zeros((4, 1), np.float32)
+        raise ValueError('the second')
+
+    source = stream(batches())
+    assert source.seconds_to_draw() > 0
+    with pytest.raises(ValueError, match='the second'):
+        list(source.epoch(0, 2))
+    source.close()
+
+
+def test_a_dataset_by_number_is_not_asked_for_another_batch():
+    asked = []
+
+    class Counts(PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            asked.append(index)
+            return np.zeros((4, 2), np.float32), np.zeros((4, 1), np.float32)
+
+    source = stream(Counts())
+    assert source.seconds_to_draw() > 0
+    assert asked == [0]
+    source.close()

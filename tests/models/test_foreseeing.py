@@ -12,6 +12,7 @@ import hefted
 from hefted import layers
 from hefted.callbacks import Callback
 from hefted.ledger.journal import runs_folder, settle
+from hefted.train.resuming import Resume
 
 
 def rows(count: int = 256, features: int = 20) -> tuple[np.ndarray, np.ndarray]:
@@ -186,3 +187,57 @@ def test_operations_of_a_convolution_and_of_attention_are_counted():
     projection, products = 2 * 16 * 10 * 32 * 32, 2 * 16 * 2 * 4 * 10 * 10 * 8
     # Three projections of what nothing is learned about are done twice, all else three times.
     assert plan.flops_per_step == pytest.approx(3 * 2 * projection + 3 * projection + 3 * products, rel=0.08)
+
+
+def test_what_is_kept_of_a_training_is_a_part_of_its_price(tmp_path):
+    model, data = dense(), rows()
+    plain = model.fit(*data, epochs=4, verbose=0).forecast
+    assert plain.plan.checkpoints == 0
+    assert 'checkpoint' not in plain.footprint.phases
+    backed_up = hefted.callbacks.BackupAndRestore(tmp_path / 'backups')
+    kept = model.fit(*data, epochs=4, verbose=0, callbacks=[backed_up]).forecast
+    assert kept.plan.checkpoints == 4
+    assert kept.footprint.phases['checkpoint'].seconds > 0
+    assert not list(tmp_path.rglob('*.trial'))
+
+
+def test_checkpoints_by_the_clock_are_a_small_part_of_the_price(tmp_path):
+    told = dense().fit(*rows(), epochs=4, verbose=0, resume=tmp_path / 'kept').forecast
+    assert told.plan.checkpoints is None
+    phases = told.footprint.phases
+    assert 0 < phases['checkpoint'].seconds <= 0.011 * phases['train'].seconds
+
+
+def test_a_resumed_training_has_the_rest_of_its_epoch_in_its_plan(tmp_path):
+    class Ends(Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 4:
+                raise RuntimeError('the lights went out')
+
+    model, data = dense(), rows()
+    often = Resume(tmp_path / 'kept', seconds=0, share=1.0)
+    with pytest.raises(RuntimeError, match='lights'):
+        model.fit(*data, epochs=3, verbose=0, resume=often, callbacks=[Ends()])
+    history = dense().fit(*data, epochs=3, verbose=0, resume=tmp_path / 'kept')
+    assert 20 <= history.forecast.plan.steps < 24  # of 24, as up to four were kept
+
+
+def test_a_training_of_short_epochs_has_whole_epochs_rehearsed(monkeypatch: pytest.MonkeyPatch):
+    from hefted.models import trying
+
+    told = []
+    rehearse = trying.rehearse
+
+    def heard(*arguments):
+        told.append((arguments[3], rehearse(*arguments)))
+        return told[-1][1]
+
+    monkeypatch.setattr(trying, 'rehearse', heard)
+    validation = rows(64)
+    forecast = dense().fit(*rows(), epochs=2000, verbose=0, validation_data=validation, budget='0.5 s').forecast
+    ((steps, rehearsed),) = told
+    assert steps == 8
+    assert rehearsed is not None
+    phases = forecast.footprint.phases
+    assert phases['train'].seconds == pytest.approx(2000 * rehearsed.epoch)
+    assert phases['validate'].seconds == pytest.approx(2000 * rehearsed.validation)

@@ -68,7 +68,10 @@ def test_a_training_of_which_no_step_was_read_teaches_nothing():
 
 
 def test_a_resumed_training_has_the_rest_of_its_plan_to_go():
-    outlook = Outlook(Plan(steps=50, epochs=5), Pace('pilot', step=0.1))
-    Listener(outlook, lambda **_: None, lambda _: None).begin(done=53, epoch=5)
-    assert outlook.share == 3 / 50
-    assert outlook.rest().seconds == 4.7
+    outlook = Outlook(Plan(steps=47, epochs=5), Pace('pilot', step=0.1))
+    listener = Listener(outlook, lambda **_: None, lambda _: None, before=53)
+    listener.begin(done=53, epoch=5)
+    assert (outlook.share, outlook.rest().seconds) == (0, pytest.approx(4.7))
+    listener.begin(done=60, epoch=6)  # a backup was further
+    assert outlook.share == 7 / 47
+    assert outlook.rest().seconds == pytest.approx(4.0)

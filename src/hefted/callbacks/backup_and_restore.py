@@ -57,6 +57,12 @@ class BackupAndRestore(Callback):
         self.stays = False  # whether the training that ends is to go on another time
         self._batches = Batches(save_freq)
 
+    def count(self, steps: int, epochs: int) -> int:
+        """How many backups a training of so many steps and epochs makes."""
+        if self.save_freq == 'epoch':
+            return epochs
+        return steps // self._batches.every if self._batches.every else 0
+
     def stops_at(self, step: int) -> int | None:
         return self._batches.next_stop(step)
 

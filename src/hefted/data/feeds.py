@@ -23,11 +23,15 @@ class Feed(Protocol):
         kind: What a user calls it.
         restarts: Whether a second pass begins anew; a generator goes on, and is at its end some day.
         seed: Of the order of its batches; None where it orders them itself.
+        workers: How many of its batches are made at a time.
     """
 
     kind: str
     restarts: bool
     seed: int | None
+
+    @property
+    def workers(self) -> int: ...
 
     @property
     def batches(self) -> int | None:
@@ -40,6 +44,10 @@ class Feed(Protocol):
         Raises:
             DataError: There is none.
         """
+        ...
+
+    def another(self) -> list[Any]:
+        """The batch behind the first, which is not lost either; none where it cannot be had so."""
         ...
 
     def a_pass(self, number: int, skip: int) -> Iterator[Any]:
@@ -81,23 +89,42 @@ class IteratedFeed:
         restarts: Whether `iter(data)` begins again.
     """
 
+    workers = 1  # a library that has several hands out what they made
+
     def __init__(self, kind: str, data: Any, batches: int | None = None, restarts: bool = True) -> None:
         self.kind, self.batches, self.restarts = kind, batches, restarts
         self.seed: int | None = None
         self._data = data
-        self._begun: Iterator[Any] | None = None  # an iterator of which only the first batch was looked at
+        self._begun: Iterator[Any] | None = None  # an iterator of which only the first batches were looked at
         self._state: Any = None
+        self._looked: list[Any] = []
+        self._behind: Iterator[Any] = iter(())
 
     def first(self) -> Any:
         iterator = self._new()
         for batch in iterator:
-            self._begun = itertools.chain([batch], iterator)
+            self._looked, self._behind = [batch], iterator
+            self._begun = itertools.chain(self._looked, iterator)
             return batch
         raise DataError(f'Expected a {self.kind} with at least one batch, received an empty one.')
 
+    def another(self) -> list[Any]:
+        if self._begun is None or len(self._looked) > 1:
+            return []
+        try:
+            batch = next(self._behind)
+        except StopIteration:
+            return []
+        except Exception as error:  # it is raised in its turn
+            self._begun = itertools.chain(self._looked, _raising(error))
+            return []
+        self._looked = [*self._looked, batch]
+        self._begun = itertools.chain(self._looked, self._behind)
+        return [batch]
+
     def a_pass(self, number: int, skip: int) -> Iterator[Any]:
         del number
-        begun, self._begun = self._begun, None
+        begun, self._begun, self._looked = self._begun, None, []
         return itertools.islice(self._new() if begun is None else begun, skip, None)
 
     def _new(self) -> Iterator[Any]:
@@ -123,7 +150,7 @@ class IteratedFeed:
 
     def close(self) -> None:
         """What the user made, the user closes."""
-        self._begun = None
+        self._begun, self._looked, self._behind = None, [], iter(())
 
 
 class IndexedFeed:
@@ -155,6 +182,13 @@ class IndexedFeed:
         batch = self._dataset[0]
         self.end_epoch()
         return batch
+
+    @property
+    def workers(self) -> int:
+        return max(1, int(self._dataset.workers))
+
+    def another(self) -> list[Any]:
+        return []  # a dataset that counts its calls would see one more
 
     def a_pass(self, number: int, skip: int) -> Iterator[Any]:
         self.close()
@@ -223,6 +257,11 @@ def feed_of(x: Any) -> Feed | None:
     if hasattr(x, '__next__'):
         return IteratedFeed('generator', x, restarts=False)
     return None
+
+
+def _raising(error: Exception) -> Iterator[Any]:
+    raise error
+    yield
 
 
 def _state_of(data: Any) -> Any:

@@ -18,11 +18,13 @@ class Passes:
         batch_size: Rows a step.
         steps: Of a pass; an order is as long as so many batches, with zeros behind the rows.
         shuffle: Whether each pass has an order of its own; 'batch' moves rows within their batch only.
+        random: What draws: NumPy's global generator, or a `RandomState`.
     """
 
-    def __init__(self, rows: int, batch_size: int, steps: int, shuffle: bool | str) -> None:
+    def __init__(self, rows: int, batch_size: int, steps: int, shuffle: bool | str, random: Any = np.random) -> None:
         self._rows, self._size, self._steps, self.shuffle = rows, batch_size, steps, shuffle
-        self._began = np.random.get_state(legacy=False) if shuffle else None
+        self._random = random
+        self._began = random.get_state(legacy=False) if shuffle else None
         self._orders: dict[int, HostArray] = {}
         self._drawn = self._used = 0
 
@@ -51,14 +53,14 @@ class Passes:
         """Give back what was drawn ahead and is not used, unless the program has drawn since."""
         if self._drawn == self._used or self._began is None:
             return
-        now = np.random.get_state(legacy=False)
-        np.random.set_state(self._began)
+        now = self._random.get_state(legacy=False)
+        self._random.set_state(self._began)
         for _ in range(self._used):
             self._permutation()
-        used = np.random.get_state(legacy=False)
+        used = self._random.get_state(legacy=False)
         for _ in range(self._used, self._drawn):
             self._permutation()
-        np.random.set_state(used if _same(np.random.get_state(legacy=False), now) else now)
+        self._random.set_state(used if _same(self._random.get_state(legacy=False), now) else now)
 
     def get_state(self) -> dict[str, Any]:
         """What the orders follow from."""
@@ -80,14 +82,20 @@ class Passes:
             if state.get('random') is None:
                 raise ArgumentError('Expected a backup with the order of its rows, received one without. Delete it.')
             self._began = state['random']
-            np.random.set_state(self._began)
+            self._random.set_state(self._began)
         self._orders, self._drawn, self._used = {}, 0, 0
+
+    def rehearsal(self) -> Passes:
+        """Orders of the same kind that nobody will train by, from a generator of their own."""
+        other = Passes(self._rows, self._size, self._steps, self.shuffle, np.random.RandomState(0))
+        other._began = None  # there is nothing to give back
+        return other
 
     def _permutation(self) -> HostArray:
         if self.shuffle != 'batch':
-            return self._padded(np.random.permutation(self._rows))
+            return self._padded(self._random.permutation(self._rows))
         starts = range(0, self._rows, self._size)
-        parts = [np.random.permutation(min(self._size, self._rows - at)) + at for at in starts]
+        parts = [self._random.permutation(min(self._size, self._rows - at)) + at for at in starts]
         return self._padded(np.concatenate(parts))
 
     def _padded(self, order: HostArray) -> HostArray:

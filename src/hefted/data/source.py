@@ -12,13 +12,14 @@ batches, from a generator or a dataset, is in `data.stream`.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import jax
 import numpy as np
@@ -120,6 +121,10 @@ class Source(Protocol):
         """Rows to try steps on before the training: no order is drawn, and no batch is taken."""
         ...
 
+    def rehearsal(self) -> Source:
+        """The same rows for epochs that are no training: in orders of nobody's, and nothing is taken from a stream."""
+        ...
+
     def close(self) -> None:
         """Leave nothing behind: no thread, no process."""
         ...
@@ -160,6 +165,11 @@ class _Ordered:
 
     def prepare(self, epoch: int, steps: int | None = None) -> None:
         self._passes.draw(part_of_pass(epoch, steps, self.steps)[0])
+
+    def rehearsal(self) -> Self:
+        other = copy.copy(self)
+        other._passes = self._passes.rehearsal()
+        return other
 
     def close(self) -> None:
         self._passes.close()
@@ -250,6 +260,11 @@ class StreamedSource(_Ordered):
         from hefted.data.trial import block_of
 
         return block_of(self._host.take(slice(0, _TRIAL_STEPS * self.batch_size)), self.layout)
+
+    def rehearsal(self) -> Self:
+        other = super().rehearsal()
+        other._pool = ThreadPoolExecutor(1, thread_name_prefix='hefted-data')
+        return other
 
     def close(self) -> None:
         super().close()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
+from itertools import repeat
+from time import perf_counter
 from typing import Any
 
 import jax
@@ -10,7 +13,7 @@ import numpy as np
 
 from hefted.data.ahead import Ahead, Block
 from hefted.data.arrays import Rows, rows_of
-from hefted.data.feeds import Feed
+from hefted.data.feeds import Feed, IteratedFeed
 from hefted.data.source import RAN_OUT, Layout, Stretch, part_of_pass
 from hefted.errors import ArgumentError, warn
 from hefted.variables import Array
@@ -46,16 +49,48 @@ class StreamSource:
         self._enter = enter
         self.check: Callable[[Rows], None] = lambda _: None
         self._class_weight = class_weight
+        self._block_bytes = block_bytes
+        self._first: Any = None  # as it came
+        self._drawn_in: list[float] = []  # seconds of the first one or two batches
         self._ahead = Ahead(self._rows, block_bytes)
         self._iterator: Iterator[Any] | None = None
         self._at = self._began = (0, 0)  # pass and batch that the iterator gives next; the epoch's first
         self._layouts: dict[Any, Layout] = {}
         self._orders: dict[int, Array] = {}
         try:
-            self.sample = self._ahead.look(feed.first)
+            self.sample = self._ahead.look(self._look)
         except BaseException:
             self.close()
             raise
+
+    def rehearsal(self) -> StreamSource:
+        """Its first batch again and again, converted, gathered and sent as all of them will be; to be closed."""
+        other = copy.copy(self)
+        other.feed = IteratedFeed(self.feed.kind, repeat(self._first), restarts=False)
+        other._ahead = Ahead(other._rows, self._block_bytes)
+        other._ahead.block_steps = self._ahead.block_steps
+        other._iterator, other._at, other._began = None, (0, 0), (0, 0)
+        return other
+
+    def seconds_to_draw(self) -> float:
+        """What a batch takes to come: as the second one does, where that can be had early; the first may set up much.
+
+        It is drawn on the thread that draws all, and comes in its turn.
+        """
+        self._ahead.begin(lambda: self._timed(self.feed.another), 1)
+        while self._ahead.take(wait=True) is not None:
+            pass
+        return min(self._drawn_in) / self.feed.workers
+
+    def _look(self) -> Any:
+        self._first = next(self._timed(lambda: [self.feed.first()]))
+        return self._first
+
+    def _timed(self, draw: Callable[[], list[Any]]) -> Iterator[Any]:
+        begun = perf_counter()
+        if batches := draw():
+            self._drawn_in.append(perf_counter() - begun)
+        return iter(batches)
 
     @property
     def batch_size(self) -> int:

@@ -30,6 +30,8 @@ class Pace:
         each: Whether every step is a dispatch.
         down: How much faster all of it may be, relative (90 %).
         up: How much slower.
+        checkpoint: A checkpoint of those that the plan counts.
+        standing: Which part of the duration comes on top of it for checkpoints that are kept by the clock.
     """
 
     how: How
@@ -41,6 +43,8 @@ class Pace:
     each: bool = False
     down: float = 0.2
     up: float = 0.25
+    checkpoint: float = 0.0
+    standing: float = 0.0
 
     def seconds(self, plan: Plan) -> dict[str, float]:
         """Seconds by phase of a plan whose steps are known.
@@ -57,6 +61,8 @@ class Pace:
         if plan.validations:
             held_out = (plan.validation_steps or 0) * self.judge_step + self.judge_edge
             found['validate'] = plan.validations * held_out
+        if kept := (plan.checkpoints or 0) * self.checkpoint + self.standing * sum(found.values()):
+            found['checkpoint'] = kept
         return found
 
     def duration(self, plan: Plan) -> Quantity:

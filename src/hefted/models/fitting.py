@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -12,19 +12,18 @@ import numpy as np
 from hefted import runs
 from hefted.callbacks.callback import CallbackList
 from hefted.callbacks.history import History
-from hefted.data.stream import StreamSource
-from hefted.layers.tracking import unchanging
 from hefted.models import checks, inputs, reporting
 from hefted.models.ending import ended_well
-from hefted.models.foreseeing import Prepared, foresee, listening
+from hefted.models.foreseeing import foresee, listening
 from hefted.models.governing import governor_of, limits_for, wish_of, within
 from hefted.models.inputs import Arguments
-from hefted.models.loops import judge_of, trainer_of
+from hefted.models.loops import judge_of
+from hefted.models.preparing import made_ready
 from hefted.models.steps import binding_of, program_of
 from hefted.random import make_run_seed
 from hefted.train import loop
 from hefted.train.binding import Binding
-from hefted.train.checkpoint import keepers_of
+from hefted.train.checkpoint import Place, keepers_of
 from hefted.train.governor import Governors
 from hefted.train.pace import Pace
 from hefted.train.progress import progress_for
@@ -110,60 +109,42 @@ def fit(
     limits = limits_for(budget)
     resumed = _resuming(resume, self.name)
     run = _started(self, resumed, place, meter)
+    params: dict[str, Any] = {'verbose': verbose, 'epochs': epochs}
     with ended_well(run, self, verbose, resumed) as ended, ExitStack() as opened:
-        run.enter('input')
         limits = within(limits, run)
-        mine, held_out = inputs.for_fit(
+        validation_size = validation_batch_size or batch_size
+        ready = made_ready(
             self,
+            run,
+            opened,
             Arguments(x, y, sample_weight, class_weight, batch_size, steps_per_epoch, shuffle),
-            inputs.validation_of(validation_data, validation_batch_size or batch_size, validation_steps),
+            inputs.validation_of(validation_data, validation_size, validation_steps),
             validation_split,
-            validation_batch_size or batch_size,
+            validation_size,
+            validation_steps,
+            lambda steps: CallbackList(callbacks, add_history=True, model=self.face, **params, steps=steps),
         )
-        source = opened.enter_context(closing(mine.source))
-        if held_out is not None:
-            opened.enter_context(closing(held_out.source))
-        steps_per_epoch = checks.limited_steps(steps_per_epoch, source.steps)
-        validation_steps = checks.limited_steps(validation_steps, held_out.source.steps) if held_out else None
-        steps = steps_per_epoch or source.steps
-        params: dict[str, Any] = {'verbose': verbose, 'epochs': epochs, 'steps': steps}
-        listeners = CallbackList(callbacks, add_history=True, model=self.face, **params)
+        listeners, source, binding, first = ready.listeners, ready.source, ready.binding, ready.loop
+        params['steps'] = ready.steps
         history = listeners.find(History)
-        if (by_batch := listeners.stops_at_batches()) and isinstance(source, StreamSource):
-            source.step_by_step()
-        run.enter('compile')
-        with unchanging():
-            binding = binding_of(self)
-            program = program_of(self, binding)
-            trainer = trainer_of(self, program, binding, by_batch, run)
-            first = trainer(source.layout)
-            judge = held_out and judge_of(self, program, binding, held_out.source, listeners, validation_steps)
-        first_epoch = initial_epoch
+        begins = Place(initial_epoch)
         if resumed is not None:
             from hefted.models.identity import identity_of  # late: few resume
 
-            held = held_out and held_out.source
             identity = identity_of(
-                self, binding, source, held, initial_epoch=initial_epoch, steps_per_epoch=steps_per_epoch
+                self, binding, source, ready.held, initial_epoch=initial_epoch, steps_per_epoch=ready.steps_per_epoch
             )
-            first_epoch = _taken_up(resumed, identity, binding, params, run)
-        prepared = Prepared(
-            first,
-            source,
-            binding,
-            epochs - first_epoch,
-            steps,
-            (validation_steps or held_out.source.steps) if held_out else 0,
-            sum(map(checks.validates(validation_freq), range(first_epoch, epochs))) if held_out else 0,
-            self._compiled.setdefault(('foreseen', mine.size), {}),
-            judge and judge.how,
-        )
+            begins = _taken_up(resumed, identity, binding, params, run)
+        keepers = [*keepers_of(listeners), *([] if resumed is None else [resumed])]
+        known = self._compiled.setdefault(('foreseen', ready.size), {})
+        prepared = ready.ahead(begins, epochs, validation_freq, known, keepers)
         # Who wants no meter is shown no price either, unless what was asked for rests on it.
         history.forecast = forecast = foresee(prepared, run) if run.id or limits or when else None
-        keepers = [*keepers_of(listeners), *([] if resumed is None else [resumed])]
-        pace = self._compiled.setdefault(('pace', mine.size), Pace())
+        pace = self._compiled.setdefault(('pace', ready.size), Pace())
+        if forecast is not None and forecast.how == 'pilot':
+            pace.begin(forecast.pace.step)
         listener = listening(prepared, forecast, run)
-        ended.progress = progress_for(0 if listeners.shows_progress else verbose, epochs, steps)
+        ended.progress = progress_for(0 if listeners.shows_progress else verbose, epochs, ready.steps)
         ended.progress.foreseen(forecast, getattr(listener, 'outlook', None))
         governor = governor_of(
             run,
@@ -183,7 +164,7 @@ def fit(
         loop.fit(
             loop.Job(
                 train=first,
-                others=trainer,
+                others=ready.trainer,
                 source=source,
                 binding=binding,
                 state=binding.take(own=first.donates, large=first.large),
@@ -193,8 +174,8 @@ def fit(
                 epochs=epochs,
                 key=np.array([make_run_seed(), 0], np.uint32),
                 initial_epoch=initial_epoch,
-                steps_per_epoch=steps_per_epoch,
-                validate=judge and judge.logs,
+                steps_per_epoch=ready.steps_per_epoch,
+                validate=ready.judged and ready.judged.logs,
                 validates=checks.validates(validation_freq),
                 stopped=lambda: bool(self.stop_training),
                 finalize=lambda: self.optimizer.finalize_variable_values(self.trainable_variables) if epochs else None,
@@ -221,16 +202,16 @@ def _started(model: Model, resumed: Resuming | None, place: Any, meter: Any) -> 
     return runs.start('fit', name=model.name, place=place, meter=meter, attempt=attempt, resumes=first)
 
 
-def _taken_up(resumed: Resuming, identity: dict[str, Any], binding: Binding, params: dict[str, Any], run: Any) -> int:
-    """The epoch that a resumed training goes on in; what is said of it is said."""
+def _taken_up(resumed: Resuming, identity: dict[str, Any], binding: Binding, params: dict[str, Any], run: Any) -> Place:
+    """Where a resumed training goes on; what is said of it is said."""
     nbytes = sum(array.nbytes for array in jax.tree.leaves(binding.held()))
     found = resumed.take_up(identity, params['epochs'], params['steps'], nbytes)
     if found is None:
-        return identity['initial_epoch']
+        return Place(identity['initial_epoch'])
     run.tell(**resumed.to_json())
     if params['verbose'] not in (0, False) and (told := resumed.told()):
         reporting.say(told)
-    return found.place.epoch
+    return found.place
 
 
 def evaluate(

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from hefted import runs
 from hefted.callbacks.callback import CallbackList
 from hefted.data.feeds import feed_of
-from hefted.data.stream import StreamSource
 from hefted.errors import ArgumentError
-from hefted.layers.tracking import unchanging
-from hefted.models import checks, inputs, loops
-from hefted.models.foreseeing import Prepared, foresee, known_of, planned
+from hefted.models import checks, inputs
+from hefted.models.foreseeing import foresee, known_of, planned
 from hefted.models.inputs import Arguments
-from hefted.models.steps import binding_of, program_of
+from hefted.models.preparing import Prepared, made_ready
 from hefted.random import undrawn_run_seeds
+from hefted.train.checkpoint import Place, keepers_of
 
 if TYPE_CHECKING:
     from hefted.forecast.forecast import Forecast
@@ -88,51 +87,31 @@ def forecast(
     for data in (x, validation_data):
         _refuse_what_passes(data)
     run = runs.start('forecast', name=self.name, place=place)
-    status, error = 'finished', None
+    status, error, builds = 'finished', None, self.builds_from_data()
     try:
         with undrawn_run_seeds(), ExitStack() as opened:
-            run.enter('input')
-            builds = self.builds_from_data()
-            mine, held_out = inputs.for_fit(
+            validation_size = validation_batch_size or batch_size
+            ready = made_ready(
                 self,
+                run,
+                opened,
                 Arguments(x, y, sample_weight, class_weight, batch_size, steps_per_epoch),
-                inputs.validation_of(validation_data, validation_batch_size or batch_size, validation_steps),
+                inputs.validation_of(validation_data, validation_size, validation_steps),
                 validation_split,
-                validation_batch_size or batch_size,
+                validation_size,
+                validation_steps,
+                lambda _: CallbackList(callbacks, add_history=True),
             )
-            if builds:
-                self.__dict__[inputs.LOOK_OWED] = True
-            for each in (mine, *([held_out] if held_out else [])):
-                opened.enter_context(closing(each.source))
-            listeners = CallbackList(callbacks, add_history=True)
-            by_batch = listeners.stops_at_batches()
-            if by_batch and isinstance(mine.source, StreamSource):
-                mine.source.step_by_step()
-            run.enter('compile')
-            with unchanging():
-                binding = binding_of(self)
-                program = program_of(self, binding)
-                first = loops.trainer_of(self, program, binding, by_batch, run)(mine.source.layout)
-                judged = held_out and loops.judge_of(
-                    self, program, binding, held_out.source, listeners, validation_steps
-                )
-            validated = filter(checks.validates(validation_freq), range(initial_epoch, epochs))
-            prepared = Prepared(
-                first,
-                mine.source,
-                binding,
-                epochs - initial_epoch,
-                steps_per_epoch or mine.source.steps,
-                (validation_steps or held_out.source.steps) if held_out else 0,
-                len(list(validated)) if held_out else 0,
-                self._compiled.setdefault(('foreseen', mine.size), {}),
-                judged and judged.how,
-            )
+            known = self._compiled.setdefault(('foreseen', ready.size), {})
+            keepers = keepers_of(ready.listeners)
+            prepared = ready.ahead(Place(initial_epoch), epochs, validation_freq, known, keepers)
             return _told(prepared, run, on, place)
     except BaseException as caught:
         status, error = ('failed' if isinstance(caught, Exception) else 'stopped'), caught
         raise
     finally:
+        if builds and not self.builds_from_data():
+            self.__dict__[inputs.LOOK_OWED] = True
         run.end(status, error)
 
 

@@ -14,7 +14,7 @@ from hefted.train.governor import Governor, Governors
 if TYPE_CHECKING:
     from hefted.budget import Limit
     from hefted.forecast.forecast import Forecast
-    from hefted.models.foreseeing import Prepared
+    from hefted.models.preparing import Prepared
     from hefted.train.pace import Pace
     from hefted.when import When
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -10,7 +11,6 @@ import jax
 from hefted.callbacks.callback import CallbackList
 from hefted.data.source import Layout, Source
 from hefted.models import eager, inputs
-from hefted.models.foreseeing import Judge
 from hefted.models.steps import switches_of
 from hefted.train import evaluation
 from hefted.train.binding import Binding
@@ -47,7 +47,22 @@ def trainer_of(
     return trainer
 
 
-class _Judged(NamedTuple):
+@dataclass(frozen=True)
+class Judge:
+    """How a training is validated.
+
+    Attributes:
+        loop: The compiled loop of evaluation.
+        source: Where its batches come from.
+        init_metrics: Makes what the loop carries, at the start.
+    """
+
+    loop: Stretcher
+    source: Source
+    init_metrics: Callable[[], Any]
+
+
+class Judged(NamedTuple):
     """`logs()` evaluates what the variables hold; `how` is by what."""
 
     logs: Callable[[], Logs]
@@ -56,7 +71,7 @@ class _Judged(NamedTuple):
 
 def judge_of(
     model: Model, program: Program, binding: Binding, source: Source, listeners: CallbackList, steps: int | None
-) -> _Judged:
+) -> Judged:
     """How to evaluate what the variables hold, with its hooks."""
 
     def evaluator(layout: Layout) -> Stretcher:
@@ -84,7 +99,7 @@ def judge_of(
         listeners.call('on_test_end', logs)
         return logs
 
-    return _Judged(judge, Judge(compiled, source, program.init_metrics))
+    return Judged(judge, Judge(compiled, source, program.init_metrics))
 
 
 def _signature(model: Model, program: Program, binding: Binding, layout: Layout) -> Any:

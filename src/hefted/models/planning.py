@@ -14,7 +14,7 @@ from hefted.models.cost import count
 
 if TYPE_CHECKING:
     from hefted.data.source import Layout
-    from hefted.models.foreseeing import Prepared
+    from hefted.models.preparing import Prepared
     from hefted.train.program import Stretcher
 
 _LOOPS = ('scan', 'while')
@@ -76,10 +76,10 @@ def plan_of(prepared: Prepared, work: Work, judged: Work | None) -> Plan:
         work: Of a step of its loop.
         judged: Of a step of validation, if there is one.
     """
-    steps, source = prepared.steps_per_epoch, prepared.source
+    source = prepared.source
     groups = prepared.binding.groups
     return Plan(
-        steps=None if steps is None else steps * prepared.epochs,
+        steps=prepared.steps,
         epochs=prepared.epochs,
         batch_size=source.layout.batch_size,
         parameters=sum(math.prod(v.shape) for v in groups.get('trainable', ())),
@@ -88,6 +88,7 @@ def plan_of(prepared: Prepared, work: Work, judged: Work | None) -> Plan:
         validation_steps=prepared.judge_steps,
         validations=prepared.validations,
         flops_per_validation_step=judged and judged.flops,
+        checkpoints=prepared.checkpoints,
         state_bytes=sum(_bytes_of(v) for group in groups.values() for v in group),
         peak_bytes=work.peak_bytes,
         data_bytes=sum(map(_bytes_of, jax.tree.leaves(source.layout.shapes[0]))),

@@ -12,8 +12,10 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import jax
@@ -28,6 +30,7 @@ from hefted.train.binding import copy_state
 
 if TYPE_CHECKING:
     from hefted.train.loop import Job
+    from hefted.variables import Array
 
 Logs = dict[str, Any]
 
@@ -99,6 +102,26 @@ class Keeper(Protocol):
     def took(self, seconds: float) -> None:
         """How long the training stood still for the checkpoint that was kept last."""
         ...
+
+    def count(self, steps: int, epochs: int) -> int | None:
+        """How many a training of so many steps and epochs will ask for; None where its duration decides."""
+        ...
+
+    def price(self, state: dict[str, list[Array]]) -> Price:
+        """What checkpoints of a state will take; some are tried."""
+        ...
+
+
+class Price(NamedTuple):
+    """What checkpoints take.
+
+    Attributes:
+        seconds: Of one.
+        share: Of the training's duration, where they are kept by the clock; else 0.
+    """
+
+    seconds: float
+    share: float = 0.0
 
 
 def capture(job: Job, state: Any, place: Place, logs: Logs) -> Checkpoint:
@@ -285,6 +308,23 @@ class Folder:
 
     def took(self, seconds: float) -> None:
         """It goes by epochs and batches."""
+
+    def count(self, steps: int, epochs: int) -> int:
+        return self._callback.count(steps, epochs)
+
+    def price(self, state: dict[str, list[Array]]) -> Price:
+        """By one that is written and deleted: what the disk takes for it differs too much to be guessed."""
+        trial = self._folder / f'.{LATEST}.trial'
+        begun = perf_counter()
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            state_file.write(trial, {name: [np.asarray(array) for array in arrays] for name, arrays in state.items()})
+            return Price(perf_counter() - begun)
+        except OSError:  # the training says why
+            return Price(0.0)
+        finally:
+            with suppress(OSError):
+                trial.unlink()
 
 
 def keepers_of(callbacks: CallbackList) -> list[Keeper]:

@@ -16,11 +16,12 @@ import jax
 import numpy as np
 
 from hefted.data.source import Stretch
+from hefted.train.pace import steps_of_a_chunk
 from hefted.train.program import Stretcher
 
-_CHUNKS = 5  # of the longer kind, if the allowance lasts
+ENOUGH = 5  # chunks of the longer kind, if the allowance lasts
+_USUAL_STEPS = 4  # of a chunk of the training's, where steps are long: each has its memory given anew
 _SLOW = 5  # how many times slower than guessed a step may be
-_MOST_CHUNKS = 25  # of those that are as long as the training's
 _MOST_STEPS = 4096  # in one of them
 _GROWTH = 8  # of their length at a time: what a step takes is known the better the longer they are
 
@@ -64,6 +65,8 @@ def try_out(
     guess: float,
     allowance: Callable[[float], float],
     clocks: Clocks = _CLOCKS,
+    *,
+    enough: int = ENOUGH,
 ) -> Paced:
     """Take a few steps and time them.
 
@@ -77,28 +80,33 @@ def try_out(
         guess: How many seconds a step takes if the machine is fast; small programs are dispatched by it at first.
         allowance: How many seconds may be spent in all, by the seconds that a step seems to take.
         clocks: What it is timed by.
+        enough: How many chunks that are as long as the training's.
     """
     trial = _Trial(loop, constants, carry, stretch, clocks.wall)
     first = trial.go(1)  # the training need not pay for pages and threads any more, so this is no cost
     begun, cpu_begun = clocks.wall(), clocks.cpu()
     one = min(trial.go(1), first)
     step, chunks = one, [one]
-    longer, most = 1, 1 if loop.single else min(stretch.steps, _MOST_STEPS, max(chunk, 1))
+    whole, longer, most = True, 1, 1 if loop.single else min(stretch.steps, _MOST_STEPS, max(chunk, 1))
     while True:
         left = allowance(step) - (clocks.wall() - begun)
         # The second call of a small program is still no measure of its steps: it has some 0.1 ms of its own.
         likely = step if longer > 1 else min(step, _SLOW * guess)
-        fitting = max(1, min(int(left / _CHUNKS / likely), most))
+        fitting = max(1, min(int(left / ENOUGH / likely), most))
+        if fitting < _USUAL_STEPS <= left / likely:
+            fitting = min(_USUAL_STEPS, most)
         if fitting > 2 * longer or fitting == most > longer:  # the last length was too short to tell
             longer, chunks = min(fitting, _GROWTH * longer), []
-        elif len(chunks) >= (_MOST_CHUNKS if longer == most else _CHUNKS) or left < max(chunks):
+        elif len(chunks) >= (enough if longer == most and not loop.single else ENOUGH) or left < max(chunks):
             break
         chunks.append(trial.go(longer))
         one = min(one, chunks[-1]) if longer == 1 else one
-        step = _step(_usual(chunks), longer, one, longer == most)
+        # Of long steps a chunk has few, in the training too: then each has its part of what a dispatch takes.
+        whole = longer == most or (1 < longer <= _USUAL_STEPS and 2 * longer >= steps_of_a_chunk(step))
+        step = _step(usual(chunks), longer, one, whole)
     passed = clocks.wall() - begun
-    overhead = max(one - step, 0.0) if 1 < longer < most else 0.0
-    spread = _spread(chunks)
+    overhead = 0.0 if whole else max(one - step, 0.0)
+    spread = spread_of(chunks)
     return Paced(step, overhead, spread, (clocks.cpu() - cpu_begun) / passed, trial.taken, passed)
 
 
@@ -109,12 +117,12 @@ def _step(seconds: float, steps: int, one: float, whole: bool) -> float:
     return max((seconds - one) / (steps - 1), seconds / steps / 2)
 
 
-def _usual(chunks: list[float]) -> float:
+def usual(chunks: list[float]) -> float:
     """The mean, of several without the slowest: what a neighbour takes now and then the training pays as well."""
     return mean(sorted(chunks)[:-1] if len(chunks) > 2 else chunks)
 
 
-def _spread(chunks: list[float]) -> float:
+def spread_of(chunks: list[float]) -> float:
     """How far the mean of several may be off, by the middle half of them."""
     if len(chunks) < 3:
         return 0.25

@@ -24,7 +24,7 @@ from hefted.identifiers import uuid7
 from hefted.ledger import attempts as records
 from hefted.ledger.attempts import Attempts
 from hefted.train import programs, state_file
-from hefted.train.checkpoint import Checkpoint, newest, other_machine, probe, write
+from hefted.train.checkpoint import Checkpoint, Price, newest, other_machine, probe, write
 
 _GUESS_SECONDS, _GUESS_BYTES = 0.02, 200e6  # what a checkpoint takes until one was made: so long, and bytes a second
 _LONGEST_PAUSE = 300.0  # seconds after which a disk that failed is tried again, at the most
@@ -211,6 +211,14 @@ class Resuming:
         self._spent += seconds
         self._expected = seconds
         self._last = self._clock()
+
+    def count(self, steps: int, epochs: int) -> None:
+        del steps, epochs
+
+    def price(self, state: Any) -> Price:
+        """As long as is guessed until one was made, as often as the share and the seconds between two let it."""
+        del state
+        return Price(0.0, self._expected / max(self._how.seconds, self._expected / self._how.share))
 
     # Who it is
 

@@ -1,0 +1,158 @@
+"""A few whole epochs before the training, by the loop that trains: what one takes with all that belongs to it.
+
+Where epochs are short, most of their time is not in steps: orders are drawn, batches gathered, logs read, hooks called,
+all of it partly beside the device's work. No sum of parts tells that, so the loop itself is run, on copies, over rows
+in orders of nobody's, with no callback but those that the loop must stop for as it will for the user's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hefted.callbacks.callback import Callback, CallbackList
+from hefted.data.source import Source
+from hefted.run_ticks import NullRun
+from hefted.train import loop
+from hefted.train.binding import Binding, Groups
+from hefted.train.governor import Ahead, Governor, Work
+from hefted.train.pilot import Clocks, spread_of, usual
+from hefted.train.program import Logs, Stretcher
+from hefted.train.progress import Progress
+from hefted.variables import Array
+
+LEAST_EPOCHS = 4  # the first of which counts for nothing
+_MOST_EPOCHS = 60
+_PATIENCE = 2  # how many times its seconds it may go on behind them, where epochs take longer than was thought
+_CLOCKS = Clocks(time.perf_counter, time.process_time)
+
+
+class Rehearsed(NamedTuple):
+    """What epochs took.
+
+    Attributes:
+        epoch: Seconds of one, without its validation.
+        validation: Seconds of a validation; 0 without any.
+        spread: How far epochs were from one another, relative to their mean.
+        cpu_share: CPU seconds of the process over seconds that passed.
+        epochs: How many counted.
+        seconds: What all of it took.
+    """
+
+    epoch: float
+    validation: float
+    spread: float
+    cpu_share: float
+    epochs: int
+    seconds: float
+
+
+class Hooks(NamedTuple):
+    """Which of the user's hooks the loop must stop for."""
+
+    batches: bool = False
+    epochs: bool = False
+
+
+def rehearse(
+    train: Stretcher,
+    source: Source,
+    binding: Binding,
+    steps_per_epoch: int,
+    validate: Callable[[dict[str, list[Array]]], Logs] | None,
+    hooks: Hooks,
+    seconds: float,
+    clocks: Clocks = _CLOCKS,
+) -> Rehearsed | None:
+    """Run whole epochs for so many seconds; None where too few of them came to an end.
+
+    Args:
+        train: The compiled loop.
+        source: Made for it: what it draws is nobody's.
+        binding: Of the training; its variables stay as they are.
+        steps_per_epoch: Steps of one.
+        validate: Evaluates a state, if the training is validated.
+        hooks: What the loop must stop for.
+        seconds: For how long.
+        clocks: What it is timed by.
+    """
+    aside = _aside(binding)
+    timer = _Timer(clocks.wall, seconds)
+    begun, cpu_begun = clocks.wall(), clocks.cpu()
+    loop.fit(
+        loop.Job(
+            train=train,
+            source=source,
+            binding=aside,
+            state=aside.take(own=train.donates),
+            callbacks=CallbackList(_stops(hooks), add_history=True, model=SimpleNamespace()),
+            progress=Progress(None, None),
+            run=NullRun(),
+            epochs=_MOST_EPOCHS,
+            key=np.zeros(2, np.uint32),
+            steps_per_epoch=steps_per_epoch,
+            validate=None if validate is None else lambda: validate(aside.held()),
+            others=lambda _: train,
+            governor=timer,
+        )
+    )
+    passed = clocks.wall() - begun
+    epochs = [after - before for before, after in zip(timer.ends, timer.ends[1:], strict=False)]
+    if len(epochs) < LEAST_EPOCHS - 1:
+        return None
+    judged = usual(timer.validations[1:]) if validate else 0.0
+    share = (clocks.cpu() - cpu_begun) / passed
+    return Rehearsed(max(usual(epochs) - judged, 0.0), judged, spread_of(epochs), share, len(epochs), passed)
+
+
+class _Timer(Governor):
+    """Notes when epochs end, and ends the training when its time is over."""
+
+    def __init__(self, clock: Callable[[], float], seconds: float) -> None:
+        self._clock, self._begun, self._seconds = clock, clock(), seconds
+        self.ends: list[float] = []
+        self.validations: list[float] = []
+
+    def allow(self, ahead: Ahead) -> int:
+        late = self._clock() - self._begun - self._seconds
+        return 0 if late >= (0.0 if len(self.ends) >= LEAST_EPOCHS else _PATIENCE * self._seconds) else ahead.steps
+
+    def did(self, work: Work, seconds: float) -> None:
+        if work == 'validate':
+            self.validations.append(seconds)
+        if work == 'epoch':
+            self.ends.append(self._clock())
+
+
+class _Stand:
+    """Holds an array in a variable's place."""
+
+    def __init__(self, held: Array) -> None:
+        self.held = held
+
+    def hold(self, array: Array) -> None:
+        self.held = array
+
+
+def _aside(binding: Binding) -> Binding:
+    groups: Any = {name: [_Stand(array) for array in arrays] for name, arrays in binding.held().items()}
+    stands: Groups = groups
+    return Binding(stands)
+
+
+class _AtBatches(Callback):
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Nothing, after each step."""
+
+
+class _AtEpochs(Callback):
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Nothing, after each epoch."""
+
+
+def _stops(hooks: Hooks) -> list[Callback]:
+    return [*([_AtBatches()] if hooks.batches else []), *([_AtEpochs()] if hooks.epochs else [])]
