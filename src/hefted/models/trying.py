@@ -187,10 +187,10 @@ def _pace(prepared: Prepared, plan: Plan, trial: _Trial) -> Pace:
     down, up = doubt_of(trial.epochs.spread if trial.epochs else trial.steps.spread, trial.seconds, untried)
     found = replace(found, down=down, up=up)
     # Who stops at every step may make each batch of what the step before has come to: none is drawn early then.
-    streamed = (
-        isinstance(prepared.source, StreamSource) and not prepared.by_batch and (prepared.steps_per_epoch or 0) > 1
-    )
-    return _drawn(prepared.source, found) if streamed else found
+    source = prepared.source
+    if prepared.by_batch or not isinstance(source, StreamSource) or (prepared.steps_per_epoch or 0) < 2:
+        return found
+    return _drawn(source, found)
 
 
 def _drawn(source: StreamSource, found: Pace) -> Pace:
