@@ -6,8 +6,9 @@ what it had become after a twentieth of the steps, and what the training took fr
 programs are those of tests/programs, made longer; MNIST is read from the folder that HEFTED_DATASETS names.
 
 Bars: before the first step, the median error of the duration at most 15 %, the worst 40 %, 90 % intervals that hold at
-least 85 % of the trainings, the median of high/low at most 1.5; after a twentieth, the median error at most 5 %; a
-forecast costs at most 3 % of its training or 0.1 s.
+least 85 % of the trainings, the median of high/low at most 1.5; the utilisation likewise (operations are counted, so
+it is off as the duration is, the other way); after a twentieth, the median error at most 5 %; a forecast costs at most
+3 % of a training of 30 s, and 0.1 s before the reference program.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -46,6 +48,7 @@ EPOCHS = {
     'mnist_mlp': 5,
     'mnist_cnn': 1,
     'transformer': 3,
+    'longer': 12,
     'reference': 10,
 }
 
@@ -105,20 +108,30 @@ def told(row: dict[str, Any]) -> str:
 def judged(rows: list[dict[str, Any]]) -> list[tuple[str, bool]]:
     """Each bar in words, and whether it is kept; of the reference program, milliseconds long, only the cost counts."""
     long = [row for row in rows if row['workload'] != 'reference']
-    errors = [abs(row['foreseen'] / row['seconds'] - 1) for row in long]
+    ratios = [row['foreseen'] / row['seconds'] for row in long]
+    off, used = [abs(ratio - 1) for ratio in ratios], [abs(1 / ratio - 1) for ratio in ratios]
     later = [abs(row['later'] / row['seconds'] - 1) for row in long if row['later']]
     held = [row['low'] <= row['seconds'] <= row['high'] for row in long]
     wide = [row['high'] / row['low'] for row in long]
-    cost = [row['cost'] / max(0.03 * row['seconds'], 0.1) for row in rows]
-    nothing = [math.inf]
+    first = [row['cost'] for row in rows if row['workload'] == 'reference']
+    longer = [row['cost'] / row['seconds'] for row in rows if row['workload'] == 'longer']
+    share = sum(held) / max(len(held), 1)
     return [
-        (f'median error before the first step {100 * median(errors or nothing):.0f} % (15)', median(errors) <= 0.15),
-        (f'worst {100 * max(errors or nothing):.0f} % (40)', max(errors) <= 0.4),
-        (f'intervals hold {100 * sum(held) / len(held):.0f} % (85)', sum(held) >= 0.85 * len(held)),
-        (f'median high/low {median(wide or nothing):.2f} (1.5)', median(wide) <= 1.5),
-        (f'median error after a twentieth {100 * median(later or nothing):.0f} % (5)', median(later) <= 0.05),
-        (f'highest cost {max(cost):.2f} of what is allowed', max(cost) <= 1),
+        _within('duration before the first step: median error', off, median, 0.15),
+        _within('duration before the first step: worst', off, max, 0.4),
+        (f'its intervals hold {100 * share:.0f} % (85)', share >= 0.85),
+        (f'its median high/low {median(wide or [math.inf]):.2f} (1.5)', median(wide or [math.inf]) <= 1.5),
+        _within('utilisation: median error', used, median, 0.15),
+        _within('utilisation: worst', used, max, 0.4),
+        _within('duration after a twentieth: median error', later, median, 0.05),
+        (f'cost before the reference program {1e3 * max(first or [math.inf]):.0f} ms (100)', max(first or [1]) <= 0.1),
+        _within('cost of the longer training', longer, max, 0.03),
     ]
+
+
+def _within(what: str, shares: list[float], of: Callable[[list[float]], float], bar: float) -> tuple[str, bool]:
+    found = of(shares or [math.inf])
+    return f'{what} {100 * found:.1f} % ({100 * bar:.0f})', found <= bar
 
 
 # In a process of its own
@@ -243,6 +256,7 @@ WORKLOADS = {
     'mnist_mlp': lambda: mnist(False),
     'mnist_cnn': lambda: mnist(True),
     'transformer': transformer,
+    'longer': transformer,
     'reference': reference,
 }
 
