@@ -58,8 +58,8 @@ def test_a_validation_is_told_apart_from_its_epoch():
     _, binding, loop = trained(source)
     states = []
 
-    def validate(state):
-        states.append(state)
+    def validate(aside):
+        states.append(aside.held())
         time.sleep(0.02)
         return {'loss': 1.0}
 

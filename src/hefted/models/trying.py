@@ -18,7 +18,7 @@ from hefted.forecast.local import Watts, watts_at, watts_between
 from hefted.forecast.pace import Pace, doubt_of, roofline
 from hefted.models.preparing import Prepared
 from hefted.train import pilot
-from hefted.train.binding import copy_state
+from hefted.train.binding import Binding, copy_state
 from hefted.train.convolutions import equations
 from hefted.train.evaluation import evaluate
 from hefted.train.rehearsal import LEAST_EPOCHS, Hooks, Rehearsed, rehearse
@@ -147,11 +147,13 @@ def _rehearsed(prepared: Prepared, steps: int, whole: bool, seconds: float) -> R
         source = opened.enter_context(closing(prepared.source.rehearsal()))
         held = judge and opened.enter_context(closing(judge.source.rehearsal()))
 
-        def validate(state: Any) -> Logs:
+        def validate(aside: Binding) -> Logs:
             assert judge is not None
             assert held is not None
             metrics, loop = judge.init_metrics(), judge.loop
-            return evaluate(loop, state, metrics, held, prepared.judge_steps, others=lambda _: loop)[0]
+            logs, after = evaluate(loop, aside.held(), metrics, held, prepared.judge_steps, others=lambda _: loop)
+            aside.end_evaluation(after)
+            return logs
 
         return rehearse(prepared.loop, source, prepared.binding, steps, judge and validate, hooks, seconds)
 

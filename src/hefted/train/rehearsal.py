@@ -23,7 +23,7 @@ from hefted.train.governor import Ahead, Governor, Work
 from hefted.train.pilot import Clocks, spread_of, usual
 from hefted.train.program import Logs, Stretcher
 from hefted.train.progress import Progress
-from hefted.variables import Array
+from hefted.variables import Array, Variable
 
 LEAST_EPOCHS = 4  # the first of which counts for nothing
 _MOST_EPOCHS = 60
@@ -63,7 +63,7 @@ def rehearse(
     source: Source,
     binding: Binding,
     steps_per_epoch: int,
-    validate: Callable[[dict[str, list[Array]]], Logs] | None,
+    validate: Callable[[Binding], Logs] | None,
     hooks: Hooks,
     seconds: float,
     clocks: Clocks = _CLOCKS,
@@ -75,7 +75,7 @@ def rehearse(
         source: Made for it: what it draws is nobody's.
         binding: Of the training; its variables stay as they are.
         steps_per_epoch: Steps of one.
-        validate: Evaluates a state, if the training is validated.
+        validate: Evaluates what a binding's variables hold, if the training is validated.
         hooks: What the loop must stop for.
         seconds: For how long.
         clocks: What it is timed by.
@@ -95,7 +95,7 @@ def rehearse(
             epochs=_MOST_EPOCHS,
             key=np.zeros(2, np.uint32),
             steps_per_epoch=steps_per_epoch,
-            validate=None if validate is None else lambda: validate(aside.held()),
+            validate=None if validate is None else lambda: validate(aside),
             others=lambda _: train,
             governor=timer,
         )
@@ -131,15 +131,15 @@ class _Timer(Governor):
 class _Stand:
     """Holds an array in a variable's place."""
 
-    def __init__(self, held: Array) -> None:
-        self.held = held
+    def __init__(self, variable: Variable) -> None:
+        self.held, self.made_trainable = variable.held, variable.made_trainable
 
     def hold(self, array: Array) -> None:
         self.held = array
 
 
 def _aside(binding: Binding) -> Binding:
-    groups: Any = {name: [_Stand(array) for array in arrays] for name, arrays in binding.held().items()}
+    groups: Any = {name: [_Stand(variable) for variable in group] for name, group in binding.groups.items()}
     stands: Groups = groups
     return Binding(stands)
 
