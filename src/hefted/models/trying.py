@@ -150,7 +150,7 @@ def _rehearsed(prepared: Prepared, steps: int, whole: bool, seconds: float) -> R
         def validate(aside: Binding) -> Logs:
             assert judge is not None
             assert held is not None
-            metrics, loop = judge.init_metrics(), judge.loop
+            metrics, loop = aside.start_evaluation(), judge.loop
             logs, after = evaluate(loop, aside.held(), metrics, held, prepared.judge_steps, others=lambda _: loop)
             aside.end_evaluation(after)
             return logs

@@ -133,6 +133,7 @@ class _Stand:
 
     def __init__(self, variable: Variable) -> None:
         self.held, self.made_trainable = variable.held, variable.made_trainable
+        self.shape, self.dtype = variable.shape, variable.dtype
 
     def hold(self, array: Array) -> None:
         self.held = array
