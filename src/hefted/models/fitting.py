@@ -14,7 +14,7 @@ from hefted.callbacks.callback import CallbackList
 from hefted.callbacks.history import History
 from hefted.models import checks, inputs, reporting
 from hefted.models.ending import ended_well
-from hefted.models.foreseeing import foresee, listening
+from hefted.models.foreseeing import foresee, listening, tried_step
 from hefted.models.governing import governor_of, limits_for, wish_of, within
 from hefted.models.inputs import Arguments
 from hefted.models.loops import judge_of
@@ -141,8 +141,8 @@ def fit(
         # Who wants no meter is shown no price either, unless what was asked for rests on it.
         history.forecast = forecast = foresee(prepared, run) if run.id or limits or when else None
         pace = self._compiled.setdefault(('pace', ready.size), Pace())
-        if forecast is not None and forecast.how == 'pilot':
-            pace.begin(forecast.pace.step)
+        if (step := tried_step(prepared)) is not None:
+            pace.begin(step)
         listener = listening(prepared, forecast, run)
         ended.progress = progress_for(0 if listeners.shows_progress else verbose, epochs, ready.steps)
         ended.progress.foreseen(forecast, getattr(listener, 'outlook', None))

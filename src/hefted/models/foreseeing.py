@@ -92,6 +92,12 @@ def known_of(prepared: Prepared) -> Known:
     return prepared.kept.setdefault(('known', prepared.loop.single), Known())
 
 
+def tried_step(prepared: Prepared) -> float | None:
+    """Seconds of a step as it was tried for a forecast; None where none was."""
+    pace = known_of(prepared).pace
+    return pace.step if pace is not None and pace.how == 'pilot' else None
+
+
 def _with_checkpoints(pace: Pace, prepared: Prepared) -> Pace:
     """The pace with what is kept of the training, which is not the program's to know."""
     if not prepared.keepers:
