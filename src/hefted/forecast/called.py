@@ -53,7 +53,7 @@ def called(name: str) -> Called:
 
     Example:
         >>> found = called('TPU v4-128')  # of 128 cores
-        >>> found.accelerator.name, found.count
+        >>> found.accelerator.name, found.number
         ('TPU v4', 64)
         >>> called('DGX A100').number
         8
