@@ -153,6 +153,35 @@ def test_every_row_of_the_tables_is_of_an_accelerator_that_is_known_and_cites_it
     )
 
 
+def test_every_chip_says_how_its_figures_were_checked_and_no_figure_has_two_homes():
+    accelerators = {row['name']: row for row in table('accelerators').values()}
+    same = {'tensor_tflops': 'bf16_tflops', 'fp8_tflops': 'fp8_tflops', 'tdp_w': 'tdp_w', 'memory_gb': 'memory_gb'}
+    for row in rows('chips'):
+        assert row['checked'] in ('document', 'copy', 'arithmetic', 'recalled'), row
+        assert not [mine for mine, theirs in same.items() if row[mine] and accelerators[row['name']][theirs]], row
+
+
+def test_a_peak_by_arithmetic_is_a_whole_multiple_of_plain_float32():
+    known = [row for row in rows('chips') if row['checked'] == 'arithmetic']
+    assert len(known) > 15
+    for row in known:
+        times = float(row['tensor_tflops']) / float(table('accelerators')[row['name']]['fp32_tflops'])
+        assert times == pytest.approx(round(times), rel=0.02)
+        assert round(times) in (2, 4, 8, 16), row
+
+
+def test_links_of_tpus_are_half_of_what_google_tells_of_both_directions():
+    both = {'TPU v5e': 400, 'TPU v5p': 1200, 'TPU v6e (Trillium)': 800}
+    assert {name: 2 * chip(accelerator(name)).link_gb_per_s for name in both} == both
+
+
+def test_a_chip_of_hoppers_generation_multiplies_eight_bits_twice_as_fast():
+    for name in ('H800 SXM5 80GB', 'H100 NVL 94GB', 'H200 NVL 141GB', 'H100 SXM5 80GB'):
+        found = chip(accelerator(name))
+        assert (found.peak('float8') or 0) == pytest.approx(2 * (found.peak() or 0), rel=0.01)
+    assert chip(accelerator('A100 SXM4 80GB')).peak('float8') == 312e12
+
+
 def test_the_tables_are_plain_csv():
     for path in Path(hefted.forecast.tables.__file__).parent.glob('*.csv'):
         with path.open(encoding='utf-8', newline='') as file:
