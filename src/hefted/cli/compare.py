@@ -73,8 +73,9 @@ def command(
     hefted compare --params 340M --tokens 137B --on 64xV100 --on 8xH100 --place US-VA --place FR
     hefted compare last --on 8xH100 --on 1xA100 --by cost --picture choices.svg
 
-    Each figure has the interval that hefted forecast tells. What two rows have in common, such as the model of how well machines are used,
-    is no difference between them: 'times the least' has it cancelled, and a ? where it leaves a doubt.
+    Each figure has the interval that hefted forecast tells. What two rows have in common, such as the model of how
+    well machines are used, is no difference between them: 'times the least' has it cancelled, and a ? where it leaves
+    a doubt.
     """  # noqa: D301 (click's mark for a paragraph that is not wrapped)
     from hefted.forecast.compare import compare
 
