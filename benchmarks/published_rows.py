@@ -55,6 +55,7 @@ class Row(NamedTuple):
         real: What was published.
         simple: What the simplest model has in its place, up to one constant: operations over peak, or design power.
         other: Likewise, of a second simple model.
+        paper: Who published it: rows of one team's paper are alike in what nobody else's are.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Row(NamedTuple):
     real: float
     simple: float
     other: float = 0.0
+    paper: str = ''
 
 
 def table_of(folder: Path, name: str) -> list[dict[str, str]]:
@@ -110,8 +112,19 @@ def time_rows(folder: Path, use: str) -> list[Row]:
             on = hardware(row['accelerator'], 8 * max(1, round(flops / (8 * peak * 0.33 * MONTH)))) or on
         told = forecast_for(plan_of(parameters, tokens, active=active), on, 'US').duration.to('h') * on.count
         joules = flops / (1e12 * 3600 * (on.chip.watts or 1000.0))
-        found.append(Row(row['model'], row['model'], row['model'], told, hours, flops / (peak * 3600), joules))
+        paper = paper_of(row.get('source') or row['model'])
+        found.append(Row(row['model'], row['model'], row['model'], told, hours, flops / (peak * 3600), joules, paper))
     return found
+
+
+def paper_of(source: str) -> str:
+    """The paper or the repository that a source names first.
+
+    Example:
+        >>> paper_of('LLaMA paper Table 15 (paper text'), paper_of('github.com/meta-llama/llama-models models/llama2')
+        ('LLaMA', 'github.com/meta-llama/llama-models')
+    """
+    return re.split(r'[,(@]| Tables?\b| paper\b| report\b| blog\b| p\.| via | models/', source)[0].strip()
 
 
 def throughput_rows(folder: Path) -> list[Row]:

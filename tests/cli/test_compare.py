@@ -13,14 +13,21 @@ from hefted.cli.compare import Pricing
 from hefted.cli.main import hefted
 from hefted.errors import ArgumentError, LedgerError
 from hefted.forecast.plan import Plan
+from hefted.forecast.shapes import Shape
 
 from ..forecast.priced import price
 from ..ledger.forecasted import fit, forecast
 
 
 def plan_of(
-    parameters: int, tokens: float, sequence_length: int = 512, batch: int = 256, precision: str = 'float32'
+    parameters: int,
+    tokens: float,
+    sequence_length: int = 512,
+    batch: int = 256,
+    precision: str = 'float32',
+    shape: Shape | None = None,
 ) -> Plan:
+    assert shape is not None
     steps = int(tokens / sequence_length / batch)
     flops = 6.0 * parameters * sequence_length * batch
     return Plan(
@@ -93,7 +100,8 @@ def test_a_picture_is_drawn_beside_the_table(tmp_path: Path):
     [
         (WORK, '--on: expected a machine'),
         (('--on', 'slow'), 'Name a run'),
-        (('--params', '340M', '--on', 'slow'), '--params and --tokens'),
+        (('--params', '340M', '--on', 'slow'), '--tokens: expected'),
+        (('--tokens', '1B', '--on', 'slow'), '--params or --config'),
         (('last', *WORK, '--on', 'slow'), 'received both'),
     ],
 )
@@ -111,3 +119,32 @@ def test_help_shows_commands_that_can_be_copied():
     said = says('--help')
     assert 'hefted compare --params 340M --tokens 137B --on 64xV100 --on 8xH100 --place US-VA --place FR\n' in said
     assert 'hefted compare last --on 8xH100' in said
+
+
+def told(command: str, *arguments: str) -> dict[str, Any]:
+    done = CliRunner().invoke(hefted, [command, *arguments, '--json'])
+    assert done.exit_code == 0, (done.output, done.exception)
+    return json.loads(done.output)
+
+
+GPT2 = {'model_type': 'gpt2', 'n_embd': 768, 'n_layer': 12, 'n_head': 12, 'vocab_size': 50257, 'n_positions': 1024}
+
+
+def test_a_models_config_is_compared_as_it_is_forecast(tmp_path: Path):
+    (tmp_path / 'config.json').write_text(json.dumps(GPT2), 'utf-8')
+    work = ('--config', str(tmp_path), '--tokens', '10B', '--place', 'FR')
+    rows = told('compare', *work, '--on', '8xA100', '--on', '8xH100')['rows']
+    assert {row['name'] for row in rows} == {'8 x A100 SXM4 40GB', '8 x H100 SXM5 80GB'}
+    for row in rows:
+        alone = told('forecast', *work, '--on', row['name'])
+        assert row['forecast']['footprint']['energy'] == alone['footprint']['energy']
+        assert row['forecast']['plan']['parameters'] == 124_439_808
+
+
+@pytest.mark.parametrize('more', [('--seq', '8192'), ('--kind', 'both'), ('--active', '1B'), ('--pue', '1.1')])
+def test_what_is_said_of_the_work_counts_for_a_comparison_as_for_a_forecast(more: tuple[str, ...]):
+    work = ('--params', '7B', '--tokens', '1T', '--place', 'FR', '--on', '64xH100')
+    (row,) = told('compare', *work, *more)['rows']
+    alone = told('forecast', *work, *more)
+    bare = told('forecast', *work)
+    assert row['forecast']['footprint'] == alone['footprint'] != bare['footprint']

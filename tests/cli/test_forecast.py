@@ -89,7 +89,7 @@ def test_a_place_that_nobody_told_is_the_world_with_a_hint():
         (['--params', 'many', '--tokens', '1B', '--on', 'H100'], 'such as 340e6'),
         (['--params', '-1', '--tokens', '1B', '--on', 'H100'], 'above 0'),
         (['--params', '1e400', '--tokens', '1B', '--on', 'H100'], 'above 0'),
-        (['--params', '1B', '--on', 'H100'], "'--tokens'"),
+        (['--params', '1B', '--tokens', '1B'], "'--on'"),
     ],
 )
 def test_an_option_that_is_wrong_is_said(arguments: list[str], says: str):
@@ -102,6 +102,10 @@ def test_an_option_that_is_wrong_is_said(arguments: list[str], says: str):
     ('arguments', 'says'),
     [
         (['--tokens', '1B', '--on', 'H100'], '--params or --config'),
+        (['--params', '1B', '--on', 'H100'], '--tokens: expected'),
+        (['--config', 'x', '--kind', 'both', '--tokens', '1B', '--on', 'H100'], '--kind'),
+        (['--params', '1B', '--active', '2B', '--tokens', '1B', '--on', 'H100'], 'active: expected'),
+        (['--params', '1B', '--tokens', '1B', '--on', 'H100', '--pue', '0.9'], 'from 1 to 10'),
         (['--params', '1B', '--tokens', '1B', '--on', 'V10x'], "'v100'"),
         (['--params', '1B', '--tokens', '1B', '--on', 'H100', '--precision', 'bf17'], "'bf16'"),
         (['--params', '1B', '--tokens', '1B', '--on', 'H100', '--place', 'ZZZZ'], 'place'),
@@ -123,3 +127,16 @@ def test_no_terminal_is_too_narrow(width: int):
     lines = [re.sub('\x1b\\[[0-9;]*m', '', line) for line in told.splitlines()]
     assert max(map(len, lines)) <= width
     assert any('Duration' in line for line in lines)
+
+
+def test_the_overhead_of_a_house_that_is_known_takes_the_place_of_a_surveys():
+    surveyed, said = (run(*BERT, *more) for more in ((), ('--pue', '1.1')))
+    assert 'PUE 1.6 (1.1 to 1.9), Uptime Institute' in ' '.join(surveyed.output.split())
+    assert 'PUE 1.1, as said' in said.output
+    assert json.loads(run(*BERT, '--pue', '1', '--json').output)['footprint']['facility']['value'] == 0
+
+
+def test_eight_bit_products_on_a_chip_without_them_are_said_to_be_reckoned_in_sixteen():
+    told = run('--params', '7B', '--tokens', '1T', '--on', '8xA100', '--place', 'FR', '--precision', 'fp8')
+    assert 'No faster 8-bit products of A100' in ' '.join(told.output.split())
+    assert '8-bit' not in run('--params', '7B', '--tokens', '1T', '--on', '8xH100', '--precision', 'fp8').output

@@ -7,6 +7,7 @@ from hefted.footprint.footprint import Footprint, PhaseShare
 from hefted.footprint.place import Place
 from hefted.forecast.forecast import Forecast
 from hefted.forecast.plan import Plan
+from hefted.forecast.shapes import Shape
 from hefted.quantities import Quantity, Source
 
 UTILISATION = Source('utilisation', 'One model of utilisation', 2024)
@@ -15,8 +16,9 @@ WATTS = {'slow': 1000.0, 'fast': 2000.0, 'faster': 2100.0, 'tiny': 50.0}
 GRAMS = {'FR': (40.0, 36.0, 46.0), 'US-VA': (400.0, 360.0, 440.0)}
 
 
-def price(plan: Plan, on: str, place: Place | str | None = None) -> Forecast:
+def price(plan: Plan, on: str, place: Place | str | None = None, *, shape: Shape | None = None) -> Forecast:
     """Every speed is known to a factor of about two, by one model; every grid to a tenth by its own table."""
+    del shape
     if on not in FLOPS:
         raise unknown_name('on', on, FLOPS)
     where = Place.of(place or 'FR')

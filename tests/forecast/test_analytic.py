@@ -218,3 +218,10 @@ def test_the_list_price_of_the_instance_is_its_cost():
     assert named.footprint.cost.value == pytest.approx(32.7726 * named.duration.to('h').value, rel=0.01)
     assert any('aws:p4d.24xlarge' in note for note in alike.notes)
     assert forecast_for(plan_of(1e9, 1e12), '8 x TPU v3', FRANCE).footprint.cost is None
+
+
+def test_a_forecast_says_how_often_published_trainings_kept_to_such_an_interval():
+    told = forecast_for(plan_of(7e9, 2e12), '512 x A100', 'FR')
+    assert '15 took what such an interval told' in told.notes[-1]
+    compiled = forecast_for(Plan(steps=100, flops_per_step=1e12), 'A100', 'FR')
+    assert not any('published' in note for note in compiled.notes)

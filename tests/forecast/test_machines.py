@@ -41,11 +41,53 @@ from hefted.forecast.tables import rows
         ('aws:p4d.24xlarge', 'A100 SXM4 40GB', 8, 1),
         ('2 x aws:p4d.24xlarge', 'A100 SXM4 40GB', 16, 2),
         ('azure:ND96isr_H100_v5', 'H100 SXM5 80GB', 8, 1),
+        ('64 × Nvidia Tesla V100', 'Tesla V100 SXM2 16GB', 64, 8),
+        ('8 H100 GPUs', 'H100 SXM5 80GB', 8, 1),
+        ('2 x p5.48xlarge', 'H100 SXM5 80GB', 16, 2),
+        ('ml.p4d.24xlarge', 'A100 SXM4 40GB', 8, 1),
+        ('trn1.32xlarge', 'Trainium1', 16, 1),
+        ('a2-highgpu-8g', 'A100 SXM4 40GB', 8, 1),
+        ('gcp:a3-ultragpu-8g', 'H200 SXM 141GB', 8, 1),
+        ('Standard_ND96asr_v4', 'A100 SXM4 40GB', 8, 1),
+        ('2 x DGX H100', 'H100 SXM5 80GB', 16, 2),
+        ('DGX A100 80GB', 'A100 SXM4 80GB', 8, 1),
+        ('DGX-2', 'Tesla V100 SXM3 32GB (DGX-2)', 16, 1),
     ],
 )
 def test_machines_are_read_as_people_write_them(text: str, name: str, count: int, nodes: int):
     found = machines(text)
     assert (found.chip.name, found.count, found.nodes) == (name, count, nodes)
+
+
+@pytest.mark.parametrize(
+    ('text', 'name', 'chips'),
+    [
+        ('TPU v3-8', 'TPU v3', 4),
+        ('TPU v4-128', 'TPU v4', 64),
+        ('tpu-v5p-256', 'TPU v5p', 128),
+        ('v5litepod-16', 'TPU v5e', 16),
+        ('tpu v5e-16', 'TPU v5e', 16),
+        ('v6e-8', 'TPU v6e (Trillium)', 8),
+        ('2 x v4-8', 'TPU v4', 8),
+    ],
+)
+def test_a_slice_of_tpus_is_counted_as_google_counts_it(text: str, name: str, chips: int):
+    found = machines(text)
+    assert (found.chip.name, found.count) == (name, chips)
+
+
+@pytest.mark.parametrize(
+    'text', ['gpu', 'tpu', 'x', 'trn1.64xlarge', 'H100 96GB', 'A100 64GB', 'GB200 NVL72', 'RTX 4090 D2', 'v4-7']
+)
+def test_what_may_be_another_machine_is_not_taken_for_one_that_is_known(text: str):
+    with pytest.raises(UnknownNameError):
+        machines(text)
+
+
+@pytest.mark.parametrize('text', ['c5.xlarge', 'aws:c6i.32xlarge', 'n2-standard-8'])
+def test_an_instance_of_processors_alone_is_said_to_be_none_of_the_catalogues(text: str):
+    with pytest.raises(UnknownNameError, match='none of processors alone'):
+        machines(text)
 
 
 @pytest.mark.parametrize(
@@ -109,6 +151,35 @@ def test_every_row_of_the_tables_is_of_an_accelerator_that_is_known_and_cites_it
     assert all(
         row['source'] and row['licence'] == 'fact' and row['year'] for row in (*chips, *instances, *rows('hosts'))
     )
+
+
+def test_every_chip_says_how_its_figures_were_checked_and_no_figure_has_two_homes():
+    accelerators = {row['name']: row for row in table('accelerators').values()}
+    same = {'tensor_tflops': 'bf16_tflops', 'fp8_tflops': 'fp8_tflops', 'tdp_w': 'tdp_w', 'memory_gb': 'memory_gb'}
+    for row in rows('chips'):
+        assert row['checked'] in ('document', 'copy', 'arithmetic', 'recalled'), row
+        assert not [mine for mine, theirs in same.items() if row[mine] and accelerators[row['name']][theirs]], row
+
+
+def test_a_peak_by_arithmetic_is_a_whole_multiple_of_plain_float32():
+    known = [row for row in rows('chips') if row['checked'] == 'arithmetic']
+    assert len(known) > 15
+    for row in known:
+        times = float(row['tensor_tflops']) / float(table('accelerators')[row['name']]['fp32_tflops'])
+        assert times == pytest.approx(round(times), rel=0.02)
+        assert round(times) in (2, 4, 8, 16), row
+
+
+def test_links_of_tpus_are_half_of_what_google_tells_of_both_directions():
+    both = {'TPU v5e': 400, 'TPU v5p': 1200, 'TPU v6e (Trillium)': 800}
+    assert {name: 2 * chip(accelerator(name)).link_gb_per_s for name in both} == both
+
+
+def test_a_chip_of_hoppers_generation_multiplies_eight_bits_twice_as_fast():
+    for name in ('H800 SXM5 80GB', 'H100 NVL 94GB', 'H200 NVL 141GB', 'H100 SXM5 80GB'):
+        found = chip(accelerator(name))
+        assert (found.peak('float8') or 0) == pytest.approx(2 * (found.peak() or 0), rel=0.01)
+    assert chip(accelerator('A100 SXM4 80GB')).peak('float8') == 312e12
 
 
 def test_the_tables_are_plain_csv():

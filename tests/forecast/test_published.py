@@ -68,3 +68,12 @@ def test_hardware_that_is_not_known_is_left_out_and_said(tmp_path: Path):
     done = run(str(tmp_path))
     assert 'left out, Ascend 910' in done.stderr
     assert 'a model' in done.stdout
+
+
+def test_four_models_of_one_paper_have_one_vote(tmp_path: Path):
+    mine = [
+        RUN | {'model': f'model {n}', 'source': 'One paper Table 1', 'accelerator_hours': '95000'} for n in range(4)
+    ]
+    write(tmp_path / 'published_runs.csv', [*mine, RUN | {'source': 'Another (2023)', 'accelerator_hours': '1000000'}])
+    (papers,) = re.findall(r'^one vote a paper +(\d+) +\S+ +\S+ +(\d+)%', run(str(tmp_path)).stdout, re.MULTILINE)
+    assert papers == ('2', '50')  # 80 % of the rows are within

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from hefted.cli.numbers import number
+from hefted.cli.work import Work, of_house, of_work
 from hefted.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -34,11 +35,10 @@ class Pricing(NamedTuple):
 
 @click.command('compare')
 @click.argument('run', required=False, metavar='[RUN]')
-@click.option('--params', type=number, metavar='NUMBER', help='Parameters of the model, such as 340M.')
-@click.option('--tokens', type=number, metavar='NUMBER', help='Tokens that it is trained on, such as 137B.')
-@click.option('--seq', type=click.IntRange(1), help='Tokens of one sequence.')
+@of_work
 @click.option('--on', multiple=True, help="A machine, such as '64 x V100' or 8xH100; several times for several.")
 @click.option('--place', 'places', multiple=True, help='Where it runs, such as FR, US-VA or aws:us-west-2.')
+@of_house
 @click.option('--precision', 'precisions', multiple=True, help='Of the products: bf16, fp16, fp32 or fp8.')
 @click.option(
     '--batch',
@@ -54,36 +54,38 @@ class Pricing(NamedTuple):
 def command(
     pricing: Pricing | None,
     run: str | None,
-    params: float | None,
-    tokens: float | None,
-    seq: int | None,
     on: tuple[str, ...],
     places: tuple[str, ...],
+    pue: float | None,
     precisions: tuple[str, ...],
     batches: tuple[int, ...],
     by: Figure,
     picture: Path | None,
     as_json: bool,
+    **work: Any,
 ) -> None:
     """Price one training on several machines and places side by side, before any of it is spent.
 
-    What is trained: RUN, whose plan its journal holds (the start of its id, or last), or --params and --tokens.
+    What is trained: RUN, whose plan its journal holds (the start of its id, or last), or --tokens with --params or
+    --config.
 
     \b
     hefted compare --params 340M --tokens 137B --on 64xV100 --on 8xH100 --place US-VA --place FR
     hefted compare last --on 8xH100 --on 1xA100 --by cost --picture choices.svg
 
-    Each figure is an interval of 90 %. What two rows have in common, such as the model of how well machines are used,
-    is no difference between them: 'times the least' has it cancelled, and a ? where it leaves a doubt.
+    Each figure has the interval that hefted forecast tells. What two rows have in common, such as the model of how
+    well machines are used, is no difference between them: 'times the least' has it cancelled, and a ? where it leaves
+    a doubt.
     """  # noqa: D301 (click's mark for a paragraph that is not wrapped)
     from hefted.forecast.compare import compare
 
     if not on:
         raise ArgumentError('--on: expected a machine, received none. Such as --on 8xH100; give it twice to compare.')
     pricing = pricing or _analytic()
-    plan = _plan(pricing, run, params, tokens, seq)
+    plan, told = _plan(pricing, run, Work(**work))
+    known = told if pue is None else told | {'pue': pue}
     wanted = [_PRECISIONS.get(each.lower(), each) for each in precisions]
-    found = compare(plan, on, places, wanted, batches, price=pricing.price, by=by)
+    found = compare(plan, on, places, wanted, batches, price=partial(pricing.price, **known), by=by)
     if picture is not None:
         from hefted.report.picture import draw
 
@@ -103,28 +105,27 @@ def _analytic() -> Pricing:
     return Pricing(forecast_for, plan_of)
 
 
-def _plan(
-    pricing: Pricing, run: str | None, params: float | None, tokens: float | None, seq: int | None
-) -> Plan | PlanOf:
-    if run is not None and (params or tokens or seq):
+def _plan(pricing: Pricing, run: str | None, work: Work) -> tuple[Plan | PlanOf, dict[str, Any]]:
+    """The plan, or what makes it; and what a forecast is told beside it."""
+    if run is not None and work.told:
         raise ArgumentError('run: expected a run, or --params and --tokens, received both. Leave one of them out.')
     if run is not None:
         from hefted.cli.ledger import opened
         from hefted.forecast.compare import plan_in
 
-        return plan_in(opened().get(run).lines())
-    if params is None or tokens is None:
+        return plan_in(opened().get(run).lines()), {}
+    if not work.told:
         raise ArgumentError(
             'run: expected what is trained, received nothing of it. Name a run (hefted ledger lists them; last is the '
-            'newest), or give --params and --tokens.'
+            'newest), or give --tokens with --params or --config.'
         )
-    fixed = {'parameters': params, 'tokens': tokens, 'sequence_length': seq}
+    fixed = work.plan()
 
     def plan_of(precision: str | None, batch: int | None) -> Plan:
         told = fixed | {'precision': precision, 'batch': batch}
         return pricing.plan_of(**{name: value for name, value in told.items() if value is not None})
 
-    return plan_of
+    return plan_of, {'shape': fixed['shape']}
 
 
 def _json(found: Comparison) -> dict[str, Any]:

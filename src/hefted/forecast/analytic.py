@@ -27,7 +27,7 @@ from hefted.forecast.plan import Plan
 from hefted.forecast.planning import plan_of, plan_of_config
 from hefted.forecast.shapes import Shape, shape_of, shape_of_config
 from hefted.forecast.tables import rows
-from hefted.forecast.utilisation import utilisation
+from hefted.forecast.utilisation import HELD, utilisation
 from hefted.quantities import Quantity, Source, total
 
 __all__ = [
@@ -51,6 +51,8 @@ _SIX = Source(
 _COMPILED = Source('operations', "Operations as the compiler's cost analysis counts them", None, None, 'fact')
 _DATA_SHEETS = Source('peaks', "Peaks, memory and links by the vendors' data sheets", 2025, None, 'fact')
 
+_SAID = Source('pue:said', 'as said', None, None, 'fact')
+_MOST_OVERHEAD = 10.0
 _ROUNDING = 1e-9
 _MIXED = 0.9  # of the parameters: with fewer passed by a token, it is a mixture of experts
 
@@ -67,7 +69,12 @@ class _Spent(NamedTuple):
 
 
 def forecast_for(
-    plan: Plan, on: str | Machines, place: Place | str | None = None, *, shape: Shape | None = None
+    plan: Plan,
+    on: str | Machines,
+    place: Place | str | None = None,
+    *,
+    shape: Shape | None = None,
+    pue: float | None = None,
 ) -> Forecast:
     """Tell what a plan takes on machines of the catalogue.
 
@@ -76,12 +83,15 @@ def forecast_for(
         on: The machines, such as '64 x V100' or 'aws:p5.48xlarge'.
         place: Where they stand; what the settings say if None.
         shape: Of the model, where it is known.
+        pue: Energy of the data centre over that of its machines, where it is known; what its operator publishes, or
+            a survey's mean, if None.
 
     Returns:
-        Duration, energy by component, carbon, water, minerals and money, each with a 90 % interval.
+        Duration, energy by component, carbon, water, minerals and money, each with an interval that is meant to hold
+        nine in ten; its notes say how many published trainings it held.
 
     Raises:
-        ArgumentError: If the plan tells no work, or the peak of the accelerators is not known.
+        ArgumentError: If the plan tells no work, the peak of the accelerators is not known, or the PUE is none.
         UnknownNameError: If the machines or the place are not known; the message holds the nearest names.
 
     Example:
@@ -94,7 +104,7 @@ def forecast_for(
     found, where = machines(on), find(place)
     room = fit(plan, found)
     spent = _by_tokens(plan, found, shape or Shape(), room) if _told_tokens(plan) else _by_roofline(plan, found)
-    footprint, note = _footprint(spent, found, where)
+    footprint, note = _footprint(spent, found, where, _house(pue))
     return Forecast(
         replace(plan, devices=found.count),
         footprint,
@@ -102,13 +112,26 @@ def forecast_for(
         'catalogue',
         spent.share,
         room.fits,
-        tuple(filter(None, (room.note, *_notes(plan, found), note))),
+        tuple(filter(None, (room.note, *_notes(plan, found), note, HELD if _told_tokens(plan) else ''))),
     )
 
 
-def _footprint(spent: _Spent, on: Machines, where: Place) -> tuple[Footprint, str]:
+def _house(pue: float | None) -> Quantity | None:
+    """The overhead that was said; None where nobody said one."""
+    if pue is None:
+        return None
+    if not 1 <= pue <= _MOST_OVERHEAD:
+        raise ArgumentError(
+            f'pue: expected the energy of the data centre over that of its machines, from 1 to {_MOST_OVERHEAD:g}, '
+            f'received {pue}. Such as pue=1.1.'
+        )
+    return Quantity(pue, '1', 'assumed', (), (_SAID,))
+
+
+def _footprint(spent: _Spent, on: Machines, where: Place, house: Quantity | None) -> tuple[Footprint, str]:
     """Energy by component and phase, priced; and where the price is from."""
     factors, note = _factors(on, where)
+    factors = factors if house is None else replace(factors, pue=house)
     by_phase = {
         phase: {name: (watts * seconds).to('J') for name, watts in device_power.power(on, load).items()}
         for phase, (seconds, load) in spent.phases.items()
@@ -237,6 +260,10 @@ def _notes(plan: Plan, on: Machines) -> list[str]:
     notes: list[str] = []
     if not on.chip.watts:
         notes.append(f'The vendor publishes no power of {on.chip.name}: it is assumed from its peak.')
+    if plan.precision == 'float8' and on.chip.peak('float8') == on.chip.peak():
+        notes.append(f'No faster 8-bit products of {on.chip.name} are known here: it is reckoned in 16-bit numbers.')
+    if on.chip.recalled:
+        notes.append(f'The peak of {on.chip.name} is as remembered of its data sheet; it was not read again.')
     if plan.precision == 'float32' and on.chip.tensor_cores:
         notes.append(f'In 16-bit numbers {on.chip.name} multiplies faster: precision bf16 or fp16 would take less.')
     return notes

@@ -1,6 +1,14 @@
 """What a chip can do at its peak, and how it is tied to others: data sheets beside the table of accelerators.
 
-`hefted.footprint.accelerators` holds power, memory and making; here is what only a forecast asks for.
+`hefted.footprint.accelerators` holds power, memory, making and most peaks; here is what only a forecast asks for. Each
+row says how its figures were checked (column `checked`):
+
+- document: read in the vendor's own documentation (November 2026), but for what its source says is recalled;
+- copy: the peak, or where none is here the links, was read in a public copy that cites the vendor's data sheet;
+- arithmetic: the peak is the whole multiple of plain float32 that the tensor cores of its generation make;
+- recalled: as remembered of the vendor's data sheet, and not read again. A forecast on such a peak says so.
+
+Bandwidths of links are one way: PCI Express by its standard, others half of what vendors tell of both directions.
 """
 
 from __future__ import annotations
@@ -24,6 +32,7 @@ class Chip(NamedTuple):
     Attributes:
         accelerator: Its row of the footprint's table.
         half_tflops: Peak of dense matrix products of 16-bit numbers.
+        eighth_tflops: And of 8-bit numbers.
         watts: Design power of one.
         mean_watts: Mean power in use, where the vendor tells it.
         memory_gb: GB of its memory.
@@ -31,10 +40,12 @@ class Chip(NamedTuple):
         link_gb_per_s: To its neighbours in a node, one way.
         network_gb_per_s: To other nodes, its share, one way.
         per_node: How many are usually in one node.
+        recalled: Whether its peak was not read again in any document.
     """
 
     accelerator: Accelerator
     half_tflops: float | None
+    eighth_tflops: float | None
     watts: float | None
     mean_watts: float | None
     memory_gb: float | None
@@ -42,6 +53,7 @@ class Chip(NamedTuple):
     link_gb_per_s: float
     network_gb_per_s: float
     per_node: int
+    recalled: bool = False
 
     @property
     def name(self) -> str:
@@ -62,8 +74,7 @@ class Chip(NamedTuple):
         """
         half, full = self.half_tflops, self.accelerator.fp32_tflops
         if precision == _EIGHTH:
-            eighth = number(self.accelerator.row['fp8_tflops'])
-            return _tera(eighth or half or full)
+            return _tera(self.eighth_tflops or half or full)
         if precision in _HALF:
             return _tera(half or full)
         if self.accelerator.kind == 'tpu':  # float32 is multiplied as bfloat16 unless more is asked for
@@ -94,6 +105,7 @@ def chip(accelerator: Accelerator) -> Chip:
     return Chip(
         accelerator,
         accelerator.bf16_tflops or told['tensor_tflops'],
+        number(accelerator.row['fp8_tflops']) or told['fp8_tflops'],
         accelerator.tdp_watts or told['tdp_w'],
         told['mean_w'],
         accelerator.memory_gb or told['memory_gb'],
@@ -101,11 +113,13 @@ def chip(accelerator: Accelerator) -> Chip:
         told['link_gb_per_s'] or _LINK,
         told['network_gb_per_s'] or _NETWORK,
         int(told['per_node'] or 8),
+        accelerator.bf16_tflops is None and row.get('checked') == 'recalled',
     )
 
 
 _COLUMNS = (
     'tensor_tflops',
+    'fp8_tflops',
     'tdp_w',
     'mean_w',
     'memory_gb',

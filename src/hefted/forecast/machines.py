@@ -5,23 +5,17 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
-from hefted import settings
-from hefted.errors import ArgumentError, unknown_name
-from hefted.footprint.accelerators import Accelerator, accelerator, find_accelerator
-from hefted.footprint.tables import table
+from hefted.errors import ArgumentError, UnknownNameError, unknown_name
+from hefted.footprint.accelerators import Accelerator, accelerator
+from hefted.forecast.called import FORM, called
 from hefted.forecast.chips import Chip, chip
 from hefted.forecast.tables import rows
 from hefted.metering.machine import Machine, with_gpus
 
 _MOST = 10_000_000
 _COUNT = r'([0-9][0-9_,]*)'
-_FORM = "Write an accelerator, how many and of what, such as '64 x V100', 'tpu-v5e:16' or '2 x aws:p4d.24xlarge'."
 _HERE = ('this', 'this machine', 'here', 'local', 'laptop', 'desktop', 'cpu')
-# Accelerators of these families are trained on in servers' baseboards far more often than in slots.
-_FAMILY = re.compile(r'(?:nvidia|tesla)?[ -]*((?:p|v|a|h|b)\d00)(?:[ -]*sxm\d?)?(?:[ -]*(\d+) ?gb)?')
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +60,8 @@ def machines(text: str | Machines, per_node: int | None = None) -> Machines:
     """Read what a person writes of machines.
 
     Args:
-        text: Such as '64 x V100', '8xH200', 'tpu-v5e:16', 'H100', 'aws:p4d.24xlarge', '2 x aws:p4d.24xlarge'.
+        text: Such as '64 x V100', '8xH200', 'tpu-v5e:16', 'v4-128' (64 chips of two cores), 'DGX A100', 'H100',
+            'aws:p4d.24xlarge' or '2 x p4d.24xlarge'.
         per_node: How many accelerators one node holds, where it is not as usual.
 
     Raises:
@@ -86,12 +81,13 @@ def machines(text: str | Machines, per_node: int | None = None) -> Machines:
     if name.lower() in _HERE:
         raise ArgumentError(
             f'on: received {text!r}, a machine whose peak no catalogue holds. Ask model.forecast without on= there: it '
-            f'tries a few steps. {_FORM}'
+            f'tries a few steps. {FORM}'
         )
-    cloud, colon, _ = name.partition(':')
-    if colon and cloud.isalpha():
-        return _of_instance(name, count)
-    found = chip(_accelerator(name))
+    instance = _instance(name)
+    if instance is not None:
+        return _of_instance(instance, count)
+    meant = called(name)
+    found, count = chip(meant.accelerator), count * meant.number
     return _of(found, count, min(per_node or found.per_node, count))
 
 
@@ -110,69 +106,8 @@ def _parted(text: object) -> tuple[int, str]:
         number, name = bare.groups() if bare else ('1', said)
     count = int(re.sub('[_,]', '', number))
     if not name or not 0 < count <= _MOST:
-        raise ArgumentError(f'on: expected machines, at least one and at most {_MOST:,}, received {text!r}. {_FORM}')
+        raise ArgumentError(f'on: expected machines, at least one and at most {_MOST:,}, received {text!r}. {FORM}')
     return count, name
-
-
-def _accelerator(name: str) -> Accelerator:
-    """The accelerator of a name; of a family's bare name, the one for baseboards, and with the memory that is said."""
-    exactly = _by_whole_name(_squeezed(name))
-    if exactly:
-        return exactly
-    known = _FAMILY.fullmatch(name.lower())
-    if known:
-        family, memory = known.groups()
-        of = [row['name'] for row in table('accelerators').values() if f'{family.upper()} SXM' in row['name']]
-        exact = [each for each in of if memory and each.endswith(f' {memory}GB')]
-        if exact or of:
-            return accelerator((exact or of)[0])
-    said = re.sub(r'^(tpu)[ _-]?(v\d)', r'\1 \2', name.lower())
-    found = find_accelerator(said) or _by_word(said)
-    if found is None or _cut_short(said, found):
-        raise unknown_name('on', name, _names(), _FORM)
-    return found
-
-
-def _by_whole_name(key: str) -> Accelerator | None:
-    name = _whole_names(settings.tables_folder()).get(key)
-    return None if name is None else accelerator(name)
-
-
-@cache
-def _whole_names(own: Path | None) -> dict[str, str]:
-    del own  # it decides what the table holds
-    rows = table('accelerators').values()
-    return {_squeezed(each): row['name'] for row in rows for each in _all_names(row) if each}
-
-
-def _all_names(row: dict[str, str]) -> tuple[str, ...]:
-    return (row['name'], *row['aliases'].split('|'))
-
-
-def _cut_short(said: str, found: Accelerator) -> bool:
-    """Whether a number was cut: 'H20' is no H200, though it begins its name."""
-    key = _squeezed(said)
-    names = [_squeezed(each) for each in _all_names(found.row)]
-    after = [each.partition(key)[2][:1] for each in names if key in each]
-    return bool(after) and key[-1:].isdigit() and all(map(str.isdigit, after))
-
-
-def _squeezed(name: str) -> str:
-    return ''.join(filter(str.isalnum, name.lower()))
-
-
-def _by_word(said: str) -> Accelerator | None:
-    """The accelerator whose name holds this word, such as 'Instinct MI300X'."""
-    rows = table('accelerators').values()
-    name = next((row['name'] for row in rows if said in row['name'].lower().split()), None)
-    return None if name is None else accelerator(name)
-
-
-def _names() -> set[str]:
-    """What people might have meant: whole names, and the words in them that hold figures."""
-    rows = table('accelerators').values()
-    words = {word for row in rows for word in row['name'].lower().split() if word[:1].isalpha()}
-    return words | {row['name'].lower() for row in rows}
 
 
 def _of(found: Chip, count: int, per_node: int) -> Machines:
@@ -215,12 +150,42 @@ def _host_row(found: Chip) -> dict[str, str]:
     return [row for row in rows('hosts') if int(row['released_from']) <= released][-1]
 
 
-def _of_instance(said: str, count: int) -> Machines:
-    key = re.sub(r'[\s_]+', '_', said.lower()).replace(':standard_', ':')
+def _instance(said: str) -> dict[str, str] | None:
+    """The row of a cloud's instance, with its cloud or without; None where it is no instance's name.
+
+    Raises:
+        UnknownNameError: If it looks like one and is not known.
+    """
+    key = re.sub(r'[\s_]+', '_', said.lower())
+    cloud, colon, name = key.partition(':') if key.partition(':')[0].isalpha() else ('', '', key)
+    name = name.removeprefix('standard_').removeprefix('ml.')
     known = {row['instance']: row for row in rows('instances')}
-    if key not in known:
-        raise unknown_name('instance', said, known)
-    row = known[key]
+    wanted = [f'{each}:{name}' for each in ([cloud] if colon else _CLOUDS)]
+    found = [known[each] for each in wanted if each in known]
+    found = found or [row for each, row in known.items() if _without_chip(each) in wanted]
+    if found:
+        return found[0]
+    if colon or _INSTANCE.search(name):
+        raise _no_instance(said, known)
+    return None
+
+
+_CLOUDS = ('aws', 'azure', 'gcp')
+_INSTANCE = re.compile(r'\.(?:\d*x?large|medium|small|micro|nano|metal)|gpu-\d+g$|^[a-z]\d[a-z]?-\w+-\d+$|^n[cdv]\d')
+
+
+def _without_chip(instance: str) -> str:
+    """As Azure writes the first sizes of a series: Standard_ND96asr_v4."""
+    return instance.replace('_a100', '')
+
+
+def _no_instance(said: str, known: dict[str, dict[str, str]]) -> UnknownNameError:
+    near = unknown_name('instance', said, [*known, *(each.partition(':')[2] for each in known)], FORM)
+    return UnknownNameError(f'{near} The catalogue holds instances with accelerators, none of processors alone.')
+
+
+def _of_instance(row: dict[str, str], count: int) -> Machines:
+    key = row['instance']
     found, per_node = chip(accelerator(row['accelerator'])), int(row['count'])
     node = Machine(
         'server',

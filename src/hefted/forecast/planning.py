@@ -71,7 +71,9 @@ def plan_of(
     shape = shape or Shape()
     count = _checked('parameters', parameters if parameters is not None else shape.parameters)
     whole = _checked('tokens', tokens)
-    passed = min(_checked('active', active if active is not None else shape.active or count), count)
+    passed = _checked('active', active if active is not None else min(shape.active or count, count))
+    if passed > count:
+        raise ArgumentError(f'active: expected at most all {count:g} parameters, received {passed:g}. Swap the two?')
     length = sequence_length if sequence_length is not None else shape.sequence_length
     length = int(_checked('sequence_length', length)) if length is not None else None
     by = _LENGTH[shape.kind] if length is None else length
