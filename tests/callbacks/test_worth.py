@@ -214,3 +214,47 @@ def test_without_matplotlib_it_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'matplotlib.figure', None)
     with pytest.raises(ArgumentError, match=r'pip install "hefted\[plots\]"'):
         worth.plot(tmp_path / 'worth.png')
+
+
+NAN, INFINITE = float('nan'), float('inf')
+
+
+@pytest.mark.parametrize('mode', ['min', 'max'])
+@pytest.mark.parametrize('nothing', [NAN, INFINITE, -INFINITE])
+def test_what_is_no_number_gains_nothing_and_is_never_the_best(tmp_path, mode, nothing):
+    better = [0.5, 0.6, 0.7] if mode == 'max' else [0.7, 0.6, 0.5]
+    worth = Scripted('val_x', '1 MJ per 1', 2, mode, restore_best_weights=True)
+    model = told(worth, nothing, better[0], nothing, better[1], better[2], monitor='val_x')
+    assert not model.stop_training
+    assert [row.best for row in worth.table()[1:]] == [better[0], better[0], better[1], better[2]]
+    assert worth.table()[1].price is None  # the first number is no gain
+    assert worth.table()[-1].price == pytest.approx(200.0 / 0.2)
+    assert worth.best_weights == [4]
+    assert 'paid' in worth.report
+    worth.plot(tmp_path / 'worth.png')
+
+
+def test_a_training_whose_metric_is_never_a_number_is_stopped_and_told_of(tmp_path):
+    worth = Scripted('val_loss', 5, patience=2, restore_best_weights=True)
+    model = told(worth, NAN, NAN, NAN, NAN)
+    assert worth.stopped_epoch == 2
+    assert model.stop_training
+    assert worth.best_weights is None
+    assert 'bought nothing for 200 J' in worth.report
+    worth.plot(tmp_path / 'worth.png')
+
+
+def test_one_epoch_is_a_table_and_a_picture_too(tmp_path):
+    worth = Scripted('val_loss', 5)
+    told(worth, 1.0)
+    assert 'takes two epochs' in worth.report
+    worth.plot(tmp_path / 'worth.svg')
+    assert (tmp_path / 'worth.svg').stat().st_size > 1000
+
+
+def test_a_training_that_took_nothing_that_a_sensor_saw_is_drawn_too(tmp_path):
+    worth = Scripted('val_loss', 5)
+    worth.joules = 0.0
+    told(worth, 1.0)
+    worth.plot(tmp_path / 'worth.png')
+    assert (tmp_path / 'worth.png').stat().st_size > 1000

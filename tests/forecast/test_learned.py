@@ -223,3 +223,22 @@ def test_a_process_that_asked_brings_the_record_up_to_date_as_it_ends(data: Path
     assert done.stdout == 'None\n'
     assert done.stderr == ''
     assert run.id in (data / record.FILE).read_text()
+
+
+def test_a_short_training_is_set_right_by_the_record_too_and_brings_nothing_up_to_date(data: Path):
+    for _ in range(FEWEST):
+        fit(forecast(0.5), train=0.4, validate=0.1, checkpoint=0.5)  # half a second longer than was foreseen
+    ledger.open().scores()
+    os.utime(data / record.FILE, (0, 0))
+    program = (
+        'from hefted.forecast.local import LocalForecast, price_of\n'
+        'from hefted.forecast.pace import Pace\n'
+        'from hefted.forecast.plan import Plan\n'
+        'from hefted.runs import NullRun\n'
+        'told = LocalForecast(Plan(steps=100, epochs=1), Pace("pilot", step=0.005), price_of(NullRun(), {}))\n'
+        'print(told.duration.value)'
+    )
+    environment = os.environ | {'PYTHONPATH': SRC}
+    done = subprocess.run([sys.executable, '-c', program], env=environment, capture_output=True, text=True, check=True)
+    assert float(done.stdout) == pytest.approx(1.0)
+    assert (data / record.FILE).stat().st_mtime == 0

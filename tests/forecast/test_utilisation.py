@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hefted.footprint.tables import table
 from hefted.forecast.machines import machines
 from hefted.forecast.utilisation import (
     Utilisation,
@@ -117,3 +118,16 @@ def test_batches_grow_with_models_and_devices():
     assert usual_batch_tokens(1e8) == 5e5
     assert usual_batch_tokens(1e12) == 4e6
     assert usual_batch_tokens(1e8, 10_000) == 2048 * 10_000
+
+
+@pytest.mark.parametrize('name', sorted(row['name'] for row in table('accelerators').values()))
+def test_fewer_bits_never_take_longer(name: str):
+    on = machines(f'8 x {name}')
+    if on.chip.peak() is None:
+        return
+    speeds: list[float] = []
+    for precision in ('float32', 'bfloat16', 'float8'):
+        known = utilisation(7e9, on, precision=precision)
+        assert known is not None
+        speeds.append(known.share.value * (on.chip.peak(precision) or 0))
+    assert speeds == sorted(speeds)

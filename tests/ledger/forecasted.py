@@ -57,10 +57,12 @@ def fit(
     basis: Basis = 'measured',
     name: str = 'model',
     later: dict[str, Any] | None = None,
+    resumes: str | None = None,
 ) -> runs.Run:
     """A fit of so many seconds by phase, after 5 s that no forecast is of; one without a status goes on."""
     clock = Clock()
-    run = runs.start('fit', name=name, meter=Meter([Watts(basis)], clock=clock, boot=lambda: None))
+    meter = Meter([Watts(basis)], clock=clock, boot=lambda: None)
+    run = runs.start('fit', name=name, meter=meter, attempt=1 if resumes is None else 2, resumes=resumes)
     assert isinstance(run, runs.Run)
     run.enter('input')
     clock.now += 2

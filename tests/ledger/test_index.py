@@ -219,6 +219,16 @@ def test_a_run_is_found_by_the_start_of_its_id_and_the_newest_by_last(tmp_path: 
     assert book.get('last').id == run_id(2)
 
 
+def test_the_newest_is_found_without_reading_the_others(tmp_path: Path):
+    for number in range(1, 30):
+        keep(tmp_path, number)
+    book = opened(tmp_path)
+    assert book.get('last').id == run_id(29)
+    assert set(book._known) == {run_id(29)}
+    (tmp_path / f'{run_id(30)}.jsonl').write_text('no journal')
+    assert book.get('last').id == run_id(29)
+
+
 def test_a_start_that_fits_many_or_none_is_an_error_that_names_the_nearest(tmp_path: Path):
     for number in range(1, 6):
         keep(tmp_path, number)

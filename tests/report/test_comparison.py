@@ -134,3 +134,13 @@ def test_names_that_are_cut_short_still_differ(width: int):
     short = [cut_name(name, width) for name in names]
     assert max(map(len, short)) <= width
     assert short[0] != short[1]
+
+
+def test_a_picture_of_what_fits_nowhere_says_so(tmp_path: Path):
+    from dataclasses import replace
+
+    rows = tuple(replace(row, forecast=replace(row.forecast, fits=False)) for row in compared().rows)
+    draw(Comparison(rows, 'carbon'), tmp_path / 'a.svg')
+    draw(compared(), tmp_path / 'b.svg')
+    drawn, usual = ((tmp_path / name).read_text('utf-8') for name in ('a.svg', 'b.svg'))
+    assert drawn.count('does not fit') > usual.count('does not fit')

@@ -54,9 +54,10 @@ def test_runs_that_did_not_finish_are_told_apart():
     assert said == '0 runs with a forecast finished. Not scored, as less was done than foreseen: 2 stopped, 1 failed.'
 
 
-@pytest.mark.parametrize('width', [60, 80, 100, 120, 200])
-def test_no_line_is_longer_than_the_terminal(width: int):
-    scores = tuple(score(n, 10.0**n, name='a-model-with-a-very-long-name-indeed-it-is') for n in range(6))
+@pytest.mark.parametrize('width', [40, 50, 60, 80, 100, 120, 200])
+@pytest.mark.parametrize('runs', [1, 40])
+def test_no_line_is_longer_than_the_terminal(width: int, runs: int):
+    scores = tuple(score(n, 10.0 ** (n % 6), name='a-model-with-a-very-long-name-indeed-it-is') for n in range(runs))
     said = text(Scores(scores, scores[:2]), width)
     assert max(map(len, said.splitlines())) <= width
     assert 'Inside' in said

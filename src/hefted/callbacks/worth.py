@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -29,7 +30,8 @@ class Worth(MonitorCallback):
         price = the energy that they took / how much better the best value so far became in them
 
     so that one epoch of noise stops nothing. A price above `most` ends the training; so do `patience` epochs that
-    gain nothing. Energy is that of the run, validation counted, as its sensors tell it (the central figures decide).
+    gain nothing (or whose metric is no number). Energy is that of the run, validation counted, as its sensors tell it
+    (the central figures decide).
 
     Args:
         monitor: The metric's name in the logs.
@@ -128,11 +130,12 @@ class Worth(MonitorCallback):
         value = self._value(logs)
         if value is None:
             return
-        best = self._rows[-1].best if self._rows else None
-        better = self._is_improvement(value, best)
+        best = self._rows[-1].best if self._rows else math.nan
+        # A metric that is no number gains nothing, and is no best that later ones are compared with.
+        better = math.isfinite(value) and self._is_improvement(value, None if math.isnan(best) else best)
         if better and self.restore_best_weights:
             self.best_weights = self.model.get_weights()
-        row = Bought(epoch, float(value), float(value) if better or best is None else best, self._energy())
+        row = Bought(epoch, float(value), float(value) if better else best, self._energy())
         self._rows.append(self._priced(row))
         if epoch >= self.start_from_epoch and len(self._rows) > self.patience and self._too_dear():
             self.stopped_epoch = epoch
@@ -172,7 +175,7 @@ class Worth(MonitorCallback):
         if not self._rows:
             return row
         since = self._rows[-min(self.patience, len(self._rows))]
-        return row._replace(spent=row.energy - since.energy, gain=abs(row.best - since.best))
+        return row._replace(spent=row.energy - since.energy, gain=_gained(since.best, row.best))
 
     def _too_dear(self) -> bool:
         price, most = self._rows[-1].price, self._limit(self._rows)
@@ -182,6 +185,7 @@ class Worth(MonitorCallback):
         """J for each 1 of the metric; None while too little was bought to say."""
         if self.times is None:
             return self.most
+        rows = [row for row in rows if not math.isnan(row.best)]
         earlier = rows[: -self.patience] if len(rows) > self.patience else rows
         gains = [earlier[0], *(two for one, two in pairwise(earlier) if two.best != one.best)] if earlier else []
         prices = [
@@ -190,6 +194,13 @@ class Worth(MonitorCallback):
             if two.best != one.best
         ]
         return self.times * median(prices) if prices else None
+
+
+def _gained(before: float, after: float) -> float | None:
+    """How much better the best has become; None where there was none before, so that it has no price."""
+    if math.isnan(after):
+        return 0.0
+    return None if math.isnan(before) else abs(after - before)
 
 
 def _used() -> Quantity:

@@ -260,7 +260,9 @@ def _notes(plan: Plan, on: Machines) -> list[str]:
     notes: list[str] = []
     if not on.chip.watts:
         notes.append(f'The vendor publishes no power of {on.chip.name}: it is assumed from its peak.')
-    if plan.precision == 'float8' and on.chip.peak('float8') == on.chip.peak():
+    if plan.precision != 'float32' and on.chip.half_tflops is None:
+        notes.append(f'No rate of 16-bit products of {on.chip.name} is known here: it is reckoned in plain float32.')
+    elif plan.precision == 'float8' and on.chip.peak('float8') == on.chip.peak():
         notes.append(f'No faster 8-bit products of {on.chip.name} are known here: it is reckoned in 16-bit numbers.')
     if on.chip.recalled:
         notes.append(f'The peak of {on.chip.name} is as remembered of its data sheet; it was not read again.')

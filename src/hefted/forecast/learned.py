@@ -147,27 +147,31 @@ def conformal(logarithms: Sequence[float]) -> Correction | None:
     return Correction(runs, low, factor, high)
 
 
-def correction(how: How, seconds: float | None = None, machine: Machine | None = None) -> Correction | None:
+def correction(
+    how: How, seconds: float | None = None, machine: Machine | None = None, *, renew: bool = True
+) -> Correction | None:
     """What this machine's record says of a forecast: in less than a millisecond, by one line of one file.
 
-    The file is brought up to date by `hefted ledger --scores`, and when a process that asked for a correction ends and
-    the file is older than ten minutes, in at most 0.2 s. It is read once a process.
+    The file is brought up to date by `hefted ledger --scores`, and when a process that asked for a correction with
+    `renew` ends and the file is older than ten minutes, in at most 0.2 s. It is read once a process.
 
     Args:
         how: What the forecast rests on.
         seconds: The duration that is foreseen: runs of such a length are heard; None for runs of every length.
         machine: The machine that it is for; None for this one.
+        renew: Whether the file is brought up to date at the end; a short training is not worth that.
 
     Returns:
         The correction; None where there are not enough runs, or nothing was written of them yet.
     """
+    if renew:
+        _refresh_at_exit()
     key = machine_key((machine or this_machine()).to_json())
     return _correction(runs_folder() / record.FILE, key, how, None if seconds is None else record.length_of(seconds))
 
 
 @cache
 def _correction(path: Path, machine: str, how: How, length: record.Length | None) -> Correction | None:
-    _refresh_at_exit()
     lengths = record.LENGTHS if length is None else (length,)
     return conformal([ratio for each in lengths for ratio in record.ratios(path, record.key_of(machine, how, each))])
 

@@ -76,12 +76,10 @@ class LocalForecast(Forecast):
         return told
 
     def _doubt(self) -> Quantity:
-        """How far it may be off: as this machine's record of forecasts says, where a training is worth reading it."""
-        if self.seconds < _WORTH_SECONDS:
-            return self.pace.doubt
+        """How far it may be off: as this machine's record of forecasts says."""
         from hefted.forecast.learned import correction
 
-        learned = correction(self.how, self.seconds)
+        learned = correction(self.how, self.seconds, renew=self.seconds >= _WORTH_SECONDS)
         return self.pace.doubt if learned is None else learned.applied(self.pace.doubt)
 
     @property

@@ -161,9 +161,9 @@ def _precision(said: str) -> str:
 
 
 def _checked(name: str, value: float | None) -> float:
-    if value is None or not 0 < value <= _MOST:  # not a number is neither
+    if value is None or not 1 <= value <= _MOST:  # not a number is neither
         raise ArgumentError(
-            f'{name}: expected a number above 0 and at most {_MOST:g}, received {value}. '
+            f'{name}: expected a number from 1 to {_MOST:g}, received {value}. '
             f'Write it as people do, such as {name}=340e6.'
         )
     return float(value)

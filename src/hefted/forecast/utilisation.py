@@ -51,6 +51,7 @@ _USUAL_LENGTH = 2048
 _OLD_SOFTWARE = 0.8
 _TPU = 1.1  # compiled whole, torus of links between all: Gopher 0.33, LaMDA 0.57, PaLM 0.46 (PaLM table 3)
 _TF32, _PLAIN = 1.15, 1.7  # products at a half, or an eighth, of the rate: memory limits less (NVIDIA's BERT-large)
+_HALF_PLAIN = 1.4  # of 16-bit products without tensor cores: at twice the rate of plain ones (assumed, between the two)
 _EIGHTH = 0.65  # float8 doubles the peak, and gives 1.3 times the speed (DeepSeek-V3: 0.35 of the 16-bit peak)
 _EXPERTS = 0.85  # tokens travel to their experts and back, and experts' products are smaller
 _HIDDEN = 0.6  # of computing behind which gradients can travel: the backward pass is two thirds of a step
@@ -232,10 +233,21 @@ def _software(chip: Chip, precision: str) -> float:
     """How good what runs on it is, for its generation and its numbers."""
     if chip.accelerator.kind == 'tpu':
         return _TPU
+    precision = _computed(chip, precision)
     numbers = {'float32': _TF32 if chip.peak('float32') != _plain(chip) else _PLAIN, 'float8': _EIGHTH}
     old = (chip.accelerator.released or 2020) < 2020 and precision != 'float32'
+    if old and not chip.tensor_cores:
+        return _OLD_SOFTWARE * _HALF_PLAIN
     faster = precision != 'float8' or chip.peak('float8') != chip.peak()
     return (numbers.get(precision, 1.0) if faster else 1.0) * (_OLD_SOFTWARE if old else 1.0)
+
+
+def _computed(chip: Chip, precision: str) -> str:
+    """The numbers that it is in fact computed in, where no faster rate of those that are asked for is known."""
+    half, full = chip.peak(), chip.peak('float32')
+    if half != full:
+        return precision
+    return 'float32' if full == _plain(chip) else 'bfloat16'
 
 
 def _plain(chip: Chip) -> float:
@@ -244,6 +256,7 @@ def _plain(chip: Chip) -> float:
 
 def _most(chip: Chip, precision: str) -> float:
     """The most of a peak that a training of published size has reached; plain float32 is easier to keep busy."""
+    precision = _computed(chip, precision)
     return 0.9 if precision == 'float32' and chip.peak(precision) == _plain(chip) else 0.7
 
 

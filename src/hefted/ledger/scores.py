@@ -5,7 +5,8 @@ it stands beside what the run's phases 'train', 'validate' and 'checkpoint' took
 line, which is exact, where a reading near the forecast's line would be so to a second. (With 'compile', if that is one
 of the phases that it foresaw.) What a run was held for ('wait') is nobody's to foresee.
 
-Only finished runs are scored. What a budget, a callback or a person stopped, or an error, did less than was foreseen.
+Only finished runs are scored. What a budget, a callback or a person stopped, or an error, did less than was foreseen;
+so did an attempt that went on with what an earlier one had done.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class Score(NamedTuple):
         run: Its id.
         kind: Such as 'fit'.
         name: What it is called.
-        status: As the ledger tells it; only what is 'finished' has outcomes.
+        status: As the ledger tells it, or 'resumed' of a later attempt; only what is 'finished' has outcomes.
         how: What the forecast rested on: 'pilot', 'known', 'roofline' or 'catalogue'.
         machine: The machine's processor and threads.
         duration: In s; None where it is not scored.
@@ -225,6 +226,8 @@ def _scored(run: str, header: Line, told: Line, later: Line | None, status: str,
         machine_key(header.get('machine') or {}),
         factor=factor_of(duration.sources),
     )
+    if 'resumes' in header:  # the forecast is of the whole training, and it did the rest
+        return bare._replace(status='resumed')
     if status != 'finished' or end is None:
         return bare
     counted = [*FORESEEN, *(['compile'] if 'compile' in foreseen.get('phases', {}) else [])]

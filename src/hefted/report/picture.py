@@ -27,7 +27,7 @@ _BELOW = 0.38
 # Of ColorBrewer's scheme 'Blues': apart in print and to the colour-blind.
 _BEST, _OTHER = '#2171b5', '#9ecae1'
 _INK, _QUIET = '#222222', '#6b6b6b'
-_LEGEND = 'Lines are intervals of 90 %; the least is dark.'
+_LEGEND = 'Lines are intervals that are meant to hold nine in ten; the least is dark.'
 
 
 def draw(comparison: Comparison, path: Path) -> None:
@@ -94,6 +94,10 @@ def _drawn(comparison: Comparison) -> Any:
         axes: Any = canvas.add_axes((x, _BELOW / high, (_PANEL - 0.2) / wide, rows / high))
         _panel(axes, comparison, name)
         axes.set_yticks(range(len(labels)), labels if number == 0 else [], fontsize=8, color=_INK)
+    if not panels:
+        for number, row in enumerate(comparison.rows):
+            told = f'{comparison.named(row)}: {"not known" if row.fits else "does not fit"}'
+            canvas.text(0.1 / wide, (high - above - _ROW * number) / high, told, va='top', fontsize=8, color=_INK)
     return canvas
 
 

@@ -26,6 +26,7 @@ _UNPROVEN = (
     'its forecast is as good as that of the duration, and proves nothing of the model.'
 )
 _HELD, _MISSED = 'yes', 'no'
+_NARROW = 60  # columns
 
 
 def told(scores: Scores, width: int, newest: int = 20, ids: int = 13) -> Iterator[list[Piece]]:
@@ -85,7 +86,7 @@ def _summaries(title: str, summaries: Mapping[str, Summary], width: int) -> Iter
         ]
         for how, each in summaries.items()
     ]
-    yield from table(columns, rows, width, given_up=((5,), (3,)))
+    yield from table(columns, rows, width, ((5,), (3,), (1,)), elastic=_cut(width), shortest=14)
 
 
 def _calibrations(scores: Sequence[Score], width: int) -> Iterator[list[Piece]]:
@@ -117,7 +118,12 @@ def _calibrations(scores: Sequence[Score], width: int) -> Iterator[list[Piece]]:
         ]
         for (machine, how, length), told in sorted(found, key=lambda each: each[0][1:])
     ]
-    yield from table(columns, rows, width, given_up=((5,),))
+    yield from table(columns, rows, width, ((5,), (2,), (3,)), elastic=_cut(width), shortest=10)
+
+
+def _cut(width: int) -> int | None:
+    """The first column, where a terminal is so narrow that it has to be cut short."""
+    return 0 if width < _NARROW else None
 
 
 def _padded(title: str) -> str:
@@ -142,7 +148,10 @@ def _newest(scores: Sequence[Score], width: int, ids: int) -> Iterator[list[Piec
     if not any(row[6] for row in rows):
         columns, rows = [*columns[:6], columns[-1]], [[*row[:6], row[-1]] for row in rows]
         given_up.remove((6, 7))
-    yield from table(columns, rows, width, given_up, elastic=1)
+    if width < _NARROW:  # the intervals go too: hefted ledger --json has them
+        columns[3] = Column('Foreseen')
+        rows = [[*row[:3], row[3].partition(' (')[0], *row[4:]] for row in rows]
+    yield from table(columns, rows, width, given_up, elastic=0 if width < _NARROW else 1)
 
 
 def _told_inside(cell: str) -> str:

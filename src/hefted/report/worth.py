@@ -20,7 +20,7 @@ class Bought(NamedTuple):
     Attributes:
         epoch: Its number, from 0.
         value: The metric after it.
-        best: The best so far.
+        best: The best so far; not a number while no metric was one.
         energy: J since the training began.
         spent: J of the epochs that the price is of; None in the first.
         gain: How much better the best has become in them; None in the first.
@@ -145,7 +145,7 @@ def _draw(axes: Any, rows: Sequence[Bought], monitor: str, verdict: str, stopped
         axes.scatter(
             [at[-1]], [best[-1]], s=60, color=_STOP, zorder=4, label=f'stopped after epoch {rows[-1].epoch + 1}'
         )
-    axes.set_xlim(left=0.0, right=max(high) * 1.03)
+    axes.set_xlim(left=0.0, right=max(high) * 1.03 or 1.0)  # no sensor may have moved yet
     axes.set_xlabel(f'energy since the training began ({unit})', color=_INK)
     axes.set_ylabel(monitor, color=_INK)
     axes.set_title(verdict.replace('. The last', '.\nThe last'), loc='left', fontsize=10, color=_INK, pad=12)

@@ -12,6 +12,7 @@ import pytest
 from hefted.errors import ArgumentError
 from hefted.ledger import RunSummary
 from hefted.report.exports import export
+from hefted.report.exports.computation import operations
 
 Make = Callable[..., RunSummary]
 
@@ -72,6 +73,21 @@ def test_of_a_run_that_ended_early_the_part_of_its_plan_is_told_that_it_did(make
     assert told_fields(ended)[5]['figure']['value'] == 2e10
     whole = make(lines=[planned, read | {'step': 400}])
     assert told_fields(whole)[5]['figure']['value'] == 8e10
+
+
+def test_a_training_in_attempts_computed_what_its_last_one_reached_and_no_more():
+    planned = {'plan': {'flops': 6e9, 'steps': 60}}
+    first = [{'run': 'a'}, planned, {'step': 30}, {'status': 'stopped'}]
+    last = [{'run': 'b', 'resumes': 'a'}, planned, {'step': 40}, {'status': 'stopped'}]
+    assert operations(first) == 3e9
+    assert operations(last) is None  # it went on from a step that nobody told
+    assert operations(last, of_all_attempts=True) == 4e9
+    assert operations([*last[:2], {'step': 60, 'status': 'finished'}], of_all_attempts=True) == 6e9
+
+
+def test_a_run_that_was_killed_before_its_first_step_claims_no_operations():
+    assert operations([{'plan': {'flops': 6e9, 'steps': 60}}, {'phase': 'compile', 'step': None}]) is None
+    assert operations([{'plan': {'flops': 6e9, 'steps': 60}}, {'status': 'finished'}]) == 6e9
 
 
 def sci(run: RunSummary, **options: Any) -> dict[str, Any]:

@@ -7,16 +7,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 
-def operations(lines: Iterable[Mapping[str, Any]]) -> float | None:
+def operations(lines: Iterable[Mapping[str, Any]], *, of_all_attempts: bool = False) -> float | None:
     """Floating-point operations of a run.
 
-    Those of its plan, counted from its compiled program; of a run that ended before its last step, their part.
+    Those of its plan, counted from its compiled program; of a run that ended before its last step, their part. The plan
+    of a later attempt at a training is of all of it, and its steps are counted from the first attempt's start.
 
     Args:
         lines: Its journal's; the plan stands in a line of its own, or among the attributes of a program's own run.
+        of_all_attempts: Whether the run is the last attempt at a training, and that of all is asked for; steps that had
+            to be done again are not counted.
 
     Returns:
-        None where no plan is told.
+        None where no plan is told; where it ended and no step of it is known; and of a later attempt alone, whose first
+        step is not told.
 
     Example:
         >>> operations([{'plan': {'flops': 6e9, 'steps': 300}}, {'step': 100}])
@@ -24,14 +28,20 @@ def operations(lines: Iterable[Mapping[str, Any]]) -> float | None:
     """
     planned: Any = None
     done: Any = None
+    status: Any = None
+    resumed = False
     for line in lines:
         planned = line.get('plan') or _attributes(line).get('plan') or _attributes(line) or planned
         done = line.get('step') or done
+        status = line.get('status') or status
+        resumed = resumed or 'resumes' in line
     flops = _number(planned, 'flops')
     steps = _number(planned, 'steps')
-    if flops is None or steps is None or not isinstance(done, int) or done >= steps:
+    if flops is None or (resumed and not of_all_attempts):
+        return None
+    if steps is None or status == 'finished':
         return flops
-    return flops * done / steps
+    return flops * min(done / steps, 1.0) if isinstance(done, int) else None
 
 
 def _attributes(line: Mapping[str, Any]) -> dict[str, Any]:

@@ -246,7 +246,11 @@ def _of_this_process(name: str) -> str:
 def _headers(run: RunSummary) -> list[dict[str, Any]]:
     """What the run's journal, or those of its parts, say once; the last word counts."""
     if run.path is None:
-        return [header for child in run.children for header in _headers(child)]
+        headers = [header for child in run.children for header in _headers(child)]
+        if run.attempts and headers:  # steps are counted through all of them: the last one's tell the whole
+            headers = [header | {'flops': 0.0} for header in headers]
+            headers[-1]['flops'] = operations(run.children[-1].lines(), of_all_attempts=True)
+        return headers
     said: dict[str, Any] = {}
     repriced = False
     lines = run.lines()
