@@ -185,7 +185,7 @@ class Quantity:
         if self.low == self.high:
             return self.rounded if self.basis == 'measured' else f'{self.rounded} ({self.basis})'
         shown = self.to(units.readable(self.value, self.unit))
-        low, high = (_number(end, _place(shown)) for end in (shown.low, shown.high))
+        low, high = (_number(end, _place_of(end, shown)) for end in (shown.low, shown.high))
         return f'{self.rounded} ({low} to {high}, {self.basis})'
 
     def to_json(self) -> dict[str, Any]:
@@ -307,6 +307,19 @@ def _place(quantity: Quantity) -> int:
     if width <= 0:
         return min(leading - 1, 0)
     return max(min(leading - 1, _leading(width)), leading - 3)
+
+
+def _place_of(end: float, quantity: Quantity) -> int:
+    """The decimal place that an end of the interval is told to: the value's, but of a far one no more than two digits.
+
+    Example:
+        >>> wide = Quantity.between(57, 33, 102, 'J', source=Source('s', 'A model'))
+        >>> near = Quantity.between(98, 94, 103, 'J', source=Source('s', 'A model'))
+        >>> str(wide), str(near)
+        ('57 J (33 to 100, modelled)', '98 J (94 to 103, modelled)')
+    """
+    place = _place(quantity)
+    return max(place, _leading(end) - 1) if abs(end) >= 1.5 * abs(quantity.value) > 0 else place
 
 
 def _leading(value: float) -> int:

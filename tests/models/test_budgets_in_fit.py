@@ -51,7 +51,7 @@ def priced(monkeypatch: pytest.MonkeyPatch) -> None:
 def kept(fit: Callable[[str], Any], amount: float, unit: str, *, used: float = 0.0) -> Any:
     """The history of a training that kept within a budget, and used at least such a part of it.
 
-    A busy machine takes longer to begin, and may stand still for longer than anybody holds back: then it is tried again,
+    A busy machine takes longer to begin, and may stand still for longer than is held back: then it is tried again,
     with twice as much. What is passed, or left, at each try is no accident.
     """
     shares: list[float | None] = []
@@ -72,9 +72,7 @@ def kept(fit: Callable[[str], Any], amount: float, unit: str, *, used: float = 0
     return pytest.fail(f'no budget was kept: parts used were {shares}')
 
 
-@pytest.mark.parametrize(
-    ('amount', 'unit'), [(2, 'J'), (900, 'ms'), (0.5, 'mg CO2e'), (4, 'µL'), (18, 'ng Sb eq')]
-)
+@pytest.mark.parametrize(('amount', 'unit'), [(2, 'J'), (900, 'ms'), (0.5, 'mg CO2e'), (4, 'µL'), (18, 'ng Sb eq')])
 def test_the_final_figure_keeps_within_the_budget_and_nearly_all_of_it_is_used(
     model: Sequential, amount: float, unit: str
 ):

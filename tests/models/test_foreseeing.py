@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 import hefted
-from hefted import layers
+from hefted import layers, ledger
 from hefted.callbacks import Callback
 from hefted.ledger.journal import runs_folder, settle
+from hefted.quantities import Quantity
+from hefted.report.exports.record import facts_of
 
 
 def rows(count: int = 256, features: int = 20) -> tuple[np.ndarray, np.ndarray]:
@@ -125,6 +127,26 @@ def test_the_journal_holds_plan_forecast_and_what_it_became():
     assert len(later) == 1
     assert later[0]['share'] >= 0.05
     assert later[0]['low'] <= later[0]['seconds'] <= later[0]['high']
+
+
+def test_the_receipt_tells_what_was_foreseen_beside_what_its_phases_took():
+    history = dense().fit(*rows(), epochs=2, verbose=0, validation_split=0.25)
+    told = history.receipt().facts.foreseen
+    figures = [str(figure).rpartition(', ')[0] + ')' for figure in (history.forecast.duration, history.forecast.energy)]
+    phases = history.footprint.phases
+    train, validate = phases['train'], phases['validate']
+    took = Quantity(train.seconds + validate.seconds, 's').rounded, (train.energy + validate.energy).rounded
+    assert told == f'{figures[0]} and {figures[1]} for train and validate, which took {took[0]} and {took[1]}'
+    run = ledger.open().get(history.run)
+    assert facts_of(run, run.footprint).foreseen == told
+    assert facts_of(run).foreseen == ''
+    assert f'Foreseen    {told[:12]}' in str(history.receipt())
+
+
+def test_without_a_forecast_the_receipt_tells_of_none():
+    model = dense()
+    model.run_eagerly = True
+    assert 'Foreseen' not in str(model.fit(*rows(64), epochs=1, verbose=0).receipt())
 
 
 def test_without_a_meter_the_duration_alone_is_foreseen(capsys: pytest.CaptureFixture[str]):

@@ -66,4 +66,5 @@ def _tell_land(told: Receipt) -> None:
 
 def receipt_of(run: ledger.RunSummary, without: tuple[str, ...] = ()) -> Receipt:
     """The receipt of a run in the ledger, without some of its components if so wished."""
-    return receipt(run.footprint_without(*without), facts_of(run))
+    took = run.footprint_without(*without)
+    return receipt(took, facts_of(run, None if without else took))

@@ -42,7 +42,7 @@ _STYLE = """
 def line(forecast: Forecast) -> str:
     """In one line: 'Forecast: 12 s (10 to 15) · 63 J (40 to 95) · 4.5 mg CO2e (1.0 to 9.0) · 320 steps'."""
     told = forecast.footprint
-    figures = [_short(figure) for figure in (told.duration, told.energy, told.carbon) if figure is not None]
+    figures = [short(figure) for figure in (told.duration, told.energy, told.carbon) if figure is not None]
     return 'Forecast: ' + ' · '.join([*figures, *_steps(forecast)])
 
 
@@ -107,6 +107,6 @@ def _steps(forecast: Forecast) -> list[str]:
     return [] if steps is None else [f'{steps:,} step' if steps == 1 else f'{steps:,} steps']
 
 
-def _short(figure: Quantity) -> str:
+def short(figure: Quantity) -> str:
     """A figure with its interval, without its basis: a forecast is a model."""
     return str(figure).replace(f', {figure.basis})', ')').replace(f' ({figure.basis})', '')

@@ -46,6 +46,7 @@ class Facts:
         children: How many runs it is made of.
         attempt: Which attempt at its training it is, from 1.
         of_all_attempts: Energy of all attempts at it; None where there was one alone.
+        foreseen: What was foreseen before its first step, and what that came to, in words; empty where nothing was.
         waited: What it waited for a cleaner grid, and what that saved, in words; empty where it did not.
         budget: What it might spend, by quantity, such as {'energy': '50 J'}.
         stopped_by: What ended it before its last step, such as 'budget 50 J'.
@@ -61,6 +62,7 @@ class Facts:
     children: int = 0
     attempt: int = 1
     of_all_attempts: Quantity | None = None
+    foreseen: str = ''
     waited: str = ''
     budget: Mapping[str, str] | None = None
     stopped_by: str | None = None
@@ -136,6 +138,7 @@ class Receipt:
             *_others(footprint),
             Line('Duration', footprint.duration.rounded),
             *_about_phases(footprint),
+            *_notes('Foreseen', [self.facts.foreseen] if self.facts.foreseen else []),
             *_notes('Waited', [self.facts.waited] if self.facts.waited else []),
             *_about_place(footprint),
             *_notes('Feels like', [', or '.join(self.equivalents)] if self.equivalents else []),

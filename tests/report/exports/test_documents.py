@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from hefted.errors import ArgumentError
 from hefted.ledger import RunSummary
+from hefted.quantities import Quantity
 from hefted.report.exports import export
 
 Make = Callable[..., RunSummary]
@@ -72,6 +74,18 @@ def test_of_a_run_that_ended_early_the_part_of_its_plan_is_told_that_it_did(make
     assert told_fields(ended)[5]['figure']['value'] == 2e10
     whole = make(lines=[planned, read | {'step': 400}])
     assert told_fields(whole)[5]['figure']['value'] == 8e10
+
+
+def test_of_a_training_of_several_attempts_it_says_which_one_is_told_and_what_all_took(make: Make):
+    run = replace(make(), attempt=3, of_all_attempts=Quantity(9.0, 'kWh', 'modelled'))
+    for told in (told_fields(run)[8]['told'], export(run, 'markdown')):
+        assert 'It is attempt 3 at its training, and told is what this attempt took; all attempts took 9.0 kWh' in told
+    assert 'attempt' not in export(make(), 'markdown')
+
+
+def test_of_a_run_that_a_budget_stopped_it_says_so(make: Make):
+    told = export(make(lines=[{'stopped_by': 'budget 50 J'}], status='stopped'), 'markdown')
+    assert 'The run was stopped by the budget 50 J; what it used up to there is told.' in told
 
 
 def sci(run: RunSummary, **options: Any) -> dict[str, Any]:

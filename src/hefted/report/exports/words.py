@@ -177,8 +177,15 @@ def _ending(record: Record) -> Iterator[str]:
     facts = record.facts
     if record.summed:
         yield f'Figures are the sums of {facts.children} runs; durations add up as machine time does.'
-    if facts.status in _ENDINGS:
+    if facts.status == 'stopped' and facts.stopped_by:
+        yield f'The run was stopped by the {facts.stopped_by}; what it used up to there is told.'
+    elif facts.status in _ENDINGS:
         yield _ENDINGS[facts.status]
+    if facts.of_all_attempts is not None:
+        yield (
+            f'It is attempt {facts.attempt} at its training, and told is what this attempt took; all attempts took '
+            f'{facts.of_all_attempts} at the machine.'
+        )
     yield from gaps(record)
 
 
