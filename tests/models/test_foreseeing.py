@@ -111,6 +111,17 @@ def test_the_first_line_of_a_fit_is_its_forecast(capsys: pytest.CaptureFixture[s
     assert second.startswith('Epoch 1/1')
 
 
+def test_where_nobody_knows_how_many_steps_come_the_first_line_says_so(capsys: pytest.CaptureFixture[str]):
+    x, y = rows(32)
+    dense().fit(((x, y) for _ in range(3)), epochs=1, verbose=2)
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith('Forecast: not known, as nobody knows how many steps an epoch has; steps_per_epoch=')
+    assert second.startswith('Epoch 1/1 - 3/3')
+    for quiet in ({'meter': None, 'verbose': 2}, {'verbose': 0}):
+        dense().fit(((x, y) for _ in range(3)), epochs=1, **quiet)
+        assert 'Forecast' not in capsys.readouterr().out
+
+
 def test_nothing_is_said_of_it_at_verbose_0(capsys: pytest.CaptureFixture[str]):
     dense().fit(*rows(), epochs=1, verbose=0)
     assert capsys.readouterr().out == ''

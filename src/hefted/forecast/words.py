@@ -90,16 +90,42 @@ def _notes(forecast: Forecast) -> Iterator[tuple[str, str]]:
     plan, place = forecast.plan, forecast.footprint.place
     yield 'Rests on', _HOW[forecast.how]
     if plan.flops is not None:
-        count = Quantity(plan.flops / 1e9, '1').rounded
         share = forecast.utilisation
-        told = '' if share is None else f', at {100 * share.value:.0f} % of the peak'
-        yield 'Operations', f'{count} billion{told}'
+        told = '' if share is None else f', at {_percent(share.value)} of the peak'
+        yield 'Operations', f'{_in_words(plan.flops)}{told}'
     if plan.peak_bytes is not None:
         fit = {True: ', which fits', False: ', which does not fit', None: ''}[forecast.fits]
         yield 'Memory', f'{Quantity(plan.peak_bytes, "B").rounded}{fit}'
-    yield 'Place', place.name or place.code
-    for note in forecast.notes:
-        yield 'Note', note
+    yield 'Place', str(place)
+    if place.hint:
+        yield '', place.hint
+    for number, note in enumerate(forecast.notes):
+        yield '' if number else 'Note', note
+
+
+def _in_words(number: float) -> str:
+    """A large number to two digits.
+
+    Example:
+        >>> _in_words(28_980_000), _in_words(1.37e9), _in_words(2.5e14), _in_words(512.0)
+        ('29 million', '1.4 billion', '250 trillion', '512')
+    """
+    for size, name in ((1e12, 'trillion'), (1e9, 'billion'), (1e6, 'million')):
+        if number >= 0.995 * size:
+            return f'{float(f"{number / size:.1e}"):,.10g} {name}'
+    return f'{number:,.0f}'
+
+
+def _percent(share: float) -> str:
+    """A share of a peak.
+
+    Example:
+        >>> _percent(0.153), _percent(0.0123), _percent(2e-8)
+        ('15 %', '1.2 %', 'under 0.1 %')
+    """
+    if share < 1e-3:
+        return 'under 0.1 %'
+    return f'{100 * share:.0f} %' if share >= 0.1 else f'{100 * share:.2g} %'
 
 
 def _steps(forecast: Forecast) -> list[str]:

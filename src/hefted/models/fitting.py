@@ -164,7 +164,7 @@ def fit(
         pace = self._compiled.setdefault(('pace', mine.size), Pace())
         listener = listening(prepared, forecast, run)
         ended.progress = progress_for(0 if listeners.shows_progress else verbose, epochs, steps)
-        ended.progress.foreseen(forecast, getattr(listener, 'outlook', None))
+        ended.progress.foreseen(forecast, getattr(listener, 'outlook', None), wanted=bool(run.id))
         governor = governor_of(
             run,
             forecast,

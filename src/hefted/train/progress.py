@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Logs = dict[str, Any]
 _REDRAW_SECONDS = 0.25
 _BAR = 16  # columns
+_NO_END = 'Forecast: not known, as nobody knows how many steps an epoch has; steps_per_epoch=… tells it.'
 _OUTLOOK = Source('outlook', 'What was measured of the training so far')
 
 
@@ -42,11 +43,19 @@ class Progress:
         self.stream = Stream(stream)
         self.began = perf_counter()
 
-    def foreseen(self, forecast: Forecast | None, outlook: Outlook | None) -> None:
-        """Before the first epoch: what the training will take, and what tells how much is left of it."""
+    def foreseen(self, forecast: Forecast | None, outlook: Outlook | None, wanted: bool = True) -> None:
+        """Before the first epoch: what the training will take, and what tells how much is left of it.
+
+        Args:
+            forecast: None where nobody can say, or nobody asked.
+            outlook: None likewise.
+            wanted: Whether somebody asked, who is told why nobody can say.
+        """
         self.outlook = outlook
         if forecast is not None and self.shows:
             self.say(line(forecast))
+        elif wanted and self.shows and self.steps is None:
+            self.say(_NO_END)
 
     def say(self, text: str) -> None:
         """A line of its own."""
