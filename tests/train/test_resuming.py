@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hefted import Input, Sequential, callbacks, layers, optimizers, utils
+from hefted import Input, Sequential, callbacks, layers, ledger, optimizers, utils
 from hefted.errors import ArchiveError, ArgumentError
 from hefted.ledger import attempts
 from hefted.models import fitting
+from hefted.report.exports.record import record
 from hefted.train import checkpoint as checkpoints
 from hefted.train import programs, state_file
 from hefted.train.governor import Governor
@@ -170,6 +171,22 @@ def test_a_training_that_was_cut_short_ends_with_the_bits_of_one_that_was_not(
     again = fit(tmp_path, *hooked, **DATA[data]())
     assert_same(again, whole)
     assert (whole[3], again[3]) == (1, 2)
+
+
+@pytest.mark.parametrize('validated', [False, True])
+def test_what_is_foreseen_of_a_resumed_training_is_what_is_left_of_it(tmp_path: Path, validated: bool) -> None:
+    more: dict[str, Any] = {'epochs': 4, 'batch_size': 16, 'verbose': 0, 'resume': often(tmp_path)}
+    more |= {'validation_data': (X, Y)} if validated else {}
+    model = fresh()
+    with pytest.raises(RuntimeError, match='struck'):
+        model.fit(X, Y, callbacks=[Strikes(2)], **more)
+    again = fresh()
+    history = again.fit(X, Y, **more)
+    run = ledger.open().get(str(history.run))
+    left = 4 * -(-len(X) // 16) - run.told('resumed')['step']
+    assert history.forecast.plan.steps == left
+    assert run.told('plan')['steps'] == left
+    assert record(run).flops == pytest.approx(run.told('plan')['flops'])
 
 
 def test_keeping_checkpoints_changes_no_bit_of_a_training(tmp_path: Path) -> None:

@@ -157,6 +157,7 @@ def fit(
             sum(map(checks.validates(validation_freq), range(first_epoch, epochs))) if held_out else 0,
             self._compiled.setdefault(('foreseen', mine.size), {}),
             judge and judge.how,
+            resumed.found.place.step if resumed is not None and resumed.found is not None else 0,
         )
         # Who wants no meter is shown no price either, unless what was asked for rests on it.
         history.forecast = forecast = foresee(prepared, run) if run.id or limits or when else None

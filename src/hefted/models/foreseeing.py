@@ -71,6 +71,7 @@ class Prepared:
         validations: How many of them.
         kept: The model's own cache of what was found out about this program.
         judge: How it is validated; None without.
+        done: Steps of its first epoch that an earlier attempt did.
     """
 
     loop: Stretcher
@@ -82,6 +83,7 @@ class Prepared:
     validations: int
     kept: dict[Any, Any]
     judge: Judge | None = None
+    done: int = 0
 
 
 @dataclass
@@ -133,7 +135,7 @@ def foresee(prepared: Prepared, run: Any, asked: bool = False) -> LocalForecast 
 def planned(known: Known, prepared: Prepared) -> Plan:
     """The plan; the same as before where the same is asked again."""
     loop, judge = prepared.loop, prepared.judge
-    asked = prepared.epochs, prepared.steps_per_epoch, prepared.judge_steps, prepared.validations
+    asked = prepared.epochs, prepared.steps_per_epoch, prepared.judge_steps, prepared.validations, prepared.done
     about = loop.compiled, judge and judge.loop.compiled, prepared.source.layout.rows, asked
     if known.about != about:
         known.work = work_of(loop, prepared.source.layout)

@@ -21,17 +21,21 @@ def operations(lines: Iterable[Mapping[str, Any]]) -> float | None:
     Example:
         >>> operations([{'plan': {'flops': 6e9, 'steps': 300}}, {'step': 100}])
         2000000000.0
+        >>> operations([{'resumed': {'step': 700}}, {'plan': {'flops': 6e9, 'steps': 300}}, {'step': 800}])
+        2000000000.0
     """
     planned: Any = None
     done: Any = None
+    before = 0.0  # steps of earlier attempts, which journals count on and plans do not hold
     for line in lines:
         planned = line.get('plan') or _attributes(line).get('plan') or _attributes(line) or planned
         done = line.get('step') or done
+        before = _number(line.get('resumed'), 'step') or before
     flops = _number(planned, 'flops')
     steps = _number(planned, 'steps')
-    if flops is None or steps is None or not isinstance(done, int) or done >= steps:
+    if flops is None or steps is None or not isinstance(done, int):
         return flops
-    return flops * done / steps
+    return flops * min(max(done - before, 0.0) / steps, 1.0)
 
 
 def _attributes(line: Mapping[str, Any]) -> dict[str, Any]:
