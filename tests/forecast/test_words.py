@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hefted.footprint.footprint import Footprint
+from hefted.footprint.footprint import Footprint, PhaseShare
 from hefted.footprint.place import find
 from hefted.forecast.forecast import Forecast
 from hefted.forecast.plan import Plan
@@ -33,6 +33,13 @@ def test_operations_are_told_in_words_and_a_small_share_of_a_peak_is_not_none():
 
 def test_notes_are_labelled_once():
     assert block(forecast(notes=('One.', 'Two.'))).endswith('Note        One.\n            Two.')
+
+
+def test_several_phases_are_told_apart():
+    phases = {'compile': PhaseShare(None, 4.0), 'train': PhaseShare(None, 0.028)}
+    footprint = Footprint(None, None, Quantity(4.028, 's'), find('FR'), phases=phases)
+    assert 'Of which    4.0 s compile, 28 ms train' in block(Forecast(Plan(steps=470), footprint))
+    assert 'Of which' not in block(forecast())
 
 
 def test_one_step_is_not_steps():

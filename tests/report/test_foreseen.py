@@ -40,6 +40,15 @@ def test_a_checkpoint_that_nobody_foresaw_is_counted_as_its_score_counts_it():
     assert told == '12 s (10 to 15) for train and checkpoint, which took 12 s'
 
 
+@pytest.mark.parametrize(
+    ('status', 'ending'),
+    [('stopped', ' until it was stopped'), ('interrupted', ' until it was killed'), ('running', ' so far')],
+)
+def test_what_did_less_than_was_foreseen_says_so(status: str, ending: str):
+    told = foreseen(forecast('train'), footprint('train'), status)
+    assert told == f'12 s (10 to 15) for train, which took 6.0 s{ending}'
+
+
 def test_where_no_step_was_done_it_says_so():
     assert foreseen(forecast('train'), footprint('compile')) == '12 s (10 to 15); no step was done'
 

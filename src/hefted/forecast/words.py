@@ -88,6 +88,9 @@ def _rows(forecast: Forecast) -> Iterator[tuple[str, str, str]]:
 
 def _notes(forecast: Forecast) -> Iterator[tuple[str, str]]:
     plan, place = forecast.plan, forecast.footprint.place
+    phases = forecast.footprint.phases
+    if len(phases) > 1:
+        yield 'Of which', ', '.join(f'{Quantity(each.seconds, "s").rounded} {name}' for name, each in phases.items())
     yield 'Rests on', _HOW[forecast.how]
     if plan.flops is not None:
         share = forecast.utilisation

@@ -12,12 +12,21 @@ if TYPE_CHECKING:
     from hefted.forecast.forecast import Forecast
 
 
-def foreseen(forecast: Forecast, took: Footprint) -> str:
+_ENDINGS = {
+    'stopped': ' until it was stopped',
+    'failed': ' until it failed',
+    'interrupted': ' until it was killed',
+    'running': ' so far',
+}
+
+
+def foreseen(forecast: Forecast, took: Footprint, status: str = 'finished') -> str:
     """A forecast, the phases that it is of, and what these took: of the same phases as its score is.
 
     Args:
         forecast: As it was before the first step.
         took: What the whole run took.
+        status: How it ended: what did less than was foreseen says so.
 
     Returns:
         Such as '12 s (10 to 15) and 63 J (40 to 95) for train and validate, which took 13 s and 70 J'.
@@ -44,17 +53,17 @@ def foreseen(forecast: Forecast, took: Footprint) -> str:
     joules = [share.energy for share in phases.values() if share.energy is not None]
     lasted = Quantity(sum(share.seconds for share in phases.values()), 's').rounded
     actual = [lasted, *([total(joules).rounded] if joules else [])]
-    return f'{figures} for {_listed(list(phases))}, which took {_listed(actual)}'
+    return f'{figures} for {_listed(list(phases))}, which took {_listed(actual)}{_ENDINGS.get(status, "")}'
 
 
-def foreseen_in(told: Any, took: Footprint) -> str:
+def foreseen_in(told: Any, took: Footprint, status: str = 'finished') -> str:
     """The same of a forecast as a journal holds it; '' where it cannot be read."""
     from hefted.forecast.forecast import Forecast
 
     if not isinstance(told, dict):
         return ''
     try:
-        return foreseen(Forecast.from_json(cast(dict[str, Any], told)), took)
+        return foreseen(Forecast.from_json(cast(dict[str, Any], told)), took, status)
     except (ValueError, TypeError, LookupError, AttributeError):  # another version's, or damaged
         return ''
 
