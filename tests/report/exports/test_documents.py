@@ -44,6 +44,12 @@ def test_the_ai_acts_fields_are_all_there_in_order_in_both_formats(make: Make):
     assert [name for name in rows if name != 'Field'] == [name for _, name in FIELDS]
 
 
+@pytest.mark.parametrize('kind', ['forecast', 'evaluate', 'predict'])
+def test_a_run_that_was_no_training_is_not_passed_off_as_one(make: Make, kind: str):
+    assert f'It was no training but a run of `{kind}`' in export(replace(make(), kind=kind), 'eu-ai-act')
+    assert 'no training' not in export(make(), 'eu-ai-act')
+
+
 def test_energy_is_in_megawatt_hours_with_two_significant_figures_and_its_interval(make: Make):
     energy = told_fields(make())[7]
     assert energy['figure'] == {'value': 0.0036, 'low': 0.0032, 'high': 0.0045, 'unit': 'MWh', 'basis': 'modelled'}
@@ -78,7 +84,7 @@ def test_of_a_run_that_ended_early_the_part_of_its_plan_is_told_that_it_did(make
 
 def test_of_a_training_of_several_attempts_it_says_which_one_is_told_and_what_all_took(make: Make):
     run = replace(make(), attempt=3, of_all_attempts=Quantity(9.0, 'kWh', 'modelled'))
-    for told in (told_fields(run)[8]['told'], export(run, 'markdown')):
+    for told in (told_fields(run)[8]['told'], export(run, 'markdown'), export(run, 'huggingface')):
         assert 'It is attempt 3 at its training, and told is what this attempt took; all attempts took 9.0 kWh' in told
     assert 'attempt' not in export(make(), 'markdown')
 
