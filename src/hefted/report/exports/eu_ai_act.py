@@ -108,7 +108,8 @@ def _preamble(record: Record) -> str:
     warning = f' It was no training but a run of `{kind}`: what is told is not what is asked for.' if other else ''
     return (
         f'From run `{record.facts.run_id}` ({record.facts.status}), weighed by {by_hefted()}; intervals are of 90 %.'
-        f'{warning} A model that took more than is told here, such as failed runs and searches, took the sum of them all.'
+        f'{warning} A model that took more than is told here, such as failed runs and searches, took the sum of '
+        'them all.'
     )
 
 
