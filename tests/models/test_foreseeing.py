@@ -102,6 +102,12 @@ def test_a_second_fit_of_a_program_tries_nothing_and_rests_on_the_first(monkeypa
     assert model.fit(*data, epochs=3, verbose=0).forecast.how == 'known'
 
 
+def test_the_pace_of_batches_that_come_by_themselves_is_not_that_of_arrays():
+    model, (x, y) = dense(), rows()
+    model.fit(((x[:32], y[:32]) for _ in range(20)), steps_per_epoch=10, epochs=2, verbose=0)
+    assert model.fit(x, y, epochs=3, verbose=0).forecast.how == 'pilot'
+
+
 def test_the_first_line_of_a_fit_is_its_forecast(capsys: pytest.CaptureFixture[str]):
     dense().fit(*rows(), epochs=1, verbose=2)
     first, second, *_ = capsys.readouterr().out.splitlines()

@@ -186,6 +186,7 @@ def test_what_is_foreseen_of_a_resumed_training_is_what_is_left_of_it(tmp_path: 
     left = 4 * -(-len(X) // 16) - run.told('resumed')['step']
     assert history.forecast.plan.steps == left
     assert run.told('plan')['steps'] == left
+    assert run.told('forecast_at')['step'] <= left
     assert record(run).flops == pytest.approx(run.told('plan')['flops'])
 
 

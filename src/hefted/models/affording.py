@@ -141,7 +141,7 @@ def _foresee(costs: Costs, forecast: Forecast | None, pace: Pace | None) -> None
 
 def _whole(limit: Limit, forecast: Forecast | None, prepared: Prepared, governor: Spending) -> Whole | None:
     """What the training takes of a quantity, as the forecast says, or an earlier training of the program."""
-    steps = prepared.steps_per_epoch and prepared.steps_per_epoch * prepared.epochs - prepared.done
+    steps = prepared.steps_per_epoch and prepared.steps_per_epoch * prepared.epochs - prepared.since.step
     if forecast is not None and steps:
         whole = spent(forecast.footprint, [limit.name])[limit.name]
         seconds = forecast.duration.to('s').value

@@ -24,7 +24,7 @@ from hefted.models.steps import binding_of, program_of
 from hefted.random import make_run_seed
 from hefted.train import loop
 from hefted.train.binding import Binding
-from hefted.train.checkpoint import keepers_of
+from hefted.train.checkpoint import Place, keepers_of
 from hefted.train.governor import Governors
 from hefted.train.pace import Pace
 from hefted.train.progress import progress_for
@@ -157,7 +157,7 @@ def fit(
             sum(map(checks.validates(validation_freq), range(first_epoch, epochs))) if held_out else 0,
             self._compiled.setdefault(('foreseen', mine.size), {}),
             judge and judge.how,
-            resumed.found.place.step if resumed is not None and resumed.found is not None else 0,
+            Place(0) if resumed is None or resumed.found is None else resumed.found.place,
         )
         # Who wants no meter is shown no price either, unless what was asked for rests on it.
         history.forecast = forecast = foresee(prepared, run) if run.id or limits or when else None

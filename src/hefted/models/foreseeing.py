@@ -20,6 +20,7 @@ from hefted.models.planning import Work, fits, plan_of, work_of
 from hefted.quantities import Quantity
 from hefted.train import pilot
 from hefted.train.binding import Binding, copy_state
+from hefted.train.checkpoint import Place
 from hefted.train.convolutions import equations
 from hefted.train.governor import Governor
 from hefted.train.listening import Listener
@@ -71,7 +72,7 @@ class Prepared:
         validations: How many of them.
         kept: The model's own cache of what was found out about this program.
         judge: How it is validated; None without.
-        done: Steps of its first epoch that an earlier attempt did.
+        since: How far an earlier attempt at it was.
     """
 
     loop: Stretcher
@@ -83,7 +84,7 @@ class Prepared:
     validations: int
     kept: dict[Any, Any]
     judge: Judge | None = None
-    done: int = 0
+    since: Place = Place(0)
 
 
 @dataclass
@@ -135,7 +136,7 @@ def foresee(prepared: Prepared, run: Any, asked: bool = False) -> LocalForecast 
 def planned(known: Known, prepared: Prepared) -> Plan:
     """The plan; the same as before where the same is asked again."""
     loop, judge = prepared.loop, prepared.judge
-    asked = prepared.epochs, prepared.steps_per_epoch, prepared.judge_steps, prepared.validations, prepared.done
+    asked = prepared.epochs, prepared.steps_per_epoch, prepared.judge_steps, prepared.validations, prepared.since
     about = loop.compiled, judge and judge.loop.compiled, prepared.source.layout.rows, asked
     if known.about != about:
         known.work = work_of(loop, prepared.source.layout)
@@ -148,7 +149,7 @@ def planned(known: Known, prepared: Prepared) -> Plan:
 
 def known_of(prepared: Prepared) -> Known:
     """What is known of a prepared program so far; the same object at its next fit."""
-    return prepared.kept.setdefault(('known', prepared.loop.single), Known())
+    return prepared.kept.setdefault(('known', prepared.loop.single, isinstance(prepared.source, StreamSource)), Known())
 
 
 def _again(known: Known, plan: Plan, asked: bool) -> LocalForecast | None:
@@ -258,7 +259,8 @@ def listening(prepared: Prepared, forecast: LocalForecast | None, run: Any) -> G
     """Who listens to a training: narrows its forecast, and learns for the next one."""
     if forecast is None:
         return Governor()
-    return Listener(Outlook(forecast.plan, forecast.pace), run.tell, lambda outlook: _learn(prepared, outlook, run))
+    outlook = Outlook(forecast.plan, forecast.pace)
+    return Listener(outlook, run.tell, lambda told: _learn(prepared, told, run), before=prepared.since.done)
 
 
 def _learn(prepared: Prepared, outlook: Outlook, run: Any) -> None:

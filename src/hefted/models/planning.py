@@ -79,7 +79,7 @@ def plan_of(prepared: Prepared, work: Work, judged: Work | None) -> Plan:
     steps, source = prepared.steps_per_epoch, prepared.source
     groups = prepared.binding.groups
     return Plan(
-        steps=None if steps is None else steps * prepared.epochs - prepared.done,
+        steps=None if steps is None else steps * prepared.epochs - prepared.since.step,
         epochs=prepared.epochs,
         batch_size=source.layout.batch_size,
         parameters=sum(math.prod(v.shape) for v in groups.get('trainable', ())),

@@ -22,6 +22,7 @@ class Listener(Governor):
         learn: Called when the training ends, after at least one epoch, with the outlook.
         clock: Seconds.
         since: When the forecast was made, by that clock.
+        before: Steps of earlier attempts, which the plan does not hold.
     """
 
     def __init__(
@@ -31,18 +32,17 @@ class Listener(Governor):
         learn: Callable[[Outlook], None],
         clock: Callable[[], float] = perf_counter,
         since: float | None = None,
+        before: int = 0,
     ) -> None:
         self.outlook = outlook
         self._tell, self._learn, self._clock = tell, learn, clock
         self._since = clock() if since is None else since
         self._at = self._since
-        self._epoch = -1
+        self._before, self._epoch = before, -1
         self._told = False
 
     def begin(self, done: int, epoch: int) -> None:
-        plan = self.outlook.plan  # of a resumed training it begins with the epoch that goes on
-        per_epoch = max((plan.steps or 0) // max(plan.epochs or 1, 1), 1)
-        self.outlook.done, self._epoch = done % per_epoch, epoch
+        self.outlook.done, self._epoch = max(done - self._before, 0), epoch  # what a callback has put back is done
         self._at = self._clock()
 
     def hear(self, steps: int, seconds: float, tick: Tick) -> None:
