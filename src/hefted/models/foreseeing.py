@@ -40,6 +40,7 @@ _LIKELY_FLOPS, _BRIEF_SECONDS = 4e10, 0.02  # of a processor a second; what a pi
 _NOT_TRIED = (0.6, 2.0)
 _KNOWN_DOUBT = (0.15, 0.2)
 _READ_SECONDS = 0.05  # of a phase, to tell its watts by
+_BEGINNING = Place(0)
 _HOOK_SECONDS = 1.5e-4  # of somebody's hook at a step, and of the tick before it
 
 
@@ -84,7 +85,7 @@ class Prepared:
     validations: int
     kept: dict[Any, Any]
     judge: Judge | None = None
-    since: Place = Place(0)
+    since: Place = _BEGINNING
 
 
 @dataclass
