@@ -95,7 +95,7 @@ def _notes(forecast: Forecast) -> Iterator[tuple[str, str]]:
     if plan.flops is not None:
         share = forecast.utilisation
         told = '' if share is None else f', at {_percent(share.value)} of the peak'
-        yield 'Operations', f'{_in_words(plan.flops)}{told}'
+        yield 'Operations', f'{rounded(plan.flops)}{told}'
     if plan.peak_bytes is not None:
         fit = {True: ', which fits', False: ', which does not fit', None: ''}[forecast.fits]
         yield 'Memory', f'{Quantity(plan.peak_bytes, "B").rounded}{fit}'
@@ -106,16 +106,16 @@ def _notes(forecast: Forecast) -> Iterator[tuple[str, str]]:
         yield '' if number else 'Note', note
 
 
-def _in_words(number: float) -> str:
-    """A large number to two digits.
+def rounded(number: float) -> str:
+    """A large number in words.
 
     Example:
-        >>> _in_words(28_980_000), _in_words(1.37e9), _in_words(2.5e14), _in_words(512.0)
-        ('29 million', '1.4 billion', '250 trillion', '512')
+        >>> rounded(340e6), rounded(137e9), rounded(5200)
+        ('340 million', '137 billion', '5,200')
     """
     for size, name in ((1e12, 'trillion'), (1e9, 'billion'), (1e6, 'million')):
-        if number >= 0.995 * size:
-            return f'{float(f"{number / size:.1e}"):,.10g} {name}'
+        if number >= size:
+            return f'{number / size:.3g} {name}'
     return f'{number:,.0f}'
 
 
