@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from hefted.footprint.footprint import Footprint, PhaseShare
@@ -10,6 +11,7 @@ from hefted.forecast.forecast import Forecast
 from hefted.forecast.plan import Plan
 from hefted.forecast.words import block, line
 from hefted.quantities import Quantity
+from hefted.report.receipt import Facts, Receipt
 
 
 def forecast(place: str | None = None, **more: Any) -> Forecast:
@@ -40,6 +42,12 @@ def test_several_phases_are_told_apart():
     footprint = Footprint(None, None, Quantity(4.028, 's'), find('FR'), phases=phases)
     assert 'Of which    4.0 s compile, 28 ms train' in block(Forecast(Plan(steps=470), footprint))
     assert 'Of which' not in block(forecast())
+
+
+def test_a_page_that_lends_tables_no_colour_does_not_make_figures_black_on_black():
+    for told in (forecast()._repr_html_(), Receipt(Facts('0193'), None)._repr_html_()):
+        (table,) = re.findall(r'[.]hefted\S* table{(.*?)}', told)
+        assert 'color:inherit' in table
 
 
 def test_one_step_is_not_steps():

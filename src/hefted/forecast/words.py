@@ -29,7 +29,8 @@ _STYLE = """
   --leaf:#6fc48f}}
 .hefted-forecast h3{font-size:14px;font-weight:400;margin:0 0 12px;color:var(--quiet)}
 .hefted-forecast h3 b{color:var(--leaf);font-weight:600}
-.hefted-forecast table{border-collapse:collapse;margin:0;border:0;font-size:14px;background:none}
+.hefted-forecast table{border-collapse:collapse;margin:0;border:0;font-size:14px;color:inherit;background:none}
+.hefted-forecast tbody+tbody::before{content:"";display:block;height:12px}
 .hefted-forecast tr,.hefted-forecast tr:nth-child(even){background:none}
 .hefted-forecast td,.hefted-forecast th{border:0;padding:2px 16px 2px 0;text-align:left;vertical-align:baseline;
   font-weight:400;color:inherit}
@@ -67,7 +68,7 @@ def html(forecast: Forecast) -> str:
     title = _title(forecast).removeprefix('Hefted')
     return (
         f'<div class="hefted-forecast"><style>{_STYLE}</style><h3><b>Hefted</b>{escape(title)}</h3>'
-        f'<table>{rows}{notes}</table></div>'
+        f'<table><tbody>{rows}</tbody><tbody>{notes}</tbody></table></div>'
     )
 
 
