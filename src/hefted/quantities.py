@@ -23,6 +23,7 @@ from hefted.errors import ArgumentError, unknown_name
 Basis = Literal['measured', 'modelled', 'assumed']
 _BASES: tuple[Basis, ...] = get_args(Basis)  # from the strongest to the weakest
 _FINEST, _COARSEST = -12, 15  # decimal places that are written out
+_LEAST_DOLLARS = 0.001
 _WHOLE = 1 + 1e-12  # all of a value, but for the last digits of arithmetic
 
 
@@ -213,6 +214,21 @@ class Quantity:
             Source(s['key'], s['title'], s.get('year'), s.get('url'), s.get('licence')) for s in data.get('sources', ())
         )
         return cls(data['value'], data['unit'], data['basis'], tuple(errors), tuple(sources))
+
+
+def parted(quantity: Quantity) -> tuple[str, str]:
+    """A figure, and its interval and basis, as two cells of a table tell them.
+
+    Example:
+        >>> parted(Quantity.between(17, 14, 21, 'J', source=Source('s', 'A model')))
+        ('17 J', '14 to 21, modelled')
+        >>> parted(Quantity(2e-8, 'USD', 'assumed'))
+        ('under 0.001 USD', 'assumed')
+    """
+    if quantity.unit == 'USD' and 0 < abs(quantity.value) < _LEAST_DOLLARS:  # beyond all digits that a price has
+        return f'under {_LEAST_DOLLARS:g} USD', quantity.basis
+    value, _, interval = str(quantity).partition(' (')
+    return value, interval.removesuffix(')') or quantity.basis
 
 
 def total(quantities: Iterable[Quantity]) -> Quantity:

@@ -33,6 +33,16 @@ def test_operations_are_told_in_words_and_a_small_share_of_a_peak_is_not_none():
     assert 'at 1.2 % of the peak' in block(forecast(utilisation=Quantity(0.0123, '1')))
 
 
+def test_no_figure_runs_into_its_interval_and_no_price_has_a_row_of_noughts():
+    minerals = Quantity(0.019, 'ng Sb eq', 'assumed')
+    footprint = Footprint(
+        None, None, Quantity(12.0, 's'), find('FR'), minerals=minerals, cost=Quantity(2e-8, 'USD', 'assumed')
+    )
+    told = block(Forecast(Plan(steps=1), footprint))
+    assert 'Minerals    0.019 ng Sb eq assumed' in told
+    assert 'Cost        under 0.001 USD assumed' in told
+
+
 def test_notes_are_labelled_once():
     assert block(forecast(notes=('One.', 'Two.'))).endswith('Note        One.\n            Two.')
 

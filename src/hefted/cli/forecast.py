@@ -11,6 +11,7 @@ import click
 
 from hefted.cli.numbers import number
 from hefted.errors import ArgumentError
+from hefted.quantities import parted
 from hefted.report.receipt import Facts, Line, Receipt
 
 if TYPE_CHECKING:
@@ -122,8 +123,7 @@ def _lines(told: Forecast) -> Iterator[Line]:
 
 
 def _figure(label: str, quantity: Quantity) -> Line:
-    value, _, interval = str(quantity).partition(' (')
-    return Line(label, value, interval.removesuffix(')'))
+    return Line(label, *parted(quantity))
 
 
 def _cost(cost: Quantity | None) -> Line:

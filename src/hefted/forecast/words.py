@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
-from hefted.quantities import Quantity
+from hefted.quantities import Quantity, parted
 
 if TYPE_CHECKING:
     from hefted.forecast.forecast import Forecast
@@ -49,7 +49,7 @@ def line(forecast: Forecast) -> str:
 
 def block(forecast: Forecast) -> str:
     """As a short block of text, without a newline at its end."""
-    rows = [f'{label:<12}{value:<14}{detail}'.rstrip() for label, value, detail in _rows(forecast)]
+    rows = [f'{label:<12}{value:<13} {detail}'.rstrip() for label, value, detail in _rows(forecast)]
     notes = [f'{label:<12}{text}' for label, text in _notes(forecast)]
     return '\n'.join([_title(forecast), '', *rows, '', *notes])
 
@@ -83,8 +83,7 @@ def _rows(forecast: Forecast) -> Iterator[tuple[str, str, str]]:
             if name == 'energy':
                 yield label, 'not known', ''
             continue
-        value, _, interval = str(figure).partition(' (')
-        yield label, value, interval.removesuffix(')')
+        yield label, *parted(figure)
 
 
 def _notes(forecast: Forecast) -> Iterator[tuple[str, str]]:

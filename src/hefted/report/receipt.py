@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
-from hefted.quantities import Quantity
+from hefted.quantities import Quantity, parted
 
 if TYPE_CHECKING:
     from hefted.footprint.footprint import Footprint
@@ -28,7 +28,6 @@ _COMPONENTS = {
     'storage': 'storage',
 }
 _GAPS_TOLD = 3
-_LEAST_DOLLARS = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,11 +296,7 @@ def _notes(label: str, texts: Sequence[str]) -> Iterator[Line]:
 def _figure(label: str, quantity: Quantity | None, kind: Kind = 'figure') -> Line:
     if quantity is None:
         return Line(label, 'not known', '', kind)
-    value, _, interval = str(quantity).partition(' (')
-    if quantity.unit == 'USD' and 0 < abs(quantity.value) < _LEAST_DOLLARS:  # beyond all digits that a price has
-        value = f'under {_LEAST_DOLLARS:g} USD'
-        interval = quantity.basis
-    return Line(label, value, interval.removesuffix(')') or quantity.basis, kind)
+    return Line(label, *parted(quantity), kind)
 
 
 def _percent(share: float) -> str:
