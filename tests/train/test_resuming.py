@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from hefted import Input, Sequential, callbacks, layers, ledger, optimizers, utils
+from hefted.cli.export import command as export
+from hefted.cli.receipt import command as receipt
 from hefted.errors import ArchiveError, ArgumentError
 from hefted.ledger import attempts
 from hefted.models import fitting
@@ -188,6 +191,29 @@ def test_what_is_foreseen_of_a_resumed_training_is_what_is_left_of_it(tmp_path: 
     assert run.told('plan')['steps'] == left
     assert run.told('forecast_at')['step'] <= left
     assert record(run).flops == pytest.approx(run.told('plan')['flops'])
+
+
+def test_all_attempts_at_a_training_are_told_as_one_where_that_is_asked_for(tmp_path: Path) -> None:
+    more: dict[str, Any] = {'epochs': 4, 'batch_size': 16, 'verbose': 0, 'resume': often(tmp_path)}
+    with pytest.raises(RuntimeError, match='struck'):
+        fresh().fit(X, Y, callbacks=[Strikes(1)], **more)
+    last = str(fresh().fit(X, Y, **more).run)
+    known = ledger.open()
+    first = next(run for run in known.runs(kind='fit') if run.id != last)
+    whole = record(known.training(last))
+    parts = [record(known.get(run)) for run in (first.id, last)]
+    assert whole.footprint.energy.value == pytest.approx(sum(part.footprint.energy.value for part in parts))
+    assert whole.flops == pytest.approx(sum(part.flops for part in parts))
+    assert (whole.facts.status, whole.facts.children, whole.facts.of_all_attempts) == ('finished', 2, None)
+    assert known.training(first.id).id == last
+    alone = str(fresh().fit(X, Y, epochs=1, verbose=0).run)
+    assert known.training(alone).id == alone
+    assert not known.training(alone).children
+    told = CliRunner().invoke(export, [last, '--as', 'eu-ai-act', '--all-attempts'], catch_exceptions=False).output
+    assert 'Figures are the sums of 2 runs' in told
+    assert 'It is attempt' not in told
+    told = CliRunner().invoke(receipt, [first.id, '--all-attempts'], catch_exceptions=False).output
+    assert '2 runs · finished' in told
 
 
 def test_keeping_checkpoints_changes_no_bit_of_a_training(tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ def test_of_a_training_of_several_attempts_it_says_which_one_is_told_and_what_al
     run = replace(make(), attempt=3, of_all_attempts=Quantity(9.0, 'kWh', 'modelled'))
     for told in (told_fields(run)[8]['told'], export(run, 'markdown'), export(run, 'huggingface')):
         assert 'It is attempt 3 at its training, and told is what this attempt took; all attempts took 9.0 kWh' in told
+        assert '--all-attempts' in told
     assert 'attempt' not in export(make(), 'markdown')
 
 

@@ -185,7 +185,7 @@ def ending(record: Record) -> Iterator[str]:
     if facts.of_all_attempts is not None:
         yield (
             f'It is attempt {facts.attempt} at its training, and told is what this attempt took; all attempts took '
-            f'{facts.of_all_attempts} at the machine.'
+            f'{facts.of_all_attempts} at the machine (--all-attempts sums them).'
         )
     yield from gaps(record)
 
