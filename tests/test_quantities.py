@@ -274,6 +274,9 @@ def test_a_figure_is_told_in_the_unit_that_suits_it(value: float, unit: str, tex
         (245, 247, 249, 'J', '247 J (245 to 249, modelled)'),
         (99.5, 100, 100.5, 'W', '100.0 W (99.5 to 100.5, modelled)'),
         (0.3, 17, 900, 'J', '17 J (0.3 to 900, modelled)'),
+        (0.8, 9.9, 129.0, 'µg Sb eq', '9.9 µg Sb eq (0.8 to 130, modelled)'),
+        (370, 740, 2274, 'J', '740 J (370 to 2,300, modelled)'),
+        (94, 98, 103, 'J', '98 J (94 to 103, modelled)'),
         (3600, 4300, 6000, 'J', '1.2 Wh (1.0 to 1.7, modelled)'),
     ],
 )

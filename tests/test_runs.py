@@ -236,7 +236,8 @@ def test_ticks_have_figures_and_read_the_sensors_at_most_ten_times_a_second():
     third = run.tick(3, 0)
     assert second.energy > 0
     assert second.power > 0
-    assert second.carbon > 0
+    assert second.carbon > run.so_far().operational.value * second.energy / run.so_far().energy.value  # hardware too
+    assert second.carbon <= run.so_far().carbon.value
     assert second[3:6] == third[3:6]
     seconds = []
     for step in range(2000):

@@ -23,6 +23,7 @@ from hefted.errors import ArgumentError, unknown_name
 Basis = Literal['measured', 'modelled', 'assumed']
 _BASES: tuple[Basis, ...] = get_args(Basis)  # from the strongest to the weakest
 _FINEST, _COARSEST = -12, 15  # decimal places that are written out
+_LEAST_DOLLARS = 0.001
 _WHOLE = 1 + 1e-12  # all of a value, but for the last digits of arithmetic
 
 
@@ -185,7 +186,7 @@ class Quantity:
         if self.low == self.high:
             return self.rounded if self.basis == 'measured' else f'{self.rounded} ({self.basis})'
         shown = self.to(units.readable(self.value, self.unit))
-        low, high = (_number(end, _place(shown)) for end in (shown.low, shown.high))
+        low, high = (_number(end, _place_of(end, shown)) for end in (shown.low, shown.high))
         return f'{self.rounded} ({low} to {high}, {self.basis})'
 
     def to_json(self) -> dict[str, Any]:
@@ -213,6 +214,21 @@ class Quantity:
             Source(s['key'], s['title'], s.get('year'), s.get('url'), s.get('licence')) for s in data.get('sources', ())
         )
         return cls(data['value'], data['unit'], data['basis'], tuple(errors), tuple(sources))
+
+
+def parted(quantity: Quantity) -> tuple[str, str]:
+    """A figure, and its interval and basis, as two cells of a table tell them.
+
+    Example:
+        >>> parted(Quantity.between(17, 14, 21, 'J', source=Source('s', 'A model')))
+        ('17 J', '14 to 21, modelled')
+        >>> parted(Quantity(2e-8, 'USD', 'assumed'))
+        ('under 0.001 USD', 'assumed')
+    """
+    if quantity.unit == 'USD' and 0 < abs(quantity.value) < _LEAST_DOLLARS:  # beyond all digits that a price has
+        return f'under {_LEAST_DOLLARS:g} USD', quantity.basis
+    value, _, interval = str(quantity).partition(' (')
+    return value, interval.removesuffix(')') or quantity.basis
 
 
 def total(quantities: Iterable[Quantity]) -> Quantity:
@@ -307,6 +323,19 @@ def _place(quantity: Quantity) -> int:
     if width <= 0:
         return min(leading - 1, 0)
     return max(min(leading - 1, _leading(width)), leading - 3)
+
+
+def _place_of(end: float, quantity: Quantity) -> int:
+    """The decimal place that an end of the interval is told to: the value's, but of a far one no more than two digits.
+
+    Example:
+        >>> wide = Quantity.between(57, 33, 102, 'J', source=Source('s', 'A model'))
+        >>> near = Quantity.between(98, 94, 103, 'J', source=Source('s', 'A model'))
+        >>> str(wide), str(near)
+        ('57 J (33 to 100, modelled)', '98 J (94 to 103, modelled)')
+    """
+    place = _place(quantity)
+    return max(place, _leading(end) - 1) if abs(end) >= 1.5 * abs(quantity.value) > 0 else place
 
 
 def _leading(value: float) -> int:

@@ -344,8 +344,8 @@ class Run:
         seconds = self.last.monotonic - since
         power = (energy - earlier) / seconds if seconds > 0 else None
         self._window = (self.last.monotonic, energy)
-        grams = account.grams_per_joule(self._grid.priced(self._factors, self.shares, self.accuracies))
-        self._figures = (energy, power, energy * grams if grams else None)
+        factors = self._grid.priced(self._factors, self.shares, self.accuracies)
+        self._figures = (energy, power, account.central_grams(energy, self.shares.occupied, factors))
 
     def _renewed(self) -> bool:
         """Whether sensors have come since this was asked last."""

@@ -19,7 +19,7 @@ class Tick(NamedTuple):
         logs: Loss and metrics.
         energy: J so far, start-up counted; None where nothing is metered.
         power: W over the last tenth of a second or more; None until there is one.
-        carbon: g CO2e so far.
+        carbon: g CO2e so far, in use and of the hardware.
         seconds: Since the run began.
     """
 

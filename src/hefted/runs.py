@@ -140,7 +140,7 @@ def moved(*, network: int = 0, storage: int = 0) -> None:
         >>> with meter('upload') as m:
         ...     moved(network=10**9)
         >>> m.footprint is None or str(m.footprint.components['network'].to('Wh'))
-        '4.0 Wh (1.0 to 60.0, assumed)'
+        '4.0 Wh (1.0 to 60, assumed)'
     """
     _process.moved(network, storage)
 

@@ -41,7 +41,7 @@ def test_an_accelerator_is_found_by_what_its_driver_calls_it(name: str, product:
     assert found.name == product
 
 
-@pytest.mark.parametrize('name', ['', 'NVIDIA', 'Voodoo 2', '???'])
+@pytest.mark.parametrize('name', ['', 'NVIDIA', 'Voodoo 2', '???', 'Quadro P1000', 'B2000'])
 def test_what_is_not_an_accelerator_known_here_is_none(name: str) -> None:
     assert find_accelerator(name) is None
 

@@ -97,6 +97,8 @@ def test_an_instance_of_processors_alone_is_said_to_be_none_of_the_catalogues(te
         ('64', 'tpu-v5e:16'),
         ('8 x V10', 'Did you mean'),
         ('8 x H20', "'h200'"),
+        ('8 x H2000', "'h200'"),
+        ('TPU v50', "'tpu v5e'"),
         ('', 'at least one'),
         ('0 x H100', 'at least one'),
         ('99999999999 x H100', 'at most'),

@@ -42,7 +42,7 @@ def test_fits_in_a_block_share_its_budget(model: Sequential):
         assert rest.left['energy'].value == pytest.approx(3 - joules(first))
         second = model.fit(X, Y, epochs=FOR_EVER, verbose=0)
         assert second.stopped_by == 'budget of the with block 3 J'
-        assert 2.4 < joules(first) + joules(second) <= 3
+        assert 1.5 < joules(first) + joules(second) <= 3
         assert rest.spent['energy'].value == pytest.approx(joules(first) + joules(second))
         assert 'stopped by the budget of the with block 3 J' in str(second.receipt())
     after = model.fit(X, Y, epochs=2, verbose=0)
@@ -67,7 +67,10 @@ def test_evaluate_and_predict_count_too(model: Sequential):
         predicted = rest.spent['energy'].value
         assert predicted > evaluated
     model.predict(X, verbose=0)
-    assert rest.spent['energy'].value == pytest.approx(predicted, rel=0.5)
+    left = rest.left['energy'].value
+    model.predict(X, verbose=0)
+    assert rest.left['energy'].value == left  # what comes after the block is not the block's
+    assert rest.spent['energy'].value + left == pytest.approx(1.0)
 
 
 def test_a_fit_within_a_metered_block_is_counted_once(model: Sequential):
@@ -109,7 +112,7 @@ SCRIPT = """
     told = []
     try:
         while True:
-            history = model.fit(x, x[:, 0] > 0.5, epochs=300, verbose=0)
+            history = model.fit(x, x[:, 0] > 0.5, epochs=100, verbose=0)
             model.predict(x, verbose=0)
             told.append([history.footprint.energy.value, history.stopped_by])
     except hefted.errors.BudgetError as error:
@@ -123,4 +126,4 @@ def test_a_process_has_a_budget_for_all_its_runs(monkeypatch: pytest.MonkeyPatch
     told, error = json.loads(ran.stdout)
     assert len(told) > 1
     assert 'budget of the process 20 J' in error
-    assert 14 < sum(energy for energy, _ in told) <= 20
+    assert 10 < sum(energy for energy, _ in told) <= 20

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 import hefted
-from hefted import layers
+from hefted import layers, ledger
 from hefted.callbacks import Callback
 from hefted.ledger.journal import runs_folder, settle
+from hefted.quantities import Quantity
+from hefted.report.exports.record import facts_of
 from hefted.train.resuming import Resume
 
 
@@ -102,6 +104,12 @@ def test_a_second_fit_of_a_program_tries_nothing_and_rests_on_the_first(monkeypa
     assert model.fit(*data, epochs=3, verbose=0).forecast.how == 'known'
 
 
+def test_the_pace_of_batches_that_come_by_themselves_is_not_that_of_arrays():
+    model, (x, y) = dense(), rows()
+    model.fit(((x[:32], y[:32]) for _ in range(20)), steps_per_epoch=10, epochs=2, verbose=0)
+    assert model.fit(x, y, epochs=3, verbose=0).forecast.how == 'pilot'
+
+
 def test_the_first_line_of_a_fit_is_its_forecast(capsys: pytest.CaptureFixture[str]):
     dense().fit(*rows(), epochs=1, verbose=2)
     first, second, *_ = capsys.readouterr().out.splitlines()
@@ -109,6 +117,17 @@ def test_the_first_line_of_a_fit_is_its_forecast(capsys: pytest.CaptureFixture[s
     assert first.endswith(' · 8 steps')
     assert 'CO2e' in first
     assert second.startswith('Epoch 1/1')
+
+
+def test_where_nobody_knows_how_many_steps_come_the_first_line_says_so(capsys: pytest.CaptureFixture[str]):
+    x, y = rows(32)
+    dense().fit(((x, y) for _ in range(3)), epochs=1, verbose=2)
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith('Forecast: not known, as nobody knows how many steps an epoch has; steps_per_epoch=')
+    assert second.startswith('Epoch 1/1 - 3/3')
+    for quiet in ({'meter': None, 'verbose': 2}, {'verbose': 0}):
+        dense().fit(((x, y) for _ in range(3)), epochs=1, **quiet)
+        assert 'Forecast' not in capsys.readouterr().out
 
 
 def test_nothing_is_said_of_it_at_verbose_0(capsys: pytest.CaptureFixture[str]):
@@ -127,6 +146,26 @@ def test_the_journal_holds_plan_forecast_and_what_it_became():
     assert len(later) == 1
     assert later[0]['share'] >= 0.05
     assert later[0]['low'] <= later[0]['seconds'] <= later[0]['high']
+
+
+def test_the_receipt_tells_what_was_foreseen_beside_what_its_phases_took():
+    history = dense().fit(*rows(), epochs=2, verbose=0, validation_split=0.25)
+    told = history.receipt().facts.foreseen
+    figures = [str(figure).rpartition(', ')[0] + ')' for figure in (history.forecast.duration, history.forecast.energy)]
+    phases = history.footprint.phases
+    train, validate = phases['train'], phases['validate']
+    took = Quantity(train.seconds + validate.seconds, 's').rounded, (train.energy + validate.energy).rounded
+    assert told == f'{figures[0]} and {figures[1]} for train and validate, which took {took[0]} and {took[1]}'
+    run = ledger.open().get(history.run)
+    assert facts_of(run, run.footprint).foreseen == told
+    assert facts_of(run).foreseen == ''
+    assert f'Foreseen    {told[:12]}' in str(history.receipt())
+
+
+def test_without_a_forecast_the_receipt_tells_of_none():
+    model = dense()
+    model.run_eagerly = True
+    assert 'Foreseen' not in str(model.fit(*rows(64), epochs=1, verbose=0).receipt())
 
 
 def test_without_a_meter_the_duration_alone_is_foreseen(capsys: pytest.CaptureFixture[str]):

@@ -292,7 +292,7 @@ def test_a_receipt_holds_no_host_user_arguments_or_paths():
 
 def test_the_live_line_tells_power_energy_and_carbon_each_in_its_unit():
     assert live(SimpleNamespace(power=11.2, energy=9.8, carbon=0.00104)) == '11 W · 9.8 J · 1.0 mg CO2e'
-    assert live(SimpleNamespace(power=312.4, energy=5.2e6, carbon=1234.0)) == '312 W · 1.4 kWh · 1.2 kg CO2e'
+    assert live(SimpleNamespace(power=312.4, energy=5.2e6, carbon=1234.0)) == '310 W · 1.4 kWh · 1.2 kg CO2e'
     assert live(SimpleNamespace(power=9.96, energy=None, carbon=None)) == '10 W'
     assert live(SimpleNamespace(power=None, energy=0.0, carbon=0.0)) == '0 J · 0 g CO2e'
     assert live(SimpleNamespace(power=None, energy=None, carbon=None)) == ''

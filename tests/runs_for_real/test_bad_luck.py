@@ -46,7 +46,7 @@ for _ in range(30):
     footprint = run.finish()
     run.journal_failure
     times.append(time.perf_counter() - begun)
-print(sorted(times)[15])
+print(sorted(times)[5])  # a disk would be waited for each time, a busy machine now and then
 """)
     assert float(told) < 1e-3
 

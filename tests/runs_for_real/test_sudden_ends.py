@@ -125,7 +125,7 @@ for seconds in (0.8, 600):
         begun = time.monotonic()
         assert process.stdout.readline() == left
     _, err = process.communicate(timeout=10)
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 9  # nobody waits for the 600 s
     assert process.returncode == 0, err
     assert [run['status'] for run in house.ledger()[0]['children']] == ['stopped', 'stopped']
 
@@ -157,7 +157,7 @@ except KeyboardInterrupt:
     process.send_signal(signal.SIGINT)
     begun = time.monotonic()
     assert process.stdout.readline() == b'stopped\n'
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 10  # of the minutes that it would take
     assert process.communicate(timeout=30) == (b'', b'')
 
 

@@ -197,7 +197,7 @@ def test_one_that_slept_past_its_deadline_goes_on_at_once():
         (Grid('The grid cannot be reached.'), taking(HOUR), 'Starting at once. The grid cannot be reached.'),
         (Grid(by_hour(300, 80)), None, 'Starting at once. Nobody knows how long this training takes'),
         (Grid(by_hour(300, 80)), taking(HOUR, 7 * HOUR), 'Starting at once. It may take 7 h, and the deadline is '),
-        (Grid(by_hour(100, 300)), taking(HOUR), 'Starting at once. No hours before the deadline are so much cleaner.'),
+        (Grid(by_hour(100, 300)), taking(HOUR), 'Starting at once. No hours before the deadline are cleaner.'),
     ],
 )
 def test_what_cannot_wait_starts_at_once_and_says_why(grid, forecast, words):

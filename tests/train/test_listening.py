@@ -67,11 +67,9 @@ def test_a_training_of_which_no_step_was_read_teaches_nothing():
     assert told == learned == []
 
 
-def test_a_resumed_training_has_the_rest_of_its_plan_to_go():
-    outlook = Outlook(Plan(steps=47, epochs=5), Pace('pilot', step=0.1))
-    listener = Listener(outlook, lambda **_: None, lambda _: None, before=53)
-    listener.begin(done=53, epoch=5)
-    assert (outlook.share, outlook.rest().seconds) == (0, pytest.approx(4.7))
-    listener.begin(done=60, epoch=6)  # a backup was further
-    assert outlook.share == 7 / 47
-    assert outlook.rest().seconds == pytest.approx(4.0)
+@pytest.mark.parametrize(('planned', 'before'), [(47, 53), (100, 0)])
+def test_a_resumed_training_has_the_rest_to_go_whether_its_plan_is_of_that_or_of_all(planned: int, before: int):
+    outlook = Outlook(Plan(steps=planned, epochs=10), Pace('pilot', step=0.1))
+    Listener(outlook, lambda **_: None, lambda _: None, before=before).begin(done=53, epoch=5)
+    assert outlook.done == (0 if before else 53)
+    assert outlook.rest().seconds == pytest.approx(4.7)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 
@@ -44,6 +45,24 @@ def test_the_live_line_says_what_is_left_until_all_is_done():
     outlook.hear(25, 2.5, 20.0)
     shown.tick(50, {'loss': 0.5}, Tick(50, 0, {}, 20.0, 4.0, None))
     shown.close()
-    assert '5.0 s · 20 J to go' in stream.getvalue()
+    assert re.search(r'5[.]0 s \(4[.]\d to 5[.]\d\) · 20 J to go', stream.getvalue())
     outlook.hear(50, 5.0, 40.0)
-    assert shown._to_go() == ''
+    assert shown._weight(Tick(100, 0, {}, 40.0, 4.0, None), 80) == '4.0 W · 40 J'
+
+
+def test_a_narrow_terminal_is_told_what_is_left_without_its_interval():
+    outlook = Outlook(PLAN, PACE)
+    outlook.hear(25, 2.5, 10.0)
+    outlook.hear(25, 2.5, 20.0)
+    shown = LiveProgress(1, 100, io.StringIO())
+    shown.foreseen(None, outlook)
+    tick = Tick(50, 0, {}, 20.0, 4.0, None)
+    assert shown._weight(tick, 36) == '4.0 W · 20 J · 5.0 s · 20 J to go'
+    assert shown._weight(tick, 60).startswith('4.0 W · 20 J · 5.0 s (')
+
+
+def test_the_forecast_is_folded_between_its_figures(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv('COLUMNS', '32')
+    stream = io.StringIO()
+    LiveProgress(1, 100, stream).foreseen(forecast(), None)
+    assert stream.getvalue().splitlines() == ['Forecast: 10 s (8 to 12)', '100 steps']

@@ -10,11 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from hefted import Input, Sequential, callbacks, layers, optimizers, utils
+from hefted import Input, Sequential, callbacks, layers, ledger, optimizers, utils
+from hefted.cli.export import command as export
+from hefted.cli.receipt import command as receipt
 from hefted.errors import ArchiveError, ArgumentError
 from hefted.ledger import attempts
 from hefted.models import fitting
+from hefted.report.exports.record import record
 from hefted.train import checkpoint as checkpoints
 from hefted.train import programs, state_file
 from hefted.train.governor import Governor
@@ -170,6 +174,46 @@ def test_a_training_that_was_cut_short_ends_with_the_bits_of_one_that_was_not(
     again = fit(tmp_path, *hooked, **DATA[data]())
     assert_same(again, whole)
     assert (whole[3], again[3]) == (1, 2)
+
+
+@pytest.mark.parametrize('validated', [False, True])
+def test_what_is_foreseen_of_a_resumed_training_is_what_is_left_of_it(tmp_path: Path, validated: bool) -> None:
+    more: dict[str, Any] = {'epochs': 4, 'batch_size': 16, 'verbose': 0, 'resume': often(tmp_path)}
+    more |= {'validation_data': (X, Y)} if validated else {}
+    model = fresh()
+    with pytest.raises(RuntimeError, match='struck'):
+        model.fit(X, Y, callbacks=[Strikes(2)], **more)
+    again = fresh()
+    history = again.fit(X, Y, **more)
+    run = ledger.open().get(str(history.run))
+    left = 4 * -(-len(X) // 16) - run.told('resumed')['step']
+    assert history.forecast.plan.steps == left
+    assert run.told('plan')['steps'] == left
+    assert run.told('forecast_at')['step'] <= left
+    assert record(run).flops == pytest.approx(run.told('plan')['flops'])
+
+
+def test_all_attempts_at_a_training_are_told_as_one_where_that_is_asked_for(tmp_path: Path) -> None:
+    more: dict[str, Any] = {'epochs': 4, 'batch_size': 16, 'verbose': 0, 'resume': often(tmp_path)}
+    with pytest.raises(RuntimeError, match='struck'):
+        fresh().fit(X, Y, callbacks=[Strikes(1)], **more)
+    last = str(fresh().fit(X, Y, **more).run)
+    known = ledger.open()
+    first = next(run for run in known.runs(kind='fit') if run.id != last)
+    whole = record(known.training(last))
+    parts = [record(known.get(run)) for run in (first.id, last)]
+    assert whole.footprint.energy.value == pytest.approx(sum(part.footprint.energy.value for part in parts))
+    assert whole.flops == pytest.approx(sum(part.flops for part in parts))
+    assert (whole.facts.status, whole.facts.children, whole.facts.of_all_attempts) == ('finished', 2, None)
+    assert known.training(first.id).id == last
+    alone = str(fresh().fit(X, Y, epochs=1, verbose=0).run)
+    assert known.training(alone).id == alone
+    assert not known.training(alone).children
+    told = CliRunner().invoke(export, [last, '--as', 'eu-ai-act', '--all-attempts'], catch_exceptions=False).output
+    assert 'Figures are the sums of 2 runs' in told
+    assert 'It is attempt' not in told
+    told = CliRunner().invoke(receipt, [first.id, '--all-attempts'], catch_exceptions=False).output
+    assert '2 runs · finished' in told
 
 
 def test_keeping_checkpoints_changes_no_bit_of_a_training(tmp_path: Path) -> None:

@@ -93,7 +93,9 @@ def test_where_all_hours_are_alike_it_starts_at_once():
 def test_a_clean_hour_that_costs_more_to_wait_for_than_it_saves_is_not_waited_for():
     night = by_hour(*[210] * 12, 190)
     assert choose(night, Work(HOUR, HOUR, idle=0.0), 13 * HOUR).spans == ((12 * HOUR, 13 * HOUR),)
-    assert choose(night, Work(HOUR, HOUR, idle=0.1), 13 * HOUR).spans == ((0.0, HOUR),)
+    chosen = choose(night, Work(HOUR, HOUR, idle=0.1), 13 * HOUR)
+    assert (chosen.spans, chosen.why) == (((0.0, HOUR),), 'dearer')
+    assert choose(by_hour(190, 210, 210), Work(HOUR, HOUR), 3 * HOUR).why == 'best'
 
 
 def test_it_pauses_over_a_dirty_hour_only_where_that_pays():

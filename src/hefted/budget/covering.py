@@ -42,6 +42,7 @@ class Run(Protocol):
 
 _lock = threading.RLock()
 _open: list[Covering] = []
+_closed: weakref.WeakSet[Covering] = weakref.WeakSet()  # a run of another thread may still be under its limits
 _of_process: dict[str, Covering] = {}  # by what the setting says
 
 
@@ -58,6 +59,7 @@ class Covering:
         self._ended = dict.fromkeys(budget.limits, 0.0)
         self._runs: dict[str, tuple[weakref.ref[Run], dict[str, float]]] = {}  # and what each had taken before
         self._within: set[str] = set()
+        self._final: dict[str, float] | None = None
 
     def begin(self, run: Run, *, before: bool = False) -> None:
         """A run has begun, or one that had begun before goes on; what is part of another is counted there."""
@@ -74,6 +76,10 @@ class Covering:
         if before is not None:
             for name, amount in self._of(run).items():
                 self._ended[name] += amount - before.get(name, 0.0)
+
+    def close(self) -> None:
+        """Tell from now on what is spent now: what its runs take later, such as `predict`, is not the block's."""
+        self._final = self.amounts()
 
     def _of(self, run: Run) -> dict[str, float]:
         footprint = run.so_far()
@@ -95,12 +101,15 @@ class Covering:
     @property
     def spent(self) -> Mapping[str, Quantity]:
         """What was spent up to now, by name."""
-        return self._told(self.amounts())
+        return self._told(self._now())
 
     @property
     def left(self) -> Mapping[str, Quantity]:
         """What is left, by name."""
-        return self._told({name: max(self.budget.most(name) - amount, 0.0) for name, amount in self.amounts().items()})
+        return self._told({name: max(self.budget.most(name) - amount, 0.0) for name, amount in self._now().items()})
+
+    def _now(self) -> dict[str, float]:
+        return self.amounts() if self._final is None else self._final
 
     def _told(self, amounts: Mapping[str, float]) -> Mapping[str, Quantity]:
         return {
@@ -132,7 +141,9 @@ def closed(budget: Budget) -> None:
     with _lock:
         for place in reversed(range(len(_open))):
             if _open[place].budget is budget:
-                del _open[place]
+                covering = _open.pop(place)
+                covering.close()
+                _closed.add(covering)
                 return
 
 
@@ -164,7 +175,7 @@ def begun(run: Run, *, before: bool = False) -> None:
 
 def ended(run: Run) -> None:
     """Told of each run that has ended."""
-    for covering in [*_open, *_of_process.values()]:
+    for covering in [*_open, *_closed, *_of_process.values()]:
         covering.end(run)
 
 

@@ -16,6 +16,7 @@ _TOLD = '\n'.join(f'  {name:<16}{chosen.told}' for name, chosen in FORMATS.items
 @click.command('export', epilog=f'\b\nFormats:\n{_TOLD}')
 @click.argument('run', default='last', metavar='[RUN]')
 @click.option('--as', 'format_', metavar='FORMAT', help='One of those below.')
+@click.option('--all-attempts', is_flag=True, help='Of a training that was resumed: all attempts at it, summed.')
 @click.option('--output', type=click.Path(path_type=Path), help='Write to this file, in place of what is there.')
 @click.option(
     '--include', default='', metavar='WHAT,…', help='Of host, user, arguments and paths, what the export should hold.'
@@ -24,7 +25,14 @@ _TOLD = '\n'.join(f'  {name:<16}{chosen.told}' for name, chosen in FORMATS.items
 @click.option('--units', default=1.0, show_default=True, help='sci: how many of them the run was.')
 @click.option('--training-type', metavar='TYPE', help='huggingface, cyclonedx, spdx: pre-training or fine-tuning.')
 def command(
-    run: str, format_: str | None, output: Path | None, include: str, unit: str, units: float, training_type: str | None
+    run: str,
+    format_: str | None,
+    all_attempts: bool,
+    output: Path | None,
+    include: str,
+    unit: str,
+    units: float,
+    training_type: str | None,
 ) -> None:
     """Write what one run took in another program's format.
 
@@ -34,7 +42,7 @@ def command(
     if format_ is None:
         raise click.UsageError(f'--as: expected a format, received none. There are {", ".join(FORMATS)}.')
     names = [name for name in include.replace(',', ' ').split() if name]
-    found = opened().get(run)
+    found = opened().training(run) if all_attempts else opened().get(run)
     text = export(found, format_, include=names, unit=unit, units=units, training_type=training_type)
     if output is None:
         Stream().write(text)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hefted.cli.work import Work, of_house, of_work
+from hefted.quantities import parted
 from hefted.report.receipt import Facts, Line, Receipt
 
 if TYPE_CHECKING:
@@ -96,8 +97,7 @@ def _lines(told: Forecast) -> Iterator[Line]:
 
 
 def _figure(label: str, quantity: Quantity) -> Line:
-    value, _, interval = str(quantity).partition(' (')
-    return Line(label, value, interval.removesuffix(')'))
+    return Line(label, *parted(quantity))
 
 
 def _cost(cost: Quantity | None) -> Line:

@@ -19,19 +19,20 @@ from hefted.report.receipt import Receipt, receipt
 @click.argument('run', default='last', metavar='[RUN]')
 @click.option('--json', 'as_json', is_flag=True, help='Every figure with its interval, errors and sources.')
 @click.option('--html', 'page', type=click.Path(dir_okay=False, path_type=Path), help='Write a page to this file.')
+@click.option('--all-attempts', is_flag=True, help='Of a training that was resumed: all attempts at it, summed.')
 @click.option(
     '--without',
     multiple=True,
     type=click.Choice(get_args(Component)),
     help='Leave a component out of every figure, such as unseen.',
 )
-def command(run: str, as_json: bool, page: Path | None, without: tuple[str, ...]) -> None:
+def command(run: str, as_json: bool, page: Path | None, all_attempts: bool, without: tuple[str, ...]) -> None:
     """Show what one run took: energy by part and by phase, carbon, and how each figure is known.
 
     RUN is the start of a run's id, as `hefted ledger` lists them; without it, the newest run is shown. A run
     that was killed shows what it had used by then.
     """
-    told = receipt_of(opened().get(run), without)
+    told = receipt_of(opened().training(run) if all_attempts else opened().get(run), without)
     if page is not None:
         from hefted.report.html import page as as_page
 
@@ -66,4 +67,5 @@ def _tell_land(told: Receipt) -> None:
 
 def receipt_of(run: ledger.RunSummary, without: tuple[str, ...] = ()) -> Receipt:
     """The receipt of a run in the ledger, without some of its components if so wished."""
-    return receipt(run.footprint_without(*without), facts_of(run))
+    took = run.footprint_without(*without)
+    return receipt(took, facts_of(run, None if without else took))

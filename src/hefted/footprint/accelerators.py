@@ -5,6 +5,7 @@ Every figure is the vendor's own, or one that a life-cycle study published (see 
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -70,8 +71,16 @@ def find_accelerator(name: str) -> Accelerator | None:
     # 'h100' begins several names; of names that are part of what is said, the longest says most.
     begun = (row for key, row in known if key.startswith(said))
     held = sorted((pair for pair in known if len(pair[0]) > 3 and pair[0] in said), key=lambda pair: -len(pair[0]))
+    held = [pair for pair in held if not _goes_on(name, pair[1])]
     row = next(exact, None) or next(begun, None) or next((row for _, row in held), None)
     return None if row is None else _of(row)
+
+
+def _goes_on(said: str, row: dict[str, str]) -> bool:
+    """Whether a number that is said goes on where the accelerator's own ends: a P1000 is no P100, an H2000 no H200."""
+    own = set(re.findall(r'\d+', f'{row["name"]} {row["aliases"]}'))
+    told = re.findall(r'\d+(?!\d| ?gb)', said.lower())  # of memory there are several sizes
+    return any(number.startswith(tuple(own)) and number not in own for number in told)
 
 
 def accelerator(name: str) -> Accelerator:

@@ -141,11 +141,25 @@ def central_joules(joules: Mapping[str, float], accuracies: Accuracies) -> float
     return sum(known) if known else None
 
 
-def grams_per_joule(factors: Factors) -> float | None:
-    """The central figure of operational carbon, for a live line; None where no intensity is known."""
-    if factors.intensity is None:
-        return None
-    return factors.intensity.value * (factors.pue.value if factors.pue else 1.0) / 3.6e6
+def central_grams(joules: float, occupied: float, factors: Factors) -> float | None:
+    """The central figure of carbon as a receipt has it, for a live line; None where nothing is known of it.
+
+    Args:
+        joules: What was used.
+        occupied: Seconds for which the machine was the run's.
+        factors: What it is priced by.
+
+    Returns:
+        g CO2e in use and of the hardware; of that which is known.
+
+    Example:
+        >>> central_grams(3.6e6, 3600.0, Factors(Quantity(50, 'g CO2e/kWh'), embodied=Quantity(2, 'g CO2e/h')))
+        52.0
+    """
+    pue, per_kwh, per_hour = factors.pue, factors.intensity, factors.embodied
+    in_use = None if per_kwh is None else joules / 3.6e6 * per_kwh.value * (pue.value if pue else 1.0)
+    hardware = None if per_hour is None else occupied / 3600 * per_hour.value
+    return None if in_use is None and hardware is None else (in_use or 0.0) + (hardware or 0.0)
 
 
 def energy_of(

@@ -130,7 +130,11 @@ def _checked(key: str, value: object) -> str:
         )
         raise unknown_name('key in [tool.hefted] of pyproject.toml', key, _HEARD, form)
     if not isinstance(value, str):
-        raise ArgumentError(f'{key} in [tool.hefted] of pyproject.toml: expected a string, received {value!r}.')
+        example = {'place': 'FR', 'budget': '10 kWh', 'project': 'whales'}.get(key, 'in your own words')
+        raise ArgumentError(
+            f'{key} in [tool.hefted] of pyproject.toml: expected a string, received {value!r}. '
+            f"Write it in quotes, such as {key} = '{example}'."
+        )
     if key == 'project' and not _A_NAME.fullmatch(value.strip()):
         raise ArgumentError(
             f"project in [tool.hefted] of pyproject.toml: expected a short name, such as 'whales', received {value!r}. "

@@ -68,7 +68,7 @@ def step_of(plan: Plan, on: Machines, peak: float) -> Step:
         >>> from hefted.forecast.machines import machines
         >>> tiny = Plan(flops_per_step=2e5, bytes_per_step=5e4)
         >>> str(step_of(tiny, machines('H100'), 494e12).seconds)
-        '0.060 ms (0.006 to 1.000, assumed)'
+        '0.060 ms (0.006 to 1.0, assumed)'
     """
     value, high, low = (_parts(plan, on, peak, *each) for each in zip(_REACHED, _STREAMED, _OVERHEAD, strict=True))
     whole = [max(computing, streaming) + beside for computing, streaming, beside in (low, value, high)]

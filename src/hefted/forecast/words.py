@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
-from hefted.quantities import Quantity
+from hefted.quantities import Quantity, parted
 
 if TYPE_CHECKING:
     from hefted.forecast.forecast import Forecast
@@ -29,7 +29,8 @@ _STYLE = """
   --leaf:#6fc48f}}
 .hefted-forecast h3{font-size:14px;font-weight:400;margin:0 0 12px;color:var(--quiet)}
 .hefted-forecast h3 b{color:var(--leaf);font-weight:600}
-.hefted-forecast table{border-collapse:collapse;margin:0;border:0;font-size:14px;background:none}
+.hefted-forecast table{border-collapse:collapse;margin:0;border:0;font-size:14px;color:inherit;background:none}
+.hefted-forecast tbody+tbody::before{content:"";display:block;height:12px}
 .hefted-forecast tr,.hefted-forecast tr:nth-child(even){background:none}
 .hefted-forecast td,.hefted-forecast th{border:0;padding:2px 16px 2px 0;text-align:left;vertical-align:baseline;
   font-weight:400;color:inherit}
@@ -42,13 +43,13 @@ _STYLE = """
 def line(forecast: Forecast) -> str:
     """In one line: 'Forecast: 12 s (10 to 15) · 63 J (40 to 95) · 4.5 mg CO2e (1.0 to 9.0) · 320 steps'."""
     told = forecast.footprint
-    figures = [_short(figure) for figure in (told.duration, told.energy, told.carbon) if figure is not None]
+    figures = [short(figure) for figure in (told.duration, told.energy, told.carbon) if figure is not None]
     return 'Forecast: ' + ' · '.join([*figures, *_steps(forecast)])
 
 
 def block(forecast: Forecast) -> str:
     """As a short block of text, without a newline at its end."""
-    rows = [f'{label:<12}{value:<14}{detail}'.rstrip() for label, value, detail in _rows(forecast)]
+    rows = [f'{label:<12}{value:<13} {detail}'.rstrip() for label, value, detail in _rows(forecast)]
     notes = [f'{label:<12}{text}' for label, text in _notes(forecast)]
     return '\n'.join([_title(forecast), '', *rows, '', *notes])
 
@@ -67,7 +68,7 @@ def html(forecast: Forecast) -> str:
     title = _title(forecast).removeprefix('Hefted')
     return (
         f'<div class="hefted-forecast"><style>{_STYLE}</style><h3><b>Hefted</b>{escape(title)}</h3>'
-        f'<table>{rows}{notes}</table></div>'
+        f'<table><tbody>{rows}</tbody><tbody>{notes}</tbody></table></div>'
     )
 
 
@@ -82,24 +83,52 @@ def _rows(forecast: Forecast) -> Iterator[tuple[str, str, str]]:
             if name == 'energy':
                 yield label, 'not known', ''
             continue
-        value, _, interval = str(figure).partition(' (')
-        yield label, value, interval.removesuffix(')')
+        yield label, *parted(figure)
 
 
 def _notes(forecast: Forecast) -> Iterator[tuple[str, str]]:
     plan, place = forecast.plan, forecast.footprint.place
+    phases = forecast.footprint.phases
+    if len(phases) > 1:
+        yield 'Of which', ', '.join(f'{Quantity(each.seconds, "s").rounded} {name}' for name, each in phases.items())
     yield 'Rests on', _HOW[forecast.how]
     if plan.flops is not None:
-        count = Quantity(plan.flops / 1e9, '1').rounded
         share = forecast.utilisation
-        told = '' if share is None else f', at {100 * share.value:.0f} % of the peak'
-        yield 'Operations', f'{count} billion{told}'
+        told = '' if share is None else f', at {_percent(share.value)} of the peak'
+        yield 'Operations', f'{rounded(plan.flops)}{told}'
     if plan.peak_bytes is not None:
         fit = {True: ', which fits', False: ', which does not fit', None: ''}[forecast.fits]
         yield 'Memory', f'{Quantity(plan.peak_bytes, "B").rounded}{fit}'
-    yield 'Place', place.name or place.code
-    for note in forecast.notes:
-        yield 'Note', note
+    yield 'Place', str(place)
+    if place.hint:
+        yield '', place.hint
+    for number, note in enumerate(forecast.notes):
+        yield '' if number else 'Note', note
+
+
+def rounded(number: float) -> str:
+    """A large number in words.
+
+    Example:
+        >>> rounded(340e6), rounded(137e9), rounded(5200)
+        ('340 million', '137 billion', '5,200')
+    """
+    for size, name in ((1e12, 'trillion'), (1e9, 'billion'), (1e6, 'million')):
+        if number >= size:
+            return f'{number / size:.3g} {name}'
+    return f'{number:,.0f}'
+
+
+def _percent(share: float) -> str:
+    """A share of a peak.
+
+    Example:
+        >>> _percent(0.153), _percent(0.0123), _percent(2e-8)
+        ('15 %', '1.2 %', 'under 0.1 %')
+    """
+    if share < 1e-3:
+        return 'under 0.1 %'
+    return f'{100 * share:.0f} %' if share >= 0.1 else f'{100 * share:.2g} %'
 
 
 def _steps(forecast: Forecast) -> list[str]:
@@ -107,6 +136,6 @@ def _steps(forecast: Forecast) -> list[str]:
     return [] if steps is None else [f'{steps:,} step' if steps == 1 else f'{steps:,} steps']
 
 
-def _short(figure: Quantity) -> str:
+def short(figure: Quantity) -> str:
     """A figure with its interval, without its basis: a forecast is a model."""
     return str(figure).replace(f', {figure.basis})', ')').replace(f' ({figure.basis})', '')

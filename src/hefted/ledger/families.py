@@ -51,6 +51,11 @@ def with_attempts(runs: list[RunSummary]) -> list[RunSummary]:
     return [replace(run, of_all_attempts=sums.get(run.resumes or run.id)) for run in runs]
 
 
+def whole_training(several: list[RunSummary]) -> RunSummary:
+    """Several attempts at a training as one run, of which no attempt is told any more."""
+    return replace(_tried(several), attempt=1, of_all_attempts=None)
+
+
 def _one_a_training(roots: list[RunSummary]) -> list[RunSummary]:
     """Attempts at one training as one: by the last one's id and end, with the sums of all."""
     tried: dict[str, list[RunSummary]] = {}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hefted.errors import LedgerError
 from hefted.ledger import journal
-from hefted.ledger.families import families, with_attempts
+from hefted.ledger.families import families, whole_training, with_attempts
 from hefted.ledger.summary import SHORT, RunSummary, Status, born, newest_first, score_of, summarise, summed
 from hefted.quantities import Quantity
 
@@ -70,6 +70,17 @@ class Ledger:
         near = difflib.get_close_matches(prefix.lower(), [run.short_id for run in everything], n=3, cutoff=0.5)
         hint = f'Did you mean {" or ".join(near)}?' if near else f'The newest are {_named(everything)}.'
         raise LedgerError(f'run: expected the start of a run\'s id or "last", received {prefix!r}. {hint}')
+
+    def training(self, prefix: str) -> RunSummary:
+        """All attempts at the training that a run is of, as one run with their sums; the run where there is no other.
+
+        Raises:
+            LedgerError: As of `get`.
+        """
+        run = self.get(prefix)
+        first, known = run.resumes or run.id, families(everything := self._everything())[1]
+        several = [known[each.id] for each in everything if first in (each.resumes, each.id)]
+        return whole_training(several) if len(several) > 1 else run
 
     def scores(self, *, patience: float = math.inf) -> Scores:
         """How good the forecasts have been: what was foreseen beside what it took, of every run that had one.

@@ -230,8 +230,8 @@ def _scored(run: str, header: Line, told: Line, later: Line | None, status: str,
         return bare._replace(status='resumed')
     if status != 'finished' or end is None:
         return bare
-    counted = [*FORESEEN, *(['compile'] if 'compile' in foreseen.get('phases', {}) else [])]
-    phases = [share for name, share in end['footprint']['phases'].items() if name in counted]
+    of = counted(foreseen.get('phases', {}))
+    phases = [share for name, share in end['footprint']['phases'].items() if name in of]
     seconds = sum(share['seconds'] for share in phases)
     return bare._replace(
         duration=_outcome(duration, seconds),
@@ -239,6 +239,15 @@ def _scored(run: str, header: Line, told: Line, later: Line | None, status: str,
         energy=_energy(foreseen.get('energy'), [share.get('energy') for share in phases]),
         measured=_measured(end['footprint'].get('components', {})),
     )
+
+
+def counted(foreseen: Iterable[str]) -> tuple[str, ...]:
+    """The phases of a run that stand beside its forecast.
+
+    Args:
+        foreseen: The forecast's own.
+    """
+    return (*FORESEEN, 'compile') if 'compile' in foreseen else FORESEEN
 
 
 def _outcome(foreseen: Quantity, actual: float) -> Outcome | None:

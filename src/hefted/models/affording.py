@@ -172,9 +172,9 @@ def _as_far_as(share: float, prepared: Prepared) -> str:
     """Such as 'about 7 of 10 epochs', 'about 40 % of the first of 10 epochs'."""
     epochs = share * prepared.epochs
     if prepared.epochs == 1 or epochs < 1:
-        first = 'the epoch' if prepared.epochs == 1 else f'the first of {prepared.epochs} epochs'
+        first = 'the epoch' if prepared.epochs == 1 else f'the first of {prepared.epochs:,} epochs'
         return f'about {max(1, int(100 * epochs))} % of {first}'
-    return f'about {int(epochs)} of {prepared.epochs} epochs'
+    return f'about {int(epochs):,} of {prepared.epochs:,} epochs'
 
 
 def _too_little(limit: Limit, whole: Whole, before: float, end: float, prepared: Prepared) -> str:
@@ -184,7 +184,7 @@ def _too_little(limit: Limit, whole: Whole, before: float, end: float, prepared:
     fewer = int(rows * rest / whole.step) if rest > 0 else 0
     smaller = f'a batch of {fewer} rows, or 16-bit precision; or ' if fewer >= 1 else ''
     epoch = whole.all / max(prepared.epochs, 1)
-    needs = [('one step', whole.step), ('one epoch', epoch), (f'all {prepared.epochs} epochs', whole.all)]
+    needs = [('one step', whole.step), ('one epoch', epoch), (f'all {prepared.epochs:,} epochs', whole.all)]
     what = ', '.join(
         f'{_least(limit, before + end + cost)} for {name}' for name, cost in needs[: 2 + (epoch < whole.all)]
     )

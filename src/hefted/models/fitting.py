@@ -145,7 +145,7 @@ def fit(
             pace.begin(step)
         listener = listening(prepared, forecast, run)
         ended.progress = progress_for(0 if listeners.shows_progress else verbose, epochs, ready.steps)
-        ended.progress.foreseen(forecast, getattr(listener, 'outlook', None))
+        ended.progress.foreseen(forecast, getattr(listener, 'outlook', None), wanted=bool(run.id))
         governor = governor_of(
             run,
             forecast,

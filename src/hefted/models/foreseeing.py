@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from hefted.data.stream import StreamSource
 from hefted.forecast.local import LocalForecast, Watts, price_of
 from hefted.forecast.outlook import Outlook
 from hefted.forecast.pace import Pace
@@ -89,7 +90,7 @@ def planned(known: Known, prepared: Prepared) -> Plan:
 
 def known_of(prepared: Prepared) -> Known:
     """What is known of a prepared program so far; the same object at its next fit."""
-    return prepared.kept.setdefault(('known', prepared.loop.single), Known())
+    return prepared.kept.setdefault(('known', prepared.loop.single, isinstance(prepared.source, StreamSource)), Known())
 
 
 def tried_step(prepared: Prepared) -> float | None:

@@ -30,14 +30,17 @@ def receipt_of(run: Any, name: str, status: str, attempts: Sequence[str] = ()) -
     footprint = run.footprint
     if footprint is None:
         return None
+    from hefted.report.foreseen import foreseen
     from hefted.report.receipt import Facts, receipt
 
+    forecast = run.told.get('forecast')
     facts = Facts(
         run.id, 'fit', name, status,
         meter_share=run.meter_cost / run.cpu_seconds if run.cpu_seconds > 0 else None,
         journal_failure=run.journal_failure,
         attempt=max(1, len(attempts)),
         of_all_attempts=_of_all(attempts, footprint.energy) if len(attempts) > 1 else None,
+        foreseen='' if forecast is None else foreseen(forecast, footprint, status),
         waited=run.told.get('when', {}).get('told', ''),
         budget=run.told.get('budget'),
         stopped_by=run.told.get('stopped_by'),
@@ -77,7 +80,7 @@ def show(told: Receipt, run: Any) -> None:
 
 
 def one_line(told: Receipt, total: runs.Total) -> str:
-    """Such as 'fold-2: 590 mJ · 79 µg CO2e; 2 runs so far: 7.1 J (4.7 to 13.1, modelled)'."""
+    """Such as 'fold-2: 590 mJ · 79 µg CO2e; 2 runs so far: 7.1 J (4.7 to 13, modelled)'."""
     footprint, facts = told.footprint, told.facts
     figures = (footprint.energy, footprint.carbon) if footprint is not None else ()
     parts = [figure.rounded for figure in figures if figure is not None] or ['energy not known']

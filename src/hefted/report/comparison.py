@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from hefted.forecast.compare import FIGURES, Comparison, Figure, Row
+from hefted.forecast.words import rounded
 from hefted.quantities import Quantity
 from hefted.report.columns import Column, Piece, cut, plain, table
 
@@ -51,19 +52,6 @@ def same(comparison: Comparison) -> str:
     }
     differs = comparison.differs if len(comparison.rows) > 1 else ('on',)
     return _BETWEEN.join([', '.join(work), *(text for what, text in common.items() if text and what not in differs)])
-
-
-def rounded(number: float) -> str:
-    """A large number in words.
-
-    Example:
-        >>> rounded(340e6), rounded(137e9), rounded(5200)
-        ('340 million', '137 billion', '5,200')
-    """
-    for size, name in ((1e12, 'trillion'), (1e9, 'billion'), (1e6, 'million')):
-        if number >= size:
-            return f'{number / size:.3g} {name}'
-    return f'{number:,.0f}'
 
 
 def _table(comparison: Comparison, width: int) -> Iterator[list[Piece]]:

@@ -15,7 +15,7 @@ _STYLE = """
   --leaf:#6fc48f;--warn:#e0b04a}}
 .hefted h3{font-size:14px;font-weight:400;margin:0 0 12px;color:var(--quiet)}
 .hefted h3 b{color:var(--leaf);font-weight:600}
-.hefted table{border-collapse:collapse;width:100%;margin:0;border:0;font-size:14px;background:none}
+.hefted table{border-collapse:collapse;width:100%;margin:0;border:0;font-size:14px;color:inherit;background:none}
 .hefted tr,.hefted tr:hover,.hefted tr:nth-child(even){background:none}
 .hefted td,.hefted th{border:0;padding:2px 16px 2px 0;text-align:left;vertical-align:baseline;color:inherit;
   font-weight:400}

@@ -49,9 +49,8 @@ def short(value: float, unit: str) -> str:
 
     Example:
         >>> short(4321.0, 'J'), short(0.0, 'W'), short(123.4, 'W')
-        ('1.2 Wh', '0 W', '123 W')
+        ('1.2 Wh', '0 W', '120 W')
     """
     shown_in = units.readable(value, unit)
-    shown = value * units.conversion(unit, shown_in)
-    digits = 1 if 0 < abs(shown) < 9.95 else 0
-    return f'{shown:.{digits}f} {shown_in}'
+    shown = float(f'{value * units.conversion(unit, shown_in):.1e}')  # none of these figures is surer than that
+    return f'{shown:,.{1 if 0 < abs(shown) < 10 else 0}f} {shown_in}'

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
-from hefted.quantities import Quantity
+from hefted.quantities import Quantity, parted
 
 if TYPE_CHECKING:
     from hefted.footprint.footprint import Footprint
@@ -28,7 +28,6 @@ _COMPONENTS = {
     'storage': 'storage',
 }
 _GAPS_TOLD = 3
-_LEAST_DOLLARS = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,7 @@ class Facts:
         children: How many runs it is made of.
         attempt: Which attempt at its training it is, from 1.
         of_all_attempts: Energy of all attempts at it; None where there was one alone.
+        foreseen: What was foreseen before its first step, and what that came to, in words; empty where nothing was.
         waited: What it waited for a cleaner grid, and what that saved, in words; empty where it did not.
         budget: What it might spend, by quantity, such as {'energy': '50 J'}.
         stopped_by: What ended it before its last step, such as 'budget 50 J'.
@@ -61,6 +61,7 @@ class Facts:
     children: int = 0
     attempt: int = 1
     of_all_attempts: Quantity | None = None
+    foreseen: str = ''
     waited: str = ''
     budget: Mapping[str, str] | None = None
     stopped_by: str | None = None
@@ -136,6 +137,7 @@ class Receipt:
             *_others(footprint),
             Line('Duration', footprint.duration.rounded),
             *_about_phases(footprint),
+            *_notes('Foreseen', [self.facts.foreseen] if self.facts.foreseen else []),
             *_notes('Waited', [self.facts.waited] if self.facts.waited else []),
             *_about_place(footprint),
             *_notes('Feels like', [', or '.join(self.equivalents)] if self.equivalents else []),
@@ -294,11 +296,7 @@ def _notes(label: str, texts: Sequence[str]) -> Iterator[Line]:
 def _figure(label: str, quantity: Quantity | None, kind: Kind = 'figure') -> Line:
     if quantity is None:
         return Line(label, 'not known', '', kind)
-    value, _, interval = str(quantity).partition(' (')
-    if quantity.unit == 'USD' and 0 < abs(quantity.value) < _LEAST_DOLLARS:  # beyond all digits that a price has
-        value = f'under {_LEAST_DOLLARS:g} USD'
-        interval = quantity.basis
-    return Line(label, value, interval.removesuffix(')') or quantity.basis, kind)
+    return Line(label, *parted(quantity), kind)
 
 
 def _percent(share: float) -> str:

@@ -227,7 +227,7 @@ class Holding(Governor):
         elif plan.why == 'dearer':
             why = 'To wait would make more carbon than it saves.'
         elif self._when.below is None:
-            why = 'No hours before the deadline are so much cleaner.'
+            why = 'No hours before the deadline are cleaner.'
         else:
             why = 'The grid is as you wished.'
         return f'Starting at once. {why}'

@@ -38,11 +38,11 @@ class Listener(Governor):
         self._tell, self._learn, self._clock = tell, learn, clock
         self._since = clock() if since is None else since
         self._at = self._since
-        self._epoch = -1
+        self._before, self._epoch = before, -1
         self._told = False
 
     def begin(self, done: int, epoch: int) -> None:
-        self.outlook.done, self._epoch = done - self._before, epoch
+        self.outlook.done, self._epoch = max(done - self._before, 0), epoch  # what a callback has put back is done
         self._at = self._clock()
 
     def hear(self, steps: int, seconds: float, tick: Tick) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -15,6 +15,8 @@ from hefted import config
 from hefted.errors import unknown_name
 from hefted.forecast.outlook import Outlook, Rest
 from hefted.forecast.words import line
+from hefted.forecast.words import short as in_short
+from hefted.quantities import Quantity, Source
 from hefted.report.live import live, short
 from hefted.report.stream import Stream
 from hefted.runs import Tick
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 Logs = dict[str, Any]
 _REDRAW_SECONDS = 0.25
 _BAR = 16  # columns
+_NO_END = 'Forecast: not known, as nobody knows how many steps an epoch has; steps_per_epoch=… tells it.'
+_OUTLOOK = Source('outlook', 'What was measured of the training so far')
 
 
 class Progress:
@@ -39,11 +43,19 @@ class Progress:
         self.stream = Stream(stream)
         self.began = perf_counter()
 
-    def foreseen(self, forecast: Forecast | None, outlook: Outlook | None) -> None:
-        """Before the first epoch: what the training will take, and what tells how much is left of it."""
+    def foreseen(self, forecast: Forecast | None, outlook: Outlook | None, wanted: bool = True) -> None:
+        """Before the first epoch: what the training will take, and what tells how much is left of it.
+
+        Args:
+            forecast: None where nobody can say, or nobody asked.
+            outlook: None likewise.
+            wanted: Whether somebody asked, who is told why nobody can say.
+        """
         self.outlook = outlook
         if forecast is not None and self.shows:
             self.say(line(forecast))
+        elif wanted and self.shows and self.steps is None:
+            self.say(_NO_END)
 
     def say(self, text: str) -> None:
         """A line of its own."""
@@ -101,7 +113,8 @@ class LiveProgress(Progress):
         self._drawn = 0.0
 
     def say(self, text: str) -> None:
-        self._console.print(text, highlight=False)
+        for row in folded(text, self._console.width, ' · '):  # no figure is parted from its interval
+            self._console.print(row, highlight=False)
 
     def epoch_begin(self, epoch: int, began: float | None = None) -> None:
         super().epoch_begin(epoch, began)
@@ -125,9 +138,18 @@ class LiveProgress(Progress):
             self._live.stop()
             self._live = None
 
-    def _to_go(self) -> str:
-        """'12 s · 63 J to go'; nothing where nobody foresaw anything, or all is done."""
-        return '' if self.outlook is None or self.outlook.share >= 1 else to_go(self.outlook.rest())
+    def _weight(self, tick: Tick | None, width: int) -> str:
+        """What it took so far and what is left: that with its interval, where a row has room for it."""
+        taken = live(tick) if tick is not None else ''
+        told = [' · '.join(filter(None, (taken, left))) for left in self._to_go()]
+        return next((text for text in told if len(text) <= width), told[-1])
+
+    def _to_go(self) -> Sequence[str]:
+        """What is left, whole and in short; nothing where nobody foresaw anything, or all is done."""
+        if self.outlook is None or self.outlook.share >= 1:
+            return ('',)
+        rest = self.outlook.rest()
+        return to_go(rest), to_go(rest, interval=False)
 
     def _draw(self, step: int, logs: Logs, tick: Tick | None) -> None:
         from rich.live import Live
@@ -138,7 +160,7 @@ class LiveProgress(Progress):
         filled = round(_BAR * min(step, total) / total)
         bar = Text().append('━' * filled, 'green').append('━' * (_BAR - filled), 'dim')
         rows = [Text(row) for row in folded(summary(self, step, logs, None), width)]
-        weight = Text(' · '.join(filter(None, (live(tick) if tick is not None else '', self._to_go()))), 'cyan')
+        weight = Text(self._weight(tick, width), 'cyan')
         # A narrow terminal goes without the bar first, and then tells the weight in a line of its own.
         if len(rows) == 1 and rows[0].cell_len + 1 + _BAR <= width:
             rows[0] = Text(' ').join([bar, rows[0]])
@@ -154,15 +176,20 @@ class LiveProgress(Progress):
             self._live.update(told, refresh=True)
 
 
-def to_go(rest: Rest) -> str:
+def to_go(rest: Rest, interval: bool = True) -> str:
     """What is left, in short.
 
+    Args:
+        rest: That.
+        interval: Whether its duration is told with its 90 % interval.
+
     Example:
-        >>> to_go(Rest(12.3, 10.0, 15.0, 63.0)), to_go(Rest(0.5, 0.4, 0.6, None))
-        ('12 s · 63 J to go', '500 ms to go')
+        >>> to_go(Rest(12.3, 10.0, 15.0, 63.0)), to_go(Rest(0.5, 0.4, 0.6, None), interval=False)
+        ('12 s (10 to 15) · 63 J to go', '500 ms to go')
     """
-    told = [short(rest.seconds, 's'), *([] if rest.joules is None else [short(rest.joules, 'J')])]
-    return ' · '.join(told) + ' to go'
+    lasts = Quantity.between(rest.seconds, rest.low, rest.high, 's', source=_OUTLOOK)
+    told = [in_short(lasts) if interval else lasts.rounded]
+    return ' · '.join([*told, *([] if rest.joules is None else [short(rest.joules, 'J')])]) + ' to go'
 
 
 def progress_for(verbose: Any, epochs: int | None, steps: int | None) -> Progress:
@@ -205,18 +232,18 @@ def summary(progress: Progress, step: int, logs: Logs, tick: Tick | None) -> str
     return ' - '.join(parts + ([weight] if weight else []))
 
 
-def folded(text: str, width: int) -> list[str]:
-    """Break a summary between its parts into rows of at most `width` columns, where they fit at all.
+def folded(text: str, width: int, between: str = ' - ') -> list[str]:
+    """Break a line between its parts into rows of at most `width` columns, where they fit at all.
 
     Example:
         >>> folded('8/8 - 1ms - loss: 0.7205', 14)
         ['8/8 - 1ms', 'loss: 0.7205']
     """
-    first, *others = text.split(' - ')
+    first, *others = text.split(between)
     rows = [first]
     for part in others:
-        if len(rows[-1]) + 3 + len(part) <= width:
-            rows[-1] += f' - {part}'
+        if len(rows[-1]) + len(between) + len(part) <= width:
+            rows[-1] += f'{between}{part}'
         else:
             rows.append(part)
     return rows

@@ -101,7 +101,11 @@ def choose(
     best = min((sums.carbon(spans, work.idle), spans) for spans in found)
     if best[0] < at_once * (1 - _TRIFLE):
         return Schedule(best[1], best[0], at_once)
-    clean = below is None or found[0][0] == (0.0, work.seconds)
+    if below is None:  # cleaner hours may come, and be too far away for so little work
+        to_come = [hour for hour in ahead if 0 < hour.start <= deadline - work.longest]
+        clean = not any(hour.grams * work.seconds < at_once * (1 - _TRIFLE) for hour in to_come)
+    else:
+        clean = found[0][0] == (0.0, work.seconds)
     return Schedule(now, at_once, at_once, 'best' if clean else 'dearer')
 
 

@@ -176,7 +176,8 @@ while not run._grid._live and time.monotonic() < begun + 20:
     time.sleep(0.1)
 time.sleep(0.2)
 tick = run.tick(1)
-assert abs(tick.carbon / (tick.energy * run._factors.pue.value / 3.6e6) - 123) < 1, tick
+hardware = run._factors.embodied.value * run.shares.occupied / 3600
+assert abs((tick.carbon - hardware) / (tick.energy * run._factors.pue.value / 3.6e6) - 123) < 1, tick
 run.finish()
 """
     )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from hefted.errors import ArgumentError
 from hefted.ledger import RunSummary
+from hefted.quantities import Quantity
 from hefted.report.exports import export
 from hefted.report.exports.computation import operations
 
@@ -41,6 +43,12 @@ def test_the_ai_acts_fields_are_all_there_in_order_in_both_formats(make: Make):
     assert [(field['reference'], field['name']) for field in told_fields(make())] == FIELDS
     rows = re.findall(r'^\| (?:\([de]\) )?([A-Z].+?) \| .', export(make(), 'eu-ai-act'), re.M)
     assert [name for name in rows if name != 'Field'] == [name for _, name in FIELDS]
+
+
+@pytest.mark.parametrize('kind', ['forecast', 'evaluate', 'predict'])
+def test_a_run_that_was_no_training_is_not_passed_off_as_one(make: Make, kind: str):
+    assert f'It was no training but a run of `{kind}`' in export(replace(make(), kind=kind), 'eu-ai-act')
+    assert 'no training' not in export(make(), 'eu-ai-act')
 
 
 def test_energy_is_in_megawatt_hours_with_two_significant_figures_and_its_interval(make: Make):
@@ -78,16 +86,32 @@ def test_of_a_run_that_ended_early_the_part_of_its_plan_is_told_that_it_did(make
 def test_a_training_in_attempts_computed_what_its_last_one_reached_and_no_more():
     planned = {'plan': {'flops': 6e9, 'steps': 60}}
     first = [{'run': 'a'}, planned, {'step': 30}, {'status': 'stopped'}]
-    last = [{'run': 'b', 'resumes': 'a'}, planned, {'step': 40}, {'status': 'stopped'}]
+    rest = {'plan': {'flops': 3e9, 'steps': 30}}
+    last = [{'run': 'b', 'resumes': 'a'}, {'resumed': {'step': 30}}, rest, {'step': 40}, {'status': 'stopped'}]
     assert operations(first) == 3e9
-    assert operations(last) is None  # it went on from a step that nobody told
+    assert operations(last) == 1e9
     assert operations(last, of_all_attempts=True) == 4e9
-    assert operations([*last[:2], {'step': 60, 'status': 'finished'}], of_all_attempts=True) == 6e9
+    whole = [*last[:3], {'step': 60, 'status': 'finished'}]
+    assert operations(whole) == 3e9
+    assert operations(whole, of_all_attempts=True) == 6e9
 
 
 def test_a_run_that_was_killed_before_its_first_step_claims_no_operations():
     assert operations([{'plan': {'flops': 6e9, 'steps': 60}}, {'phase': 'compile', 'step': None}]) is None
     assert operations([{'plan': {'flops': 6e9, 'steps': 60}}, {'status': 'finished'}]) == 6e9
+
+
+def test_of_a_training_of_several_attempts_it_says_which_one_is_told_and_what_all_took(make: Make):
+    run = replace(make(), attempt=3, of_all_attempts=Quantity(9.0, 'kWh', 'modelled'))
+    for told in (told_fields(run)[8]['told'], export(run, 'markdown'), export(run, 'huggingface')):
+        assert 'It is attempt 3 at its training, and told is what this attempt took; all attempts took 9.0 kWh' in told
+        assert '--all-attempts' in told
+    assert 'attempt' not in export(make(), 'markdown')
+
+
+def test_of_a_run_that_a_budget_stopped_it_says_so(make: Make):
+    told = export(make(lines=[{'stopped_by': 'budget 50 J'}], status='stopped'), 'markdown')
+    assert 'The run was stopped by the budget 50 J; what it used up to there is told.' in told
 
 
 def sci(run: RunSummary, **options: Any) -> dict[str, Any]:

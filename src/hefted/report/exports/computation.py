@@ -11,7 +11,7 @@ def operations(lines: Iterable[Mapping[str, Any]], *, of_all_attempts: bool = Fa
     """Floating-point operations of a run.
 
     Those of its plan, counted from its compiled program; of a run that ended before its last step, their part. The plan
-    of a later attempt at a training is of all of it, and its steps are counted from the first attempt's start.
+    of a later attempt at a training is of what was left; its steps are counted from the first attempt's start.
 
     Args:
         lines: Its journal's; the plan stands in a line of its own, or among the attributes of a program's own run.
@@ -19,29 +19,30 @@ def operations(lines: Iterable[Mapping[str, Any]], *, of_all_attempts: bool = Fa
             to be done again are not counted.
 
     Returns:
-        None where no plan is told; where it ended and no step of it is known; and of a later attempt alone, whose first
-        step is not told.
+        None where no plan is told, and where it ended early and no step of it is known.
 
     Example:
         >>> operations([{'plan': {'flops': 6e9, 'steps': 300}}, {'step': 100}])
+        2000000000.0
+        >>> operations([{'resumed': {'step': 700}}, {'plan': {'flops': 6e9, 'steps': 300}}, {'step': 800}])
         2000000000.0
     """
     planned: Any = None
     done: Any = None
     status: Any = None
-    resumed = False
+    before = 0.0  # steps of earlier attempts, which journals count on and plans do not hold
     for line in lines:
         planned = line.get('plan') or _attributes(line).get('plan') or _attributes(line) or planned
         done = line.get('step') or done
         status = line.get('status') or status
-        resumed = resumed or 'resumes' in line
+        before = _number(line.get('resumed'), 'step') or before
     flops = _number(planned, 'flops')
     steps = _number(planned, 'steps')
-    if flops is None or (resumed and not of_all_attempts):
-        return None
-    if steps is None or status == 'finished':
-        return flops
-    return flops * min(done / steps, 1.0) if isinstance(done, int) else None
+    if flops is None or not steps or not isinstance(done, int):
+        return flops if status == 'finished' else None
+    if of_all_attempts:
+        return flops / steps * min(done, steps + before)
+    return flops / steps * min(max(done - before, 0.0), steps)
 
 
 def _attributes(line: Mapping[str, Any]) -> dict[str, Any]:

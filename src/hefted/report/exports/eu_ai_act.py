@@ -16,6 +16,7 @@ from hefted.report.exports import Options
 from hefted.report.exports import markdown as tables
 from hefted.report.exports.record import Record
 from hefted.report.exports.words import (
+    activity,
     by_hefted,
     called,
     dumped,
@@ -102,9 +103,13 @@ def _letter(field: Field) -> str:
 
 
 def _preamble(record: Record) -> str:
+    kind = record.facts.kind
+    other = kind == 'forecast' or activity(record) in ('validation', 'inference')
+    warning = f' It was no training but a run of `{kind}`: what is told is not what is asked for.' if other else ''
     return (
-        f'From run `{record.facts.run_id}` ({record.facts.status}), weighed by {by_hefted()}; intervals are of 90 %. '
-        'A model that took more than is told here, such as failed runs and searches, took the sum of them all.'
+        f'From run `{record.facts.run_id}` ({record.facts.status}), weighed by {by_hefted()}; intervals are of 90 %.'
+        f'{warning} A model that took more than is told here, such as failed runs and searches, took the sum of '
+        'them all.'
     )
 
 

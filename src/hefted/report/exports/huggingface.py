@@ -11,7 +11,7 @@ import json
 from hefted.quantities import Quantity
 from hefted.report.exports import Options
 from hefted.report.exports.record import Record, unknown_figure
-from hefted.report.exports.words import by_hefted, grams, hardware
+from hefted.report.exports.words import by_hefted, ending, grams, hardware
 
 
 def write(record: Record, options: Options) -> str:
@@ -56,7 +56,8 @@ def _source(record: Record, operational: Quantity) -> str:
         else ''
     )
     aside = 'is not known' if told.embodied is None else f'is {told.embodied}'
+    told_too = ''.join(f' {sentence}' for sentence in ending(record))
     return (
         f'{by_hefted()}, run {record.facts.run_id}: {operational} for the electricity{covers}, {overhead} overhead; '
-        f'location-based and life-cycle{grid}. The carbon of making the hardware is not in it and {aside}.'
+        f'location-based and life-cycle{grid}. The carbon of making the hardware is not in it and {aside}.{told_too}'
     )

@@ -106,6 +106,8 @@ def _about(record: Record) -> Iterator[tuple[str, str]]:
     if facts.started is not None:
         yield 'Started', instant(facts.started)
     yield 'Status', facts.status
+    if facts.foreseen:
+        yield 'Foreseen before its first step', facts.foreseen
     told = (('Place', place(record)), ('Grid', record.intensity and str(record.intensity)))
     yield from ((label, text) for label, text in (*told, ('Hardware', hardware(record))) if text)
     if record.versions:

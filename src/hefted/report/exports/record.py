@@ -15,6 +15,7 @@ from hefted.footprint.sci import operational_of
 from hefted.metering.machine import Machine
 from hefted.quantities import Quantity
 from hefted.report.exports.computation import operations
+from hefted.report.foreseen import foreseen_in
 from hefted.report.receipt import Facts, Receipt, receipt
 
 if TYPE_CHECKING:
@@ -135,7 +136,8 @@ def record(run: RunSummary | Receipt) -> Record:
         raise LedgerError(
             f'run: expected one whose journal can be read, received {run.short_id}: {run.reason or "it is damaged"}.'
         )
-    told = receipt(run.footprint, facts_of(run))
+    took = run.footprint
+    told = receipt(took, facts_of(run, took))
     headers = _headers(run)
     try:
         return _finite(_recorded(run, told, headers))
@@ -167,8 +169,13 @@ def _recorded(run: RunSummary, told: Receipt, headers: list[dict[str, Any]]) -> 
     )
 
 
-def facts_of(run: RunSummary) -> Facts:
-    """What the ledger tells of a run besides its figures."""
+def facts_of(run: RunSummary, took: Footprint | None = None) -> Facts:
+    """What the ledger tells of a run besides its figures.
+
+    Args:
+        run: Of the ledger.
+        took: What it took, all of it, to be told beside what was foreseen; nothing is, where that is not given.
+    """
     when, budget, stopped_by = run.told('when'), run.told('budget'), run.told('stopped_by')
     return Facts(
         run_id=run.id,
@@ -180,6 +187,7 @@ def facts_of(run: RunSummary) -> Facts:
         children=len(run.children),
         attempt=run.attempt,
         of_all_attempts=run.of_all_attempts,
+        foreseen='' if took is None else foreseen_in(run.told('forecast'), took, run.status),
         waited=str(cast(dict[str, Any], when).get('told', '')) if isinstance(when, dict) else '',
         budget=cast(dict[str, str], budget) if isinstance(budget, dict) else None,
         stopped_by=stopped_by if isinstance(stopped_by, str) else None,

@@ -170,15 +170,23 @@ def energy_boundary(record: Record, *, inside: bool) -> Iterator[str]:
     else:
         how = 'is counted in' if inside else 'is told beside the machine’s energy and is not in it'
         yield f'The data centre’s overhead {how} (PUE {record.pue:.3g}, {told.facility.basis}).'
-    yield from _ending(record)
+    yield from ending(record)
 
 
-def _ending(record: Record) -> Iterator[str]:
+def ending(record: Record) -> Iterator[str]:
+    """What part of a training the figures are of: how the run ended, which attempt it is, what was not read."""
     facts = record.facts
     if record.summed:
         yield f'Figures are the sums of {facts.children} runs; durations add up as machine time does.'
-    if facts.status in _ENDINGS:
+    if facts.status == 'stopped' and facts.stopped_by:
+        yield f'The run was stopped by the {facts.stopped_by}; what it used up to there is told.'
+    elif facts.status in _ENDINGS:
         yield _ENDINGS[facts.status]
+    if facts.of_all_attempts is not None:
+        yield (
+            f'It is attempt {facts.attempt} at its training, and told is what this attempt took; all attempts took '
+            f'{facts.of_all_attempts} at the machine (--all-attempts sums them).'
+        )
     yield from gaps(record)
 
 
