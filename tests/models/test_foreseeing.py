@@ -282,3 +282,19 @@ def test_a_training_of_short_epochs_has_whole_epochs_rehearsed(monkeypatch: pyte
     phases = forecast.footprint.phases
     assert phases['train'].seconds == pytest.approx(1000 * rehearsed.epoch)
     assert phases['validate'].seconds == pytest.approx(1000 * rehearsed.validation)
+
+
+def test_a_training_that_a_backup_puts_further_has_the_rest_in_its_plan(tmp_path):
+    class Ends(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 6:
+                raise RuntimeError('the lights went out')
+
+    def backup():
+        return hefted.callbacks.BackupAndRestore(tmp_path / 'backups')
+
+    with pytest.raises(RuntimeError, match='lights'):
+        dense().fit(*rows(), epochs=10, verbose=0, callbacks=[backup(), Ends()])
+    history = dense().fit(*rows(), epochs=10, verbose=0, callbacks=[backup()])
+    assert (history.forecast.plan.steps, history.forecast.plan.epochs) == (24, 3)
+    assert next(line['resumed'] for line in lines_of(history.run) if 'resumed' in line) == {'step': 56}

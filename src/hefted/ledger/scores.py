@@ -75,7 +75,7 @@ class Score(NamedTuple):
         run: Its id.
         kind: Such as 'fit'.
         name: What it is called.
-        status: As the ledger tells it, or 'resumed' of a later attempt; only what is 'finished' has outcomes.
+        status: As the ledger tells it; only what is 'finished' has outcomes.
         how: What the forecast rested on: 'pilot', 'known', 'roofline' or 'catalogue'.
         machine: The machine's processor and threads.
         duration: In s; None where it is not scored.
@@ -226,8 +226,6 @@ def _scored(run: str, header: Line, told: Line, later: Line | None, status: str,
         machine_key(header.get('machine') or {}),
         factor=factor_of(duration.sources),
     )
-    if 'resumes' in header:  # the forecast is of the whole training, and it did the rest
-        return bare._replace(status='resumed')
     if status != 'finished' or end is None:
         return bare
     of = counted(foreseen.get('phases', {}))

@@ -127,16 +127,19 @@ def fit(
         listeners, source, binding, first = ready.listeners, ready.source, ready.binding, ready.loop
         params['steps'] = ready.steps
         history = listeners.find(History)
-        begins = Place(initial_epoch)
         if resumed is not None:
             from hefted.models.identity import identity_of  # late: few resume
 
             identity = identity_of(
                 self, binding, source, ready.held, initial_epoch=initial_epoch, steps_per_epoch=ready.steps_per_epoch
             )
-            begins = _taken_up(resumed, identity, binding, params, run)
+            _take_up(resumed, identity, binding, params, run)
         keepers = [*keepers_of(listeners), *([] if resumed is None else [resumed])]
         known = self._compiled.setdefault(('foreseen', ready.size), {})
+        places = [place for keeper in keepers if (place := keeper.place()) is not None]
+        begins = places[0] if places else Place(initial_epoch)
+        if places and resumed is None:
+            run.tell(resumed={'step': begins.done})
         prepared = ready.ahead(begins, epochs, validation_freq, known, keepers)
         # Who wants no meter is shown no price either, unless what was asked for rests on it.
         history.forecast = forecast = foresee(prepared, run) if run.id or limits or when else None
@@ -202,16 +205,14 @@ def _started(model: Model, resumed: Resuming | None, place: Any, meter: Any) -> 
     return runs.start('fit', name=model.name, place=place, meter=meter, attempt=attempt, resumes=first)
 
 
-def _taken_up(resumed: Resuming, identity: dict[str, Any], binding: Binding, params: dict[str, Any], run: Any) -> Place:
-    """Where a resumed training goes on; what is said of it is said."""
+def _take_up(resumed: Resuming, identity: dict[str, Any], binding: Binding, params: dict[str, Any], run: Any) -> None:
+    """Look for what to go on from; what is said of it is said."""
     nbytes = sum(array.nbytes for array in jax.tree.leaves(binding.held()))
-    found = resumed.take_up(identity, params['epochs'], params['steps'], nbytes)
-    if found is None:
-        return Place(identity['initial_epoch'])
+    if resumed.take_up(identity, params['epochs'], params['steps'], nbytes) is None:
+        return
     run.tell(**resumed.to_json())
     if params['verbose'] not in (0, False) and (told := resumed.told()):
         reporting.say(told)
-    return found.place
 
 
 def evaluate(

@@ -125,7 +125,7 @@ class Ready:
             self.loop,
             self.source,
             self.binding,
-            epochs - first.epoch,
+            max(epochs - first.epoch, 0),
             self.steps,
             (self.validation_steps or self.held.steps) if self.held else 0,
             sum(validated),

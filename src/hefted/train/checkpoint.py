@@ -91,6 +91,10 @@ class Keeper(Protocol):
         """What to go on from, if there is anything; called before the training begins."""
         ...
 
+    def place(self) -> Place | None:
+        """How far what `load` will give is; None where there is nothing."""
+        ...
+
     def due(self) -> bool:
         """Whether one is wanted now."""
         ...
@@ -280,8 +284,20 @@ class Folder:
 
     def __init__(self, callback: BackupAndRestore) -> None:
         self._callback, self._folder = callback, Path(callback.backup_dir)
+        self._found: Checkpoint | None = None  # by `place`
+        self._looked = False
+
+    def place(self) -> Place | None:
+        if not self._looked:
+            self._found, self._looked = self._read(), True
+        return self._found and self._found.place
 
     def load(self) -> Checkpoint | None:
+        self.place()
+        found, self._found, self._looked = self._found, None, False  # its arrays are let go when they are taken up
+        return found
+
+    def _read(self) -> Checkpoint | None:
         """What was kept last and can be read.
 
         Raises:

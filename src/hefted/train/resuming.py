@@ -24,7 +24,7 @@ from hefted.identifiers import uuid7
 from hefted.ledger import attempts as records
 from hefted.ledger.attempts import Attempts
 from hefted.train import programs, state_file
-from hefted.train.checkpoint import Checkpoint, Price, newest, other_machine, probe, write
+from hefted.train.checkpoint import Checkpoint, Place, Price, newest, other_machine, probe, write
 
 _GUESS_SECONDS, _GUESS_BYTES = 0.02, 200e6  # what a checkpoint takes until one was made: so long, and bytes a second
 _LONGEST_PAUSE = 300.0  # seconds after which a disk that failed is tried again, at the most
@@ -192,6 +192,9 @@ class Resuming:
         records.forget(self.attempts)
 
     # The loop's keeper
+
+    def place(self) -> Place | None:
+        return self.found and self.found.place
 
     def load(self) -> Checkpoint | None:
         found, self.found = self.found, None  # its arrays are let go when they are taken up
