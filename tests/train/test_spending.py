@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from hefted.quantities import Quantity
 from hefted.runs import Tick
 from hefted.train.costs import Costs
 from hefted.train.governor import Ahead
+from hefted.train.jitter import Jitter
 from hefted.train.purse import Purse
 from hefted.train.spending import Spending
 
@@ -38,7 +40,7 @@ class World:
 
 def trained(world: World, limit: Limit, costs: Costs) -> tuple[float, Spending, int]:
     """What was spent in the end, and by how many steps."""
-    governor = Spending(Purse([limit], world.read, lambda: world.now), costs)
+    governor = Spending(Purse([limit], world.read, lambda: world.now), costs, jitter=Jitter(lambda: 1.0))
     governor.begin(0, 0)
     done, waiting, behind = 0, 0, 0.0
     while True:
@@ -67,7 +69,9 @@ def test_no_limit_is_passed_and_nearly_all_is_used(step: float, noise: float, se
 
 def test_chunks_are_a_small_part_of_what_is_left():
     world, costs = World(1e-3, 0, 0), Costs()
-    governor = Spending(Purse([Limit('duration', Quantity(10, 's'))], world.read, lambda: world.now), costs)
+    governor = Spending(
+        Purse([Limit('duration', Quantity(10, 's'))], world.read, lambda: world.now), costs, jitter=Jitter(lambda: 1.0)
+    )
     governor.begin(0, 0)
     assert governor.allow(Ahead(10_000, 0, 0, None, 0)) == 1  # nobody knows yet what one takes
     governor.hear(1, world.work(1), TICK)
@@ -78,7 +82,11 @@ def test_chunks_are_a_small_part_of_what_is_left():
 
 def test_what_is_not_read_yet_is_read_where_nobody_knows_what_a_step_takes():
     world = World(1e-3, 0, 0)
-    governor = Spending(Purse([Limit('duration', Quantity(10, 's'))], world.read, lambda: world.now), Costs())
+    governor = Spending(
+        Purse([Limit('duration', Quantity(10, 's'))], world.read, lambda: world.now),
+        Costs(),
+        jitter=Jitter(lambda: 1.0),
+    )
     governor.begin(0, 0)
     assert governor.allow(Ahead(100, 1, 0, None, 0)) == 0
     assert governor.stopped_by is None
@@ -86,7 +94,9 @@ def test_what_is_not_read_yet_is_read_where_nobody_knows_what_a_step_takes():
 
 def test_a_validation_that_cannot_be_paid_for_ends_the_training_and_says_what_it_held_back():
     world, costs = World(1e-3, 0, 0), Costs(judge_steps=100)
-    governor = Spending(Purse([Limit('duration', Quantity(1, 's'))], world.read, lambda: world.now), costs)
+    governor = Spending(
+        Purse([Limit('duration', Quantity(1, 's'))], world.read, lambda: world.now), costs, jitter=Jitter(lambda: 1.0)
+    )
     governor.begin(0, 0)
     governor.hear(10, world.work(10), TICK)
     assert governor.may('validate')
@@ -98,7 +108,9 @@ def test_a_validation_that_cannot_be_paid_for_ends_the_training_and_says_what_it
 
 def test_a_checkpoint_that_cannot_be_paid_for_does_not_end_the_training():
     world, costs = World(1e-3, 0, 0), Costs(state_bytes=10**9)
-    governor = Spending(Purse([Limit('duration', Quantity(10, 's'))], world.read, lambda: world.now), costs)
+    governor = Spending(
+        Purse([Limit('duration', Quantity(10, 's'))], world.read, lambda: world.now), costs, jitter=Jitter(lambda: 1.0)
+    )
     governor.begin(0, 0)
     assert not governor.may('checkpoint')
     assert governor.stopped_by is None
@@ -114,11 +126,16 @@ def test_the_tightest_of_several_limits_is_named():
     assert purse.tightest.name == 'energy'
 
 
-def test_where_many_programs_want_the_machine_more_is_held_back():
-    def held(contention: float) -> float:
-        world = World(1e-3, 0, 0)
-        purse = Purse([Limit('duration', Quantity(5, 's'))], world.read, lambda: world.now, contention=contention)
-        purse.look()
-        return purse.jitter(0.0)
-
-    assert held(1.0) < held(2.0) <= held(8.0) < 0.05 * 5
+def test_what_the_run_s_end_took_longer_than_foreseen_is_held_back_the_next_time_if_it_comes_again():
+    world, costs, jitter = World(1e-3, 0, 0), Costs(), Jitter(lambda: 1.0)
+    reserved: list[float] = []
+    for _ in range(2):
+        governor = Spending(
+            Purse([Limit('duration', Quantity(1, 's'))], world.read, lambda: world.now), costs, jitter=jitter
+        )
+        governor.begin(0, 0)
+        reserved.append(governor.reserve())
+        governor.stopped_by = 'budget 1 s'
+        time.sleep(0.06)
+        governor.over()
+    assert reserved[0] < reserved[1]

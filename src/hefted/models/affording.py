@@ -11,11 +11,11 @@ from hefted.budget.limits import REMEDIES, Limit, spent, unknown
 from hefted.budget.written import UNITS, significant
 from hefted.errors import BudgetError
 from hefted.footprint.account import START_UP
-from hefted.metering.busy import contention
 from hefted.models import reporting
 from hefted.quantities import Quantity
 from hefted.run_ticks import NullRun
 from hefted.train.costs import Costs
+from hefted.train.jitter import Jitter
 from hefted.train.pace import Pace
 from hefted.train.purse import Purse
 from hefted.train.spending import Spending
@@ -91,10 +91,11 @@ def spending_of(
         'costs', Costs() if prepared is None else Costs(_bytes(prepared), prepared.judge_steps or 0)
     )
     read = reader_of(run, limits)
-    purse = Purse(limits, read, perf_counter, kept.get('rates'), contention())
+    purse = Purse(limits, read, perf_counter, kept.get('rates'))
     kept['rates'] = purse.rates  # as they are at the training's end
     purse.look()
-    governor = Spending(purse, costs, keeps=keeps)
+    governor = Spending(purse, costs, keeps=keeps, jitter=kept.setdefault('jitter', Jitter()))
+    governor.jitter.look()
     if prepared is not None:
         _foresee(costs, forecast, pace)
         for limit in limits:

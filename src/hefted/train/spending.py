@@ -13,6 +13,7 @@ from time import perf_counter
 from hefted.runs import Tick
 from hefted.train.costs import Costs
 from hefted.train.governor import Ahead, Governor, Work
+from hefted.train.jitter import Jitter
 from hefted.train.purse import Purse
 
 _FRESH_SECONDS = 0.1  # reading takes half a millisecond
@@ -27,23 +28,25 @@ class Spending(Governor):
         purse: What is spent, and what is left.
         costs: What steps and other works take.
         keeps: Whether a checkpoint is kept when the training is stopped.
+        jitter: How much longer than foreseen anything may take.
     """
 
-    def __init__(self, purse: Purse, costs: Costs, *, keeps: bool = False) -> None:
+    def __init__(self, purse: Purse, costs: Costs, *, keeps: bool = False, jitter: Jitter | None = None) -> None:
         self.purse, self.costs, self._keeps = purse, costs, keeps
+        self.jitter = jitter or Jitter()
         self.stopped_by: str | None = None
         self.held_back: float = 0.0
         self._last = perf_counter()
 
     def begin(self, done: int, epoch: int) -> None:  # noqa: ARG002
-        self.purse.look()
+        self._look()
         self._last = perf_counter()
 
     def allow(self, ahead: Ahead) -> int:
         steps = self._affordable(ahead)
         if steps < 1 and not ahead.waiting:
             if self.purse.age > _DECIDING_SECONDS:
-                self.purse.look()
+                self._look()
                 steps = self._affordable(ahead)
             if steps < 1:
                 self._stop()
@@ -61,13 +64,13 @@ class Spending(Governor):
     def reserve(self) -> float:
         """Seconds of what comes after the last step, and for what may take longer than foreseen."""
         kept = self.costs.of('checkpoint') if self._keeps else 0.0
-        return self.costs.end + kept + self.purse.jitter(self.costs.overrun)
+        return self.costs.end + kept + self.jitter.of(self.purse.whole)
 
     def may(self, work: Work) -> bool:
         cost = self.costs.of(work) + (self.costs.of('epoch') if work == 'validate' else 0.0)
         if cost <= 0 or self._fits(cost):
             return True
-        self.purse.look()
+        self._look()
         if self._fits(cost):
             return True
         if work != 'checkpoint':  # the last one of a training is paid for by what is reserved
@@ -79,19 +82,27 @@ class Spending(Governor):
         return self.purse.left() - self.reserve() > seconds
 
     def hear(self, steps: int, seconds: float, tick: Tick) -> None:  # noqa: ARG002
+        step = self.costs.step
+        self.jitter.hear(0.0 if step is None else max(seconds - steps * step, 0.0), seconds)
         self.costs.steps(steps, seconds)
         if self.purse.age >= _FRESH_SECONDS or not self.purse.known:
-            self.purse.look()
+            self._look()
         self._last = perf_counter()
 
     def did(self, work: Work, seconds: float) -> None:
         self.costs.did(work, seconds)
-        self.purse.look()
+        self._look()
         self._last = perf_counter()
 
     def over(self) -> None:
         if self.stopped_by is not None:
-            self.costs.ended(max(perf_counter() - self._last, 0.0))
+            seconds = max(perf_counter() - self._last, 0.0)
+            self.jitter.hear(max(seconds - self.costs.end, 0.0), seconds)
+            self.costs.ended(seconds)
+
+    def _look(self) -> None:
+        self.jitter.look()
+        self.purse.look()
 
     def _stop(self) -> None:
         self.stopped_by = str(self.purse.tightest)
