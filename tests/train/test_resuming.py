@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hefted import Input, Sequential, callbacks, layers, optimizers, utils
+from hefted import Input, Sequential, callbacks, layers, optimizers, runs, utils
 from hefted.errors import ArchiveError, ArgumentError
-from hefted.ledger import attempts
+from hefted.ledger import attempts, journal
 from hefted.models import fitting
 from hefted.train import checkpoint as checkpoints
 from hefted.train import programs, state_file
@@ -331,6 +331,15 @@ def test_a_checkpoint_of_another_machine_is_said_to_agree_to_1e_5(
         patched.setattr(checkpoints, 'machine_here', lambda: here | {'threads': '64'})
         fit(tmp_path, verbose=2)
     assert 'attempt 3: it goes on to the bit.' in capsys.readouterr().out
+
+
+def test_an_attempt_that_is_known_has_a_journal_from_its_first_instant(tmp_path: Path) -> None:
+    run = runs.start('fit')
+    keeper = Resuming(Resume(tmp_path / 'kept'), 'model')
+    with keeper.begun(run.id):
+        assert keeper.attempts.runs == [run.id]
+        assert (journal.runs_folder() / f'{run.id}.jsonl').read_bytes().count(b'\n') >= 1
+    run.end()
 
 
 def test_a_folder_is_one_trainings_at_a_time(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from hefted.callbacks.backup_and_restore import LATEST, PREVIOUS
 from hefted.errors import ArchiveError, ArgumentError, warn
 from hefted.identifiers import uuid7
 from hefted.ledger import attempts as records
+from hefted.ledger import journal
 from hefted.ledger.attempts import Attempts
 from hefted.train import programs, state_file
 from hefted.train.checkpoint import Checkpoint, newest, other_machine, probe, write
@@ -122,6 +123,7 @@ class Resuming:
             raise self._in_use()
         _open.add(self._folder)
         try:
+            journal.settle()  # an attempt that is known has what it took in the ledger, whenever it is killed
             self._recorded(run_id or uuid7())
             probe(self._folder)
             self._lock = programs.locked(self._folder / '.lock')
