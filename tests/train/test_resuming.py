@@ -334,7 +334,7 @@ def test_a_checkpoint_of_another_machine_is_said_to_agree_to_1e_5(
 
 
 def test_an_attempt_that_is_known_has_a_journal_from_its_first_instant(tmp_path: Path) -> None:
-    run = runs.start('fit')
+    run = runs.start('fit', name='model')
     keeper = Resuming(Resume(tmp_path / 'kept'), 'model')
     with keeper.begun(run.id):
         assert keeper.attempts.runs == [run.id]
