@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 import signal
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -194,7 +196,7 @@ def test_a_training_that_is_at_its_end_begins_anew_when_it_is_called_again(tmp_p
     assert second[3] == 1
 
 
-class Presses(Governor):
+class PressesBetween(Governor):
     """Presses Ctrl-C when the second chunk of two steps is read."""
 
     heard = 0
@@ -213,12 +215,148 @@ def test_ctrl_c_loses_no_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-            patched.setattr(fitting, 'governor_of', lambda *_, **__: Presses())
+            patched.setattr(fitting, 'governor_of', lambda *_, **__: PressesBetween())
             fit(tmp_path, resume=tmp_path / 'kept')  # by its clock none is due for two seconds
     finally:
         signal.signal(signal.SIGINT, before)
     assert state_file.look(tmp_path / 'kept' / 'latest.state')['place'][2] > 0
     assert_same(fit(tmp_path), whole)
+
+
+def pressed(*_: Any) -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+def interrupted(folder: Path, **arguments: Any) -> int:
+    """A training with a checkpoint for Ctrl-C alone: how many steps it had then."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fit(folder, *arguments.pop('callbacks'), resume=folder / 'kept', **arguments)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return state_file.look(folder / 'kept' / 'latest.state')['place'][2]
+
+
+class Draws(callbacks.Callback):
+    """Puts into the logs what it draws from everybody's random numbers."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        logs |= {'numpy': float(np.random.random()), 'python': random.random()}
+
+
+class Presses(callbacks.Callback):
+    """Presses Ctrl-C in a hook, once."""
+
+    def __init__(self, hook: str, calls: int) -> None:
+        super().__init__()
+        self._left = calls
+        setattr(self, hook, self._count)
+
+    def _count(self, *_: Any) -> None:
+        self._left -= 1
+        if not self._left:
+            pressed()
+
+
+@pytest.mark.parametrize(
+    ('hook', 'calls', 'steps'),
+    [
+        ('on_epoch_begin', 3, 10),
+        ('on_epoch_end', 2, 10),
+        ('on_train_batch_begin', 8, 8),  # at a step it waits for that step's end, or the next one's
+        ('on_train_batch_end', 8, 9),
+        ('on_test_begin', 2, 10),
+        ('on_test_batch_end', 3, 5),
+    ],
+)
+def test_ctrl_c_in_a_hook_loses_no_step(tmp_path: Path, hook: str, calls: int, steps: int) -> None:
+    def others() -> list[Any]:
+        plain = callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)
+        plateau = callbacks.ReduceLROnPlateau('val_loss', factor=0.5, patience=1, min_delta=0.5)
+        return [plain, plateau, Draws()]
+
+    whole = fit(None, *others(), validation_data=(X, Y))
+    found = interrupted(tmp_path, callbacks=[*others(), Presses(hook, calls)], validation_data=(X, Y))
+    assert found == steps
+    assert_same(fit(tmp_path, *others(), validation_data=(X, Y)), whole)
+
+
+@pytest.mark.parametrize('data', DATA)
+def test_who_goes_on_and_is_interrupted_at_once_goes_on_from_the_same_step(tmp_path: Path, data: str) -> None:
+    plain = callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)
+    whole = fit(None, plain, **DATA[data]())
+    for press in (Presses('on_train_batch_end', 8), Presses('on_epoch_begin', 1)):
+        interrupted(tmp_path, callbacks=[plain, press], **DATA[data]())
+    assert_same(fit(tmp_path, plain, **DATA[data]()), whole)
+
+
+def test_ctrl_c_while_a_batch_is_made_loses_no_step(tmp_path: Path) -> None:
+    class Slow(Batches):
+        def __getitem__(self, index: int) -> Any:
+            if index == 3 and self.now == 1:
+                time.sleep(0.3)  # until what came before it is trained on
+                pressed()
+                time.sleep(0.3)
+            return super().__getitem__(index)
+
+        def on_epoch_end(self) -> None:
+            self.now += 1
+
+        now = -1  # as one batch is looked at before
+
+    whole = fit(None, x=Batches(), shuffle=False)
+    assert interrupted(tmp_path, callbacks=[], x=Slow(), shuffle=False) == 8
+    assert_same(fit(tmp_path, x=Batches(), shuffle=False), whole)
+
+
+@pytest.mark.parametrize('data', ['arrays', 'parts of passes', 'PyDataset', 'loader that shuffles itself'])
+@pytest.mark.parametrize('backup', [False, True])
+def test_callbacks_draw_on_from_where_they_were(tmp_path: Path, data: str, backup: bool) -> None:
+    def others() -> list[Any]:
+        return [*([callbacks.BackupAndRestore(tmp_path / 'backup')] if backup else []), Draws()]
+
+    whole = fit(None, Draws(), **DATA[data]())
+    folder = None if backup else tmp_path
+    with pytest.raises(RuntimeError, match='struck'):
+        fit(folder, *others(), Strikes(2), **DATA[data]())
+    found = fit(folder, *others(), **DATA[data]())
+    assert_same(found, whole)
+
+
+@pytest.mark.parametrize('data', DATA)
+def test_a_backup_at_an_epochs_edge_goes_on_with_the_data_of_the_next(tmp_path: Path, data: str) -> None:
+    class Fails(callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 2:
+                raise RuntimeError('struck')
+
+    whole = fit(None, **DATA[data]())
+    with pytest.raises(RuntimeError, match='struck'):
+        fit(None, callbacks.BackupAndRestore(tmp_path), Fails(), **DATA[data]())
+    assert_same(fit(None, callbacks.BackupAndRestore(tmp_path), **DATA[data]()), whole)
+
+
+class Refuses(Governor):
+    """Ends a training before its second validation."""
+
+    asked = 0
+
+    def may(self, work: Any) -> bool:
+        self.asked += work == 'validate'
+        self.stopped_by = 'a limit' if self.asked == 2 else None
+        return self.asked != 2
+
+
+@pytest.mark.parametrize('data', DATA)
+def test_what_was_stopped_before_a_validation_goes_on_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: str
+) -> None:
+    whole = fit(None, validation_data=(X, Y), **DATA[data]())
+    with monkeypatch.context() as patched:
+        patched.setattr(fitting, 'governor_of', lambda *_, **__: Refuses())
+        assert fit(tmp_path, validation_data=(X, Y), **DATA[data]())[0] == [0]
+    assert_same(fit(tmp_path, validation_data=(X, Y), **DATA[data]()), whole)
 
 
 class Halts(Governor):

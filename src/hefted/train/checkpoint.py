@@ -25,6 +25,7 @@ from hefted.callbacks.callback import CallbackList
 from hefted.errors import ArchiveError, ArgumentError
 from hefted.train import state_file
 from hefted.train.binding import copy_state
+from hefted.utils import random_states
 
 if TYPE_CHECKING:
     from hefted.train.loop import Job
@@ -58,6 +59,7 @@ class Checkpoint:
         logs: Of the last step.
         callbacks: (name of its class, state) of each callback that has one.
         machine: What must be the same for the same bits.
+        random: The states of Python's, NumPy's and torch's random numbers, from which callbacks may draw.
         about: What a keeper adds of its own.
         halted: Whether the training ends here for now, such as by its budget: it is to go on another time.
     """
@@ -69,6 +71,7 @@ class Checkpoint:
     logs: Logs
     callbacks: list[tuple[str, Any]]
     machine: dict[str, str]
+    random: dict[str, Any] = field(default_factory=dict[str, Any])
     about: dict[str, Any] = field(default_factory=dict)
     halted: bool = False
 
@@ -109,8 +112,9 @@ def capture(job: Job, state: Any, place: Place, logs: Logs) -> Checkpoint:
         job.key,
         job.source.get_state(),
         logs,
-        [(name, callback.get_state()) for name, callback in _stateful(job.callbacks)],
+        [(name, callback.get_state()) for name, callback in stateful(job.callbacks)],
         machine_here(),
+        random_states.held(),
     )
 
 
@@ -124,13 +128,16 @@ def restore(job: Job, checkpoint: Checkpoint) -> tuple[Any, Logs]:
         ArgumentError: The checkpoint is of another model, optimizer, or of other data.
     """
     _check(job, checkpoint.state)
-    job.source.set_state(checkpoint.source)
+    if checkpoint.source.get('feed') != 'generator':  # one that draws has drawn ahead, and draws all of it again
+        random_states.put_back(checkpoint.random)
+    over = bool(checkpoint.place.step and checkpoint.source.get('ended'))
+    job.source.set_state(checkpoint.source | {'over': over})
     job.key = checkpoint.key
     kept: dict[str, list[Any]] = {}
     for name, value in checkpoint.callbacks:
         kept.setdefault(name, []).append(value)
     seen: Counter[str] = Counter()
-    for name, callback in _stateful(job.callbacks):
+    for name, callback in stateful(job.callbacks):
         if seen[name] < len(kept.get(name, ())):
             callback.set_state(kept[name][seen[name]])
         seen[name] += 1
@@ -138,7 +145,7 @@ def restore(job: Job, checkpoint: Checkpoint) -> tuple[Any, Logs]:
     return copy_state(checkpoint.state), dict(checkpoint.logs)
 
 
-def _stateful(callbacks: CallbackList) -> Iterator[tuple[str, Any]]:
+def stateful(callbacks: CallbackList) -> Iterator[tuple[str, Any]]:
     """The callbacks that can be put back, by the names of their classes."""
     for callback in callbacks.callbacks:
         if callable(getattr(callback, 'get_state', None)) and callable(getattr(callback, 'set_state', None)):
