@@ -100,6 +100,18 @@ Loader.__name__ = 'DataLoader'
 Loader.__module__ = 'torch.utils.data'
 
 
+class Drawing:
+    """Likewise, in an order that comes from everybody's random numbers, row by row noise too, as torch's does."""
+
+    def __iter__(self) -> Any:
+        order = np.random.permutation(6).tolist()
+        return ((Batches()[n % 5][0] + np.float32(0.01 * np.random.random()), Batches()[n % 5][1]) for n in order)
+
+
+Drawing.__name__ = 'DataLoader'
+Drawing.__module__ = 'torch.utils.data'
+
+
 def generated() -> Any:
     while True:
         for number in range(5):
@@ -113,6 +125,7 @@ DATA: dict[str, Any] = {
     'PyDataset that shuffles itself': lambda: {'x': Shuffled(), 'shuffle': False},
     'loader that shuffles itself': lambda: {'x': Loader()},
     'parts of a loader': lambda: {'x': Loader(), 'steps_per_epoch': 3, 'epochs': 5},
+    'loader that draws from everybody': lambda: {'x': Drawing()},
     'generator': lambda: {'x': generated(), 'steps_per_epoch': 5},
 }
 
