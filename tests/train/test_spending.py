@@ -139,3 +139,19 @@ def test_what_the_run_s_end_took_longer_than_foreseen_is_held_back_the_next_time
         time.sleep(0.06)
         governor.over()
     assert reserved[0] < reserved[1]
+
+
+def test_what_callbacks_took_at_an_epochs_beginning_and_at_the_end_is_reserved_from_then_on():
+    world = World(1e-3, 0, 0)
+    purse = Purse([Limit('duration', Quantity(2, 's'))], world.read, lambda: world.now)
+    governor = Spending(purse, Costs(), jitter=Jitter(lambda: 1.0))
+    governor.begin(0, 0)
+    before = governor.reserve()
+    governor.did('begin', 0.5)
+    assert governor.reserve() == before
+    assert governor.may('begin')
+    world.now += 1.0
+    governor.did('end', 0.3)
+    assert governor.reserve() == pytest.approx(before + 0.33)
+    assert not governor.may('begin')
+    assert governor.stopped_by == 'budget 2 s'

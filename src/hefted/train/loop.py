@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -26,30 +26,7 @@ from hefted.train.pace import Pace
 from hefted.train.program import Logs, State, Stretcher
 from hefted.train.progress import Progress
 from hefted.train.rescue import before, rescue
-from hefted.train.stretches import at_once, loop_for, read_logs
-
-
-class Chunk(NamedTuple):
-    """Steps that were dispatched together.
-
-    Attributes:
-        epoch: Which epoch they belong to.
-        end: The epoch's step after them.
-        steps: How many.
-        last: Whether the epoch ends with them.
-        stop: Whether somebody's hook is called after them.
-        logs: Their logs, to come.
-        state: That after them, to come, for the variables; None where the loop gives it away and it is copied at the
-            epoch's end.
-    """
-
-    epoch: int
-    end: int
-    steps: int
-    last: bool
-    stop: bool
-    logs: Logs
-    state: State
+from hefted.train.stretches import Chunk, at_once, loop_for, read_logs
 
 
 @dataclass
@@ -126,7 +103,7 @@ class _Training:
         self.begun = self.place.epoch - 1
         self.logs: Logs = {}
         self.halted = False  # by the governor, within an epoch
-        self.whole = True  # whether no hook was left in its middle
+        self.whole = True  # no hook was left in its middle
         self.clock = perf_counter()
 
     def run(self) -> None:
@@ -155,7 +132,9 @@ class _Training:
                 self.keep(now=True)
             job.finalize()
             job.callbacks.begin(self.done)
+            begun = perf_counter()
             job.callbacks.call('on_train_end', self.logs)
+            job.governor.did('end', perf_counter() - begun)
         except BaseException as error:
             if self.job.keepers and isinstance(error, KeyboardInterrupt) and not interrupts.heard() and self.whole:
                 self.settle_all()  # nothing is lost by a first Ctrl-C
@@ -238,7 +217,8 @@ class _Training:
         """Whether the governor lets not a single step of an epoch pass: then the epoch does not begin."""
         step = self.place.step if self.place.epoch == epoch else 0
         total = self.job.steps_per_epoch or self.job.source.steps
-        self.halted = not self.allowed(Ahead(1, 0, epoch, None if total is None else total - step, self.done))
+        one = Ahead(1, 0, epoch, None if total is None else total - step, self.done)
+        self.halted = not (self.allowed(one) and self.job.governor.may('begin'))
         return self.halted
 
     def hold(self) -> None:
@@ -315,7 +295,9 @@ class _Training:
             self.clock = perf_counter()
         # Where epochs overlap this one has been under way since the chunk before it was read.
         self.job.progress.epoch_begin(epoch, self.clock)
+        begun = perf_counter()
         self.hook('on_epoch_begin', epoch)
+        self.job.governor.did('begin', perf_counter() - begun)
         if self.place.step:
             self.take_up()
         self.resumed = None

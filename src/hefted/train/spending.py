@@ -2,8 +2,9 @@
 
 What counts is what the receipt's total will say. So before each chunk: what is spent (a reading, at most a tenth of a
 second old, and read anew where it decides), what is dispatched and not done, the chunk itself, and what follows the
-last step (the weights' copy, a checkpoint where one is kept, the run's last reading), each by an upper estimate. What
-passes while somebody else has the run, such as a callback of the user's, is seen only after it.
+last step (the weights' copy, a checkpoint where one is kept, callbacks, the run's last reading), each by an upper
+estimate. What a callback of the user's takes is known once it was called at an epoch's beginning or end, or at a
+training's end, and is reserved from then on; what it takes the first time is seen only after it.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class Spending(Governor):
     def reserve(self) -> float:
         """Seconds of what comes after the last step, and for what may take longer than foreseen."""
         kept = self.costs.of('checkpoint') if self._keeps else 0.0
-        return self.costs.end + kept + self.jitter.of(self.purse.whole)
+        return self.costs.end + self.costs.of('end') + kept + self.jitter.of(self.purse.whole)
 
     def may(self, work: Work) -> bool:
         cost = self.costs.of(work) + (self.costs.of('epoch') if work == 'validate' else 0.0)
@@ -91,7 +92,8 @@ class Spending(Governor):
 
     def did(self, work: Work, seconds: float) -> None:
         self.costs.did(work, seconds)
-        self._look()
+        if seconds > _DECIDING_SECONDS:
+            self._look()
         self._last = perf_counter()
 
     def over(self) -> None:
