@@ -481,7 +481,38 @@ def test_a_checkpoint_of_another_machine_is_said_to_agree_to_1e_5(
     with monkeypatch.context() as patched:
         patched.setattr(checkpoints, 'machine_here', lambda: here | {'threads': '64'})
         fit(tmp_path, verbose=2)
-    assert 'attempt 3: it goes on to the bit.' in capsys.readouterr().out
+    assert 'attempt 3: it goes on to about 1e-5, not to the bit' in capsys.readouterr().out  # as the second was not
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'told'),
+    [
+        ('NPROC', '1', 'threads 1 here'),
+        ('PJRT_NPROC', '1', 'threads 1 here'),
+        (
+            'XLA_FLAGS',
+            '--xla_dump_to=x --xla_cpu_enable_fast_math=true',
+            'XLA_FLAGS --xla_cpu_enable_fast_math=true here',
+        ),
+        ('XLA_FLAGS', '--xla_dump_to=x', ''),
+    ],
+)
+def test_what_changes_the_bits_of_a_cpu_is_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    value: str,
+    told: str,
+) -> None:
+    for each in ('NPROC', 'PJRT_NPROC', 'XLA_FLAGS'):
+        monkeypatch.delenv(each, raising=False)
+    cut_short(tmp_path)
+    monkeypatch.setenv(name, value)
+    fit(tmp_path, verbose=2)
+    said = capsys.readouterr().out
+    assert told in said
+    assert ('goes on to the bit.' in said) == (not told)
 
 
 def test_an_attempt_that_is_known_has_a_journal_from_its_first_instant(tmp_path: Path) -> None:

@@ -94,6 +94,7 @@ class Resuming:
         self.found: Checkpoint | None = None
         self.passed_over: list[str] = []
         self._about: dict[str, Any] = {}
+        self._elsewhere: str | None = None  # how the machine of an attempt before differed
         self._lock: Any = None
         self._began = self._last = clock()
         self._spent, self._expected, self._pause = 0.0, _GUESS_SECONDS, 0.0
@@ -153,6 +154,8 @@ class Resuming:
         self._about = {'identity': identity, 'epochs': epochs, 'steps': steps, 'runs': self.attempts.runs}
         if self.found is not None:
             self._compare(identity, self.found)
+            self._elsewhere = other_machine(self.found) or self.found.about.get('elsewhere')
+            self._about['elsewhere'] = self._elsewhere  # an attempt after this one is not exact either
             before = int(self.found.about.get('epochs', epochs))
             if epochs < before:
                 warn(
@@ -166,7 +169,7 @@ class Resuming:
         """What a person is told of where the training goes on; None where it begins."""
         if self.found is None:
             return None
-        other = other_machine(self.found)
+        other = self._elsewhere
         exact = 'to the bit' if other is None else f'to about 1e-5, not to the bit: it began elsewhere ({other})'
         place, steps = self.found.place, self._about.get('steps')
         whole = f' of {steps * self._about["epochs"]:,}' if steps else ''
@@ -177,8 +180,13 @@ class Resuming:
         found = self.found
         if found is None:
             return {}
-        exact = other_machine(found) is None
-        return {'resumed': {'step': found.place.done, 'exact': exact, 'passed_over': len(self.passed_over)}}
+        return {
+            'resumed': {
+                'step': found.place.done,
+                'exact': self._elsewhere is None,
+                'passed_over': len(self.passed_over),
+            }
+        }
 
     def finish(self) -> None:
         """The training is at its end. Its checkpoints go when the program ends, or begins another such training.
