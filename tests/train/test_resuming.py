@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import signal
+import subprocess
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -531,6 +533,56 @@ def test_a_folder_is_one_trainings_at_a_time(tmp_path: Path) -> None:
 
     with pytest.raises(ArgumentError, match='a folder that no other training uses'):
         fit(tmp_path, Nested())
+
+
+def test_who_finds_a_training_under_way_is_no_attempt_at_it(tmp_path: Path) -> None:
+    first = Resuming(Resume(tmp_path / 'kept'), 'model')
+    with first.begun('1' * 36):
+        second = Resuming(Resume(tmp_path / 'kept'), 'model')
+        with pytest.raises(ArgumentError, match='no other training uses'), second.begun('2' * 36):
+            pass
+        command = (
+            'import sys; from hefted.train.resuming import *\n'
+            "with Resuming(Resume(sys.argv[1]), 'model').begun('3' * 36): pass"
+        )
+        told = subprocess.run([sys.executable, '-c', command, str(tmp_path / 'kept')], capture_output=True, text=True)
+        assert 'no other training uses' in told.stderr
+    known = attempts.load(first.attempts.key)
+    assert known is not None
+    assert known.runs == ['1' * 36]
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_trained(tmp_path: Path) -> None:
+    (tmp_path / 'file').touch()
+    for folder in (tmp_path / 'file', tmp_path / 'file' / 'below'):
+        with pytest.raises(
+            ArgumentError, match=r'expected a folder that can be written, received .*Give resume another'
+        ):
+            fit(tmp_path, resume=folder)
+
+
+def test_without_a_data_folder_that_can_be_written_a_folder_of_its_own_is_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / 'file').touch()
+    monkeypatch.setenv('HEFTED_DATA_DIR', str(tmp_path / 'file'))
+    with pytest.raises(ArgumentError, match=r'can be written, received .*Set HEFTED_DATA_DIR, or give resume a folder'):
+        fit(tmp_path, resume=True)
+    whole = fit(None)
+    with pytest.warns(UserWarning, match='will not know of this training'), pytest.raises(RuntimeError, match='struck'):
+        fit(tmp_path, Strikes(2))
+    with pytest.warns(UserWarning, match='will not know of this training'):
+        assert_same(fit(tmp_path), whole)
+
+
+def test_the_files_of_others_are_not_to_be_deleted(tmp_path: Path) -> None:
+    folder = tmp_path / 'kept'
+    folder.mkdir()
+    (folder / 'latest.state').write_bytes(b'mine')
+    with pytest.raises(ArchiveError, match=r'Delete latest\.state and .* there to begin anew'), warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        fit(tmp_path)
+    assert (folder / 'latest.state').read_bytes() == b'mine'
 
 
 @pytest.mark.parametrize('wrong', [3, 'x'[:0], [], object()])

@@ -226,7 +226,8 @@ def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
             passed_over.append(str(error))
     if passed_over:
         raise ArchiveError(
-            f'No backup in {str(folder)!r} can be read. Delete the folder to begin anew. {passed_over[0]}'
+            f'No backup in {str(folder)!r} can be read: {passed_over[0]} '
+            f'Delete {LATEST} and {PREVIOUS} there to begin anew, or give another folder.'
         )
     return None, passed_over
 

@@ -114,8 +114,7 @@ class Resuming:
         """While the attempt goes on: nobody else goes on from the same checkpoints.
 
         Raises:
-            ArgumentError: Another process or thread does, or the folder is somebody else's.
-            OSError: The folder cannot be written.
+            ArgumentError: Another process or thread does, the folder is somebody else's, or cannot be written.
         """
         for earlier in [*_finished.values()]:  # the program has what they came to
             earlier.forget()
@@ -125,9 +124,7 @@ class Resuming:
         _open.add(self._folder)
         try:
             journal.settle()  # an attempt that is known has what it took in the ledger, whenever it is killed
-            self._recorded(run_id or uuid7())
-            probe(self._folder)
-            self._lock = programs.locked(self._folder / '.lock')
+            self._lock = self._locked(run_id or uuid7())
             if self._lock is None:
                 raise self._in_use()
             yield
@@ -223,6 +220,31 @@ class Resuming:
         self._last = self._clock()
 
     # Who it is
+
+    def _locked(self, run_id: str) -> Any:
+        """The folder's lock, once it is known who has it; None where somebody else has."""
+        own = self._how.folder is None
+        try:
+            if own:
+                records.make_folder(self.attempts)
+            probe(self._folder)
+            lock = programs.locked(self._folder / '.lock')
+            if lock is not None and own:  # who finds it taken is no attempt
+                self._recorded(run_id)
+        except OSError as error:
+            remedy = 'Set HEFTED_DATA_DIR, or give resume a folder' if own else 'Give resume another folder'
+            raise ArgumentError(
+                f'resume: expected a folder that can be written, received {str(self._folder)!r} '
+                f'({error.strerror or error}). {remedy} that can.'
+            ) from error
+        if lock is not None and not own:
+            try:
+                self._recorded(run_id)
+            except OSError as error:  # its checkpoints are kept, and know its runs
+                warn(
+                    f'`hefted resume` will not know of this training: its record cannot be written ({error.strerror}).'
+                )
+        return lock
 
     def _recorded(self, run_id: str) -> None:
         told = self.attempts
