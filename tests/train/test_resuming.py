@@ -579,7 +579,10 @@ def test_the_files_of_others_are_not_to_be_deleted(tmp_path: Path) -> None:
     folder = tmp_path / 'kept'
     folder.mkdir()
     (folder / 'latest.state').write_bytes(b'mine')
-    with pytest.raises(ArchiveError, match=r'Delete latest\.state and .* there to begin anew'), warnings.catch_warnings():
+    with (
+        pytest.raises(ArchiveError, match=r'Delete latest\.state and .* there to begin anew'),
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter('ignore')
         fit(tmp_path)
     assert (folder / 'latest.state').read_bytes() == b'mine'
