@@ -116,7 +116,7 @@ def forget(attempts: Attempts) -> None:
     for folder in dict.fromkeys((Path(attempts.checkpoints), attempts.folder)):
         # The last one goes last: a kill between two of these leaves one to go on from, or nothing.
         with suppress(OSError):
-            for pattern in ('.*.tmp', '.*.probe', 'latest.state.bkp', 'latest.state', '.lock', _FILE):
+            for pattern in ('.latest.state*', f'.{_FILE}.tmp', 'latest.state.bkp', 'latest.state', '.lock', _FILE):
                 for file in folder.glob(pattern):
                     file.unlink(missing_ok=True)
             if folder.exists():
