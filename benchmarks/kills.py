@@ -144,19 +144,21 @@ class Trial:
         instants: When, as shares of an unbroken life.
         begun: The runs of its attempts.
         none: How many processes were killed before their run had begun.
+        life: How long its last process lived.
     """
 
     where: Counter[str]
     instants: list[float]
     begun: list[str]
     none: int = 0
+    life: float = 0.0
 
 
-def trial(home: Home, program: str, wanted: bytes, seconds: float, drawn: random.Random) -> Trial:
-    """One training, killed until it finishes."""
-    found = Trial(Counter(), [], [])
+def trial(home: Home, program: str, wanted: bytes, seconds: float, first: float, drawn: random.Random) -> Trial:
+    """One training, killed until it finishes; first at a share of an unbroken life, then at others that are drawn."""
+    found, instant = Trial(Counter(), [], []), first
     while True:
-        process, instant = home.start(program), drawn.random()
+        begun, process = time.monotonic(), home.start(program)
         try:
             out, err = process.communicate(timeout=instant * seconds if len(found.instants) < MOST_KILLS else None)
         except subprocess.TimeoutExpired:
@@ -167,7 +169,9 @@ def trial(home: Home, program: str, wanted: bytes, seconds: float, drawn: random
             new = [run for run in home.attempts() if run not in found.begun]
             found.begun += new
             found.none += not new
+            instant = drawn.random()
             continue
+        found.life = time.monotonic() - begun
         assert process.returncode == 0, err.decode()
         assert out == wanted, f'other bits after {len(found.instants)} kills: {out[:200]!r}'
         check_ledger(home, found.begun)
@@ -192,6 +196,23 @@ def check_ledger(home: Home, begun: list[str]) -> None:
     assert len(energies) == len(list((home.folder / 'data' / 'runs').glob('*.jsonl')))
 
 
+def killed(folder: Path, name: str, unbroken: dict[str, tuple[bytes, float]], drawn: random.Random) -> Trial:
+    """A training whose first process is killed at a share of its life that is drawn uniformly, for certain.
+
+    On a machine that others use lives differ: one that ended before its instant has told how long it lives now, and
+    another training is killed at the same share of that.
+    """
+    share, again = drawn.random(), 0
+    while True:
+        wanted, life = unbroken[name]
+        home = Home(folder.with_name(f'{folder.name}-{again}'))
+        home.folder.mkdir()
+        found = trial(home, PROGRAMS[name], wanted, life, share, drawn)
+        if found.instants or again == MOST_KILLS:
+            return found
+        unbroken[name], again = (wanted, found.life), again + 1
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     parser.add_argument('--kills', type=int, default=100)
@@ -208,19 +229,19 @@ def main() -> None:
             print(f'{name}: {unbroken[name][1]:.1f} s unbroken', flush=True)
         while every.total() < told.kills:
             name = list(PROGRAMS)[len(done) % len(PROGRAMS)]
-            folder = Path(base) / f'trial-{len(done)}'
-            folder.mkdir()
-            found = trial(Home(folder), PROGRAMS[name], *unbroken[name], drawn)
+            found = killed(Path(base) / f'trial-{len(done)}', name, unbroken, drawn)
             every += found.where
             done.append(found)
             print(f'{name}: {len(found.instants)} kills, the same bits; {dict(found.where)}', flush=True)
-    tenths = Counter(int(10 * instant) for each in done for instant in each.instants)
+    first = Counter(int(10 * each.instants[0]) for each in done if each.instants)
+    later = Counter(int(10 * instant) for each in done for instant in each.instants[1:])
     figures = {
         'kills': every.total(),
         'trainings, all with the same bits': len(done),
         'killed attempts, all with their energy in the ledger': sum(len(each.begun) for each in done),
         'processes killed before an attempt had begun': sum(each.none for each in done),
-        'kills by tenth of an unbroken life': [tenths[tenth] for tenth in range(10)],
+        'first kills by tenth of an unbroken life': [first[tenth] for tenth in range(10)],
+        'later kills, of processes that went on and live shorter': [later[tenth] for tenth in range(10)],
     }
     print(json.dumps(figures | every, indent=1))
 
