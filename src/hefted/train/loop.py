@@ -327,13 +327,13 @@ class _Training:
     def hook(self, name: str, *arguments: Any, then: Place | None = None) -> None:
         """Call a hook, take up what it assigned to the variables, and keep what somebody asked to be kept.
 
-        Where checkpoints are kept, Ctrl-C waits for the end of one that is at no epoch's edge.
+        Where checkpoints are kept, Ctrl-C waits for the end of one that is not at an epoch's end.
         """
         binding, reads = self.job.binding, self.job.callbacks.hook_reads_state(name)
         lent = reads and self.job.train.large
         if lent:  # what a hook keeps of it is not given away
             binding.drain_copy(self.state)
-        edge = bool(self.job.keepers) and name.startswith('on_epoch') and self.dispatched == self.done
+        edge = bool(self.job.keepers) and name == 'on_epoch_end' and self.dispatched == self.done
         found = before(self.job, self.state, self.place, self.logs) if edge else None
         try:
             with interrupts.at_once() if edge or not self.job.keepers else nullcontext():

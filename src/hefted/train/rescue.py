@@ -1,4 +1,4 @@
-"""Hooks at an epoch's edge that fail or are interrupted: the training goes on from before them, another time."""
+"""Hooks at an epoch's end that fail or are interrupted: the training goes on from before them, another time."""
 
 from __future__ import annotations
 
@@ -14,29 +14,27 @@ if TYPE_CHECKING:
 
 
 class Before(NamedTuple):
-    """A training just before a hook at an epoch's edge: what it goes on from if the hook does not come to its end.
+    """A training just before the hooks at an epoch's end: what it goes on from if they do not come to theirs.
 
     Attributes:
         place: How far it was.
         state: Its arrays, not copied.
         logs: Of the last step.
         callbacks: As a checkpoint has them.
-        source: Likewise.
-        random: Likewise.
+        random: What others draw from.
     """
 
     place: Place
     state: Any
     logs: Logs
     callbacks: list[tuple[str, Any]]
-    source: dict[str, Any]
-    random: dict[str, Any]
+    random: random_states.Raw
 
 
 def before(job: Job, state: Any, place: Place, logs: Logs) -> Before:
     """What a checkpoint is made of, should one be needed; it costs next to nothing."""
     callbacks = [(name, _own(callback.get_state())) for name, callback in stateful(job.callbacks)]
-    return Before(place, state, dict(logs), callbacks, job.source.get_state(), random_states.held())
+    return Before(place, state, dict(logs), callbacks, random_states.raw())
 
 
 def rescue(job: Job, found: Before, error: BaseException) -> None:
@@ -48,9 +46,10 @@ def rescue(job: Job, found: Before, error: BaseException) -> None:
     due = [keeper for keeper in job.keepers if not (fails and keeper.at_hooks) or keeper.due()]
     if not due or interrupts.heard() or not job.governor.may('checkpoint'):
         return
-    made = capture(job, found.state, found.place, found.logs)
+    with random_states.back_at(found.random):
+        made = capture(job, found.state, found.place, found.logs)
     for keeper in due:
-        keeper.save(replace(made, callbacks=found.callbacks, source=found.source, random=found.random))
+        keeper.save(replace(made, callbacks=found.callbacks))
 
 
 def _own(value: Any) -> Any:
