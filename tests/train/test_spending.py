@@ -38,9 +38,12 @@ class World:
         return took
 
 
-def trained(world: World, limit: Limit, costs: Costs) -> tuple[float, Spending, int]:
+def trained(
+    world: World, limit: Limit, costs: Costs, rates: dict[str, float] | None = None
+) -> tuple[float, Spending, int]:
     """What was spent in the end, and by how many steps."""
-    governor = Spending(Purse([limit], world.read, lambda: world.now), costs, jitter=Jitter(lambda: 1.0))
+    purse = Purse([limit], world.read, lambda: world.now, rates)
+    governor = Spending(purse, costs, jitter=Jitter(lambda: 1.0))
     governor.begin(0, 0)
     done, waiting, behind = 0, 0, 0.0
     while True:
@@ -65,6 +68,23 @@ def test_no_limit_is_passed_and_nearly_all_is_used(step: float, noise: float, se
         assert governor.stopped_by == str(limit)
         assert done > 0
         assert 0.95 * seconds < spent <= seconds
+
+
+class Warming(World):
+    """One in which the power is twice as high from a moment on, as where a clock rises."""
+
+    def read(self) -> dict[str, float]:
+        self.now += 0.0004
+        more = max(self.now - 0.36, 0.0)
+        return {'energy': (self.now + more) * self.watts, 'duration': self.now}
+
+
+def test_a_short_limit_is_kept_though_the_power_rises():
+    world, costs = Warming(1e-4, 0, 0), Costs()
+    costs.foresee('step', 1e-4)
+    limit = Limit('energy', Quantity(4.2, 'J'))
+    trained(world, limit, costs, {'energy': 10.5})
+    assert 0.9 * 4.2 < world.read()['energy'] <= 4.2
 
 
 def test_chunks_are_a_small_part_of_what_is_left():

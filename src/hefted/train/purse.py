@@ -85,6 +85,11 @@ class Purse:
         return all(limit.name in self.rates for limit in self.limits)
 
     @property
+    def by_the_clock(self) -> bool:
+        """Whether nothing but time is limited, which is known between readings too."""
+        return all(limit.name == 'duration' for limit in self.limits)
+
+    @property
     def age(self) -> float:
         """Seconds since the last reading."""
         return self._clock() - self.read_at

@@ -1,10 +1,10 @@
 """A training that stays within its budget: as many steps as can still be paid for, the run's end with them.
 
 What counts is what the receipt's total will say. So before each chunk: what is spent (a reading, at most a tenth of a
-second old, and read anew where it decides), what is dispatched and not done, the chunk itself, and what follows the
-last step (the weights' copy, a checkpoint where one is kept, callbacks, the run's last reading), each by an upper
-estimate. What a callback of the user's takes is known once it was called at an epoch's beginning or end, or at a
-training's end, and is reserved from then on; what it takes the first time is seen only after it.
+second old, or a quarter of what is left, and read anew where it decides), what is dispatched and not done, the chunk
+itself, and what follows the last step (the weights' copy, a checkpoint where one is kept, callbacks, the run's last
+reading), each by an upper estimate. What a callback of the user's takes is known once it was called at an epoch's
+beginning or end, or at a training's end, and is reserved from then on; what it takes the first time is seen after it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hefted.train.governor import Ahead, Governor, Work
 from hefted.train.jitter import Jitter
 from hefted.train.purse import Purse
 
-_FRESH_SECONDS = 0.1  # reading takes half a millisecond
+_FRESH_SECONDS, _FRESH_PART = 0.1, 0.25  # reading takes half a millisecond; the part is of what is left
 _DECIDING_SECONDS = 0.002
 _CHUNK_SHARE = 0.005  # of what is left: two chunks are under a hundredth of it
 
@@ -86,7 +86,7 @@ class Spending(Governor):
         step = self.costs.step
         self.jitter.hear(0.0 if step is None else max(seconds - steps * step, 0.0), seconds)
         self.costs.steps(steps, seconds)
-        if self.purse.age >= _FRESH_SECONDS or not self.purse.known:
+        if self._is_old() or not self.purse.known:
             self._look()
         self._last = perf_counter()
 
@@ -101,6 +101,11 @@ class Spending(Governor):
             seconds = max(perf_counter() - self._last, 0.0)
             self.jitter.hear(max(seconds - self.costs.end, 0.0), seconds)
             self.costs.ended(seconds)
+
+    def _is_old(self) -> bool:
+        """Whether to read anew: sooner towards the end, where it is not the clock alone that tells what is spent."""
+        age = self.purse.age
+        return age >= _FRESH_SECONDS or (not self.purse.by_the_clock and age >= _FRESH_PART * self.purse.left())
 
     def _look(self) -> None:
         self.jitter.look()
