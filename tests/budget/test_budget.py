@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,6 +41,11 @@ WRITTEN = {
     '1 h 30 min': ('duration', 5400),
     '2 hours': ('duration', 7200),
     '1d 2h': ('duration', 93600),
+    '1 hour and 30 minutes': ('duration', 5400),
+    '1 hour 30 minutes': ('duration', 5400),
+    '1 day and 2 hours': ('duration', 93600),
+    '2 mins 5 secs': ('duration', 125),
+    '10 \u03bcL': ('water', 1e-5),
     '1 L': ('water', 1),
     '500 ml': ('water', 0.5),
     '3 mg Sb eq': ('minerals', 3e-6),
@@ -70,6 +77,7 @@ REFUSED = {
     '£3': 'US dollars',
     '': 'Write a number',
     'five Wh': 'Write a number',
+    '1 Mg CO2': 'Unknown unit',
 }
 
 
@@ -81,10 +89,16 @@ def test_what_is_no_amount_is_refused_with_what_to_write(said: str):
     assert 'received' in str(caught.value)
 
 
-@pytest.mark.parametrize('said', [5, 5.0, math.nan, True, None, object(), [], {}])
+@pytest.mark.parametrize('said', [5, 5.0, np.float32(5), math.nan, True, None, object(), b'5 Wh', [], {}])
 def test_what_has_no_unit_or_says_nothing_is_refused(said: object):
     with pytest.raises(ArgumentError, match='budget: expected'):
         Budget.of(said)
+
+
+def test_two_limits_with_an_and_between_are_two_and_a_length_of_time_is_one():
+    assert Budget('10 min and 5 Wh') == Budget(duration='10 min', energy='5 Wh')
+    assert Budget('5 Wh and 1 hour and 30 minutes and $3') == Budget(duration='90 min', energy='5 Wh', cost='$3')
+    assert Budget(timedelta(minutes=10)) == Budget(duration=timedelta(minutes=10)) == Budget('10 min')
 
 
 def test_a_keyword_says_what_a_bare_mass_is_of():

@@ -100,11 +100,5 @@ def test_a_training_that_was_interrupted_ends_with_the_bits_of_one_that_was_not(
     with pytest.raises(RuntimeError, match='struck'):
         run(folder, Fails(*where), save_freq)
     found = run(folder, None, save_freq)
-    if where == (
-        'epoch end',
-        1,
-    ):  # the error came before History heard of this epoch, and after the backup was asked for
-        assert found[0] == [0, 2, 3]
-    else:
-        assert_same(found, whole)
+    assert_same(found, whole)  # a hook at an epoch's edge that failed is called again
     assert not folder.exists()

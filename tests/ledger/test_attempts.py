@@ -43,3 +43,13 @@ def test_a_link_to_a_file_elsewhere_is_not_followed(known: Attempts, tmp_path: P
     file.symlink_to(tmp_path / 'elsewhere')
     with pytest.raises(ArgumentError, match='yours alone'):
         attempts.load('0123')
+
+
+def test_what_somebody_else_put_beside_checkpoints_stays(known: Attempts, tmp_path: Path) -> None:
+    folder = Path(known.checkpoints)
+    folder.mkdir(exist_ok=True, parents=True)
+    attempts.save(known)
+    for name in ('.mine.tmp', 'notes.txt', '.latest.state.tmp', 'latest.state'):
+        (folder / name).touch()
+    attempts.forget(known)
+    assert {file.name for file in folder.iterdir()} == {'.mine.tmp', 'notes.txt'}

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -304,3 +305,17 @@ def test_a_budget_below_the_start_up_raises_before_anything_more_runs():
     failed = subprocess.run([sys.executable, '-c', textwrap.dedent(SCRIPT), '1 mJ'], capture_output=True, text=True)
     assert failed.returncode == 1
     assert 'BudgetError: budget 1 mJ: expected more than what is spent already' in failed.stderr
+
+
+@pytest.mark.parametrize('hook', ['on_epoch_begin', 'on_epoch_end', 'on_train_end'])
+def test_what_callbacks_took_before_is_reserved(hook: str):
+    slow = Callback()
+    setattr(slow, hook, lambda *_: time.sleep(0.2))
+    model = small()
+    model.fit(X, Y, epochs=2, verbose=0, callbacks=[slow])
+    if hook == 'on_train_end':  # which is known once a budget was asked to keep it
+        model.fit(X, Y, epochs=FOR_EVER, verbose=0, callbacks=[slow], budget='1.5 s')
+    history = model.fit(X, Y, epochs=FOR_EVER, verbose=0, callbacks=[slow], budget='1.5 s')
+    assert history.footprint is not None
+    assert history.footprint.duration.to('s').value <= 1.5
+    assert history.stopped_by == 'budget 1.5 s'

@@ -96,7 +96,7 @@ def test_within_an_epoch_nothing_is_validated_and_no_epoch_ends(governed):
     model().fit(x, y, batch_size=10, epochs=3, verbose=0, validation_data=data(20), callbacks=[Told()])
     assert called == ['begin 0', 'validate', 'end 0', 'begin 1', 'over']
     assert limit.heard == 15
-    assert limit.works == ['validate', 'epoch']
+    assert limit.works == ['begin', 'validate', 'epoch', 'begin', 'end']
 
 
 def test_at_an_epochs_edge_the_next_does_not_begin(governed):

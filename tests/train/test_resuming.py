@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
 import signal
+import subprocess
+import sys
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,11 +16,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from hefted import Input, Sequential, callbacks, layers, ledger, optimizers, utils
+from hefted import Input, Sequential, callbacks, layers, ledger, optimizers, runs, utils
 from hefted.cli.export import command as export
 from hefted.cli.receipt import command as receipt
 from hefted.errors import ArchiveError, ArgumentError
-from hefted.ledger import attempts
+from hefted.ledger import attempts, journal
 from hefted.models import fitting
 from hefted.report.exports.record import record
 from hefted.train import checkpoint as checkpoints
@@ -102,6 +106,18 @@ Loader.__name__ = 'DataLoader'
 Loader.__module__ = 'torch.utils.data'
 
 
+class Drawing:
+    """Likewise, in an order that comes from everybody's random numbers, row by row noise too, as torch's does."""
+
+    def __iter__(self) -> Any:
+        order = np.random.permutation(6).tolist()
+        return ((Batches()[n % 5][0] + np.float32(0.01 * np.random.random()), Batches()[n % 5][1]) for n in order)
+
+
+Drawing.__name__ = 'DataLoader'
+Drawing.__module__ = 'torch.utils.data'
+
+
 def generated() -> Any:
     while True:
         for number in range(5):
@@ -115,6 +131,7 @@ DATA: dict[str, Any] = {
     'PyDataset that shuffles itself': lambda: {'x': Shuffled(), 'shuffle': False},
     'loader that shuffles itself': lambda: {'x': Loader()},
     'parts of a loader': lambda: {'x': Loader(), 'steps_per_epoch': 3, 'epochs': 5},
+    'loader that draws from everybody': lambda: {'x': Drawing()},
     'generator': lambda: {'x': generated(), 'steps_per_epoch': 5},
 }
 
@@ -238,7 +255,7 @@ def test_a_training_that_is_at_its_end_begins_anew_when_it_is_called_again(tmp_p
     assert second[3] == 1
 
 
-class Presses(Governor):
+class PressesBetween(Governor):
     """Presses Ctrl-C when the second chunk of two steps is read."""
 
     heard = 0
@@ -257,12 +274,148 @@ def test_ctrl_c_loses_no_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-            patched.setattr(fitting, 'governor_of', lambda *_, **__: Presses())
+            patched.setattr(fitting, 'governor_of', lambda *_, **__: PressesBetween())
             fit(tmp_path, resume=tmp_path / 'kept')  # by its clock none is due for two seconds
     finally:
         signal.signal(signal.SIGINT, before)
     assert state_file.look(tmp_path / 'kept' / 'latest.state')['place'][2] > 0
     assert_same(fit(tmp_path), whole)
+
+
+def pressed(*_: Any) -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+def interrupted(folder: Path, **arguments: Any) -> int:
+    """A training with a checkpoint for Ctrl-C alone: how many steps it had then."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fit(folder, *arguments.pop('callbacks'), resume=folder / 'kept', **arguments)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return state_file.look(folder / 'kept' / 'latest.state')['place'][2]
+
+
+class Draws(callbacks.Callback):
+    """Puts into the logs what it draws from everybody's random numbers."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        logs |= {'numpy': float(np.random.random()), 'python': random.random()}
+
+
+class Presses(callbacks.Callback):
+    """Presses Ctrl-C in a hook, once."""
+
+    def __init__(self, hook: str, calls: int) -> None:
+        super().__init__()
+        self._left = calls
+        setattr(self, hook, self._count)
+
+    def _count(self, *_: Any) -> None:
+        self._left -= 1
+        if not self._left:
+            pressed()
+
+
+@pytest.mark.parametrize(
+    ('hook', 'calls', 'steps'),
+    [
+        ('on_epoch_begin', 3, 10),
+        ('on_epoch_end', 2, 10),
+        ('on_train_batch_begin', 8, 8),  # at a step it waits for that step's end, or the next one's
+        ('on_train_batch_end', 8, 9),
+        ('on_test_begin', 2, 10),
+        ('on_test_batch_end', 3, 5),
+    ],
+)
+def test_ctrl_c_in_a_hook_loses_no_step(tmp_path: Path, hook: str, calls: int, steps: int) -> None:
+    def others() -> list[Any]:
+        plain = callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)
+        plateau = callbacks.ReduceLROnPlateau('val_loss', factor=0.5, patience=1, min_delta=0.5)
+        return [plain, plateau, Draws()]
+
+    whole = fit(None, *others(), validation_data=(X, Y))
+    found = interrupted(tmp_path, callbacks=[*others(), Presses(hook, calls)], validation_data=(X, Y))
+    assert found == steps
+    assert_same(fit(tmp_path, *others(), validation_data=(X, Y)), whole)
+
+
+@pytest.mark.parametrize('data', DATA)
+def test_who_goes_on_and_is_interrupted_at_once_goes_on_from_the_same_step(tmp_path: Path, data: str) -> None:
+    plain = callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)
+    whole = fit(None, plain, **DATA[data]())
+    for press in (Presses('on_train_batch_end', 8), Presses('on_epoch_begin', 1)):
+        interrupted(tmp_path, callbacks=[plain, press], **DATA[data]())
+    assert_same(fit(tmp_path, plain, **DATA[data]()), whole)
+
+
+def test_ctrl_c_while_a_batch_is_made_loses_no_step(tmp_path: Path) -> None:
+    class Slow(Batches):
+        def __getitem__(self, index: int) -> Any:
+            if index == 3 and self.now == 1:
+                time.sleep(0.3)  # until what came before it is trained on
+                pressed()
+                time.sleep(0.3)
+            return super().__getitem__(index)
+
+        def on_epoch_end(self) -> None:
+            self.now += 1
+
+        now = -1  # as one batch is looked at before
+
+    whole = fit(None, x=Batches(), shuffle=False)
+    assert interrupted(tmp_path, callbacks=[], x=Slow(), shuffle=False) == 8
+    assert_same(fit(tmp_path, x=Batches(), shuffle=False), whole)
+
+
+@pytest.mark.parametrize('data', ['arrays', 'parts of passes', 'PyDataset', 'loader that shuffles itself'])
+@pytest.mark.parametrize('backup', [False, True])
+def test_callbacks_draw_on_from_where_they_were(tmp_path: Path, data: str, backup: bool) -> None:
+    def others() -> list[Any]:
+        return [*([callbacks.BackupAndRestore(tmp_path / 'backup')] if backup else []), Draws()]
+
+    whole = fit(None, Draws(), **DATA[data]())
+    folder = None if backup else tmp_path
+    with pytest.raises(RuntimeError, match='struck'):
+        fit(folder, *others(), Strikes(2), **DATA[data]())
+    found = fit(folder, *others(), **DATA[data]())
+    assert_same(found, whole)
+
+
+@pytest.mark.parametrize('data', DATA)
+def test_a_backup_at_an_epochs_edge_goes_on_with_the_data_of_the_next(tmp_path: Path, data: str) -> None:
+    class Fails(callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 2:
+                raise RuntimeError('struck')
+
+    whole = fit(None, **DATA[data]())
+    with pytest.raises(RuntimeError, match='struck'):
+        fit(None, callbacks.BackupAndRestore(tmp_path), Fails(), **DATA[data]())
+    assert_same(fit(None, callbacks.BackupAndRestore(tmp_path), **DATA[data]()), whole)
+
+
+class Refuses(Governor):
+    """Ends a training before its second validation."""
+
+    asked = 0
+
+    def may(self, work: Any) -> bool:
+        self.asked += work == 'validate'
+        self.stopped_by = 'a limit' if self.asked == 2 else None
+        return self.asked != 2
+
+
+@pytest.mark.parametrize('data', DATA)
+def test_what_was_stopped_before_a_validation_goes_on_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: str
+) -> None:
+    whole = fit(None, validation_data=(X, Y), **DATA[data]())
+    with monkeypatch.context() as patched:
+        patched.setattr(fitting, 'governor_of', lambda *_, **__: Refuses())
+        assert fit(tmp_path, validation_data=(X, Y), **DATA[data]())[0] == [0]
+    assert_same(fit(tmp_path, validation_data=(X, Y), **DATA[data]()), whole)
 
 
 class Halts(Governor):
@@ -374,7 +527,47 @@ def test_a_checkpoint_of_another_machine_is_said_to_agree_to_1e_5(
     with monkeypatch.context() as patched:
         patched.setattr(checkpoints, 'machine_here', lambda: here | {'threads': '64'})
         fit(tmp_path, verbose=2)
-    assert 'attempt 3: it goes on to the bit.' in capsys.readouterr().out
+    assert 'attempt 3: it goes on to about 1e-5, not to the bit' in capsys.readouterr().out  # as the second was not
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'told'),
+    [
+        ('NPROC', '1', 'threads 1 here'),
+        ('PJRT_NPROC', '1', 'threads 1 here'),
+        (
+            'XLA_FLAGS',
+            '--xla_dump_to=x --xla_cpu_enable_fast_math=true',
+            'XLA_FLAGS --xla_cpu_enable_fast_math=true here',
+        ),
+        ('XLA_FLAGS', '--xla_dump_to=x', ''),
+    ],
+)
+def test_what_changes_the_bits_of_a_cpu_is_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    value: str,
+    told: str,
+) -> None:
+    for each in ('NPROC', 'PJRT_NPROC', 'XLA_FLAGS'):
+        monkeypatch.delenv(each, raising=False)
+    cut_short(tmp_path)
+    monkeypatch.setenv(name, value)
+    fit(tmp_path, verbose=2)
+    said = capsys.readouterr().out
+    assert told in said
+    assert ('goes on to the bit.' in said) == (not told)
+
+
+def test_an_attempt_that_is_known_has_a_journal_from_its_first_instant(tmp_path: Path) -> None:
+    run = runs.start('fit', name='model')
+    keeper = Resuming(Resume(tmp_path / 'kept'), 'model')
+    with keeper.begun(run.id):
+        assert keeper.attempts.runs == [run.id]
+        assert (journal.runs_folder() / f'{run.id}.jsonl').read_bytes().count(b'\n') >= 1
+    run.end()
 
 
 def test_a_folder_is_one_trainings_at_a_time(tmp_path: Path) -> None:
@@ -384,6 +577,59 @@ def test_a_folder_is_one_trainings_at_a_time(tmp_path: Path) -> None:
 
     with pytest.raises(ArgumentError, match='a folder that no other training uses'):
         fit(tmp_path, Nested())
+
+
+def test_who_finds_a_training_under_way_is_no_attempt_at_it(tmp_path: Path) -> None:
+    first = Resuming(Resume(tmp_path / 'kept'), 'model')
+    with first.begun('1' * 36):
+        second = Resuming(Resume(tmp_path / 'kept'), 'model')
+        with pytest.raises(ArgumentError, match='no other training uses'), second.begun('2' * 36):
+            pass
+        command = (
+            'import sys; from hefted.train.resuming import *\n'
+            "with Resuming(Resume(sys.argv[1]), 'model').begun('3' * 36): pass"
+        )
+        told = subprocess.run([sys.executable, '-c', command, str(tmp_path / 'kept')], capture_output=True, text=True)
+        assert 'no other training uses' in told.stderr
+    known = attempts.load(first.attempts.key)
+    assert known is not None
+    assert known.runs == ['1' * 36]
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_trained(tmp_path: Path) -> None:
+    (tmp_path / 'file').touch()
+    for folder in (tmp_path / 'file', tmp_path / 'file' / 'below'):
+        with pytest.raises(
+            ArgumentError, match=r'expected a folder that can be written, received .*Give resume another'
+        ):
+            fit(tmp_path, resume=folder)
+
+
+def test_without_a_data_folder_that_can_be_written_a_folder_of_its_own_is_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / 'file').touch()
+    monkeypatch.setenv('HEFTED_DATA_DIR', str(tmp_path / 'file'))
+    with pytest.raises(ArgumentError, match=r'can be written, received .*Set HEFTED_DATA_DIR, or give resume a folder'):
+        fit(tmp_path, resume=True)
+    whole = fit(None)
+    with pytest.warns(UserWarning, match='will not know of this training'), pytest.raises(RuntimeError, match='struck'):
+        fit(tmp_path, Strikes(2))
+    with pytest.warns(UserWarning, match='will not know of this training'):
+        assert_same(fit(tmp_path), whole)
+
+
+def test_the_files_of_others_are_not_to_be_deleted(tmp_path: Path) -> None:
+    folder = tmp_path / 'kept'
+    folder.mkdir()
+    (folder / 'latest.state').write_bytes(b'mine')
+    with (
+        pytest.raises(ArchiveError, match=r'Delete latest\.state and .* there to begin anew'),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter('ignore')
+        fit(tmp_path)
+    assert (folder / 'latest.state').read_bytes() == b'mine'
 
 
 @pytest.mark.parametrize('wrong', [3, 'x'[:0], [], object()])

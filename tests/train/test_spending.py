@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from hefted.quantities import Quantity
 from hefted.runs import Tick
 from hefted.train.costs import Costs
 from hefted.train.governor import Ahead
+from hefted.train.jitter import Jitter
 from hefted.train.purse import Purse
 from hefted.train.spending import Spending
 
@@ -36,9 +38,12 @@ class World:
         return took
 
 
-def trained(world: World, limit: Limit, costs: Costs) -> tuple[float, Spending, int]:
+def trained(
+    world: World, limit: Limit, costs: Costs, rates: dict[str, float] | None = None
+) -> tuple[float, Spending, int]:
     """What was spent in the end, and by how many steps."""
-    governor = Spending(Purse([limit], world.read, lambda: world.now), costs)
+    purse = Purse([limit], world.read, lambda: world.now, rates)
+    governor = Spending(purse, costs, jitter=Jitter(lambda: 1.0))
     governor.begin(0, 0)
     done, waiting, behind = 0, 0, 0.0
     while True:
@@ -65,9 +70,28 @@ def test_no_limit_is_passed_and_nearly_all_is_used(step: float, noise: float, se
         assert 0.95 * seconds < spent <= seconds
 
 
+class Warming(World):
+    """One in which the power is twice as high from a moment on, as where a clock rises."""
+
+    def read(self) -> dict[str, float]:
+        self.now += 0.0004
+        more = max(self.now - 0.36, 0.0)
+        return {'energy': (self.now + more) * self.watts, 'duration': self.now}
+
+
+def test_a_short_limit_is_kept_though_the_power_rises():
+    world, costs = Warming(1e-4, 0, 0), Costs()
+    costs.foresee('step', 1e-4)
+    limit = Limit('energy', Quantity(4.2, 'J'))
+    trained(world, limit, costs, {'energy': 10.5})
+    assert 0.9 * 4.2 < world.read()['energy'] <= 4.2
+
+
 def test_chunks_are_a_small_part_of_what_is_left():
     world, costs = World(1e-3, 0, 0), Costs()
-    governor = Spending(Purse([Limit('duration', Quantity(10, 's'))], world.read, lambda: world.now), costs)
+    governor = Spending(
+        Purse([Limit('duration', Quantity(10, 's'))], world.read, lambda: world.now), costs, jitter=Jitter(lambda: 1.0)
+    )
     governor.begin(0, 0)
     assert governor.allow(Ahead(10_000, 0, 0, None, 0)) == 1  # nobody knows yet what one takes
     governor.hear(1, world.work(1), TICK)
@@ -78,7 +102,11 @@ def test_chunks_are_a_small_part_of_what_is_left():
 
 def test_what_is_not_read_yet_is_read_where_nobody_knows_what_a_step_takes():
     world = World(1e-3, 0, 0)
-    governor = Spending(Purse([Limit('duration', Quantity(10, 's'))], world.read, lambda: world.now), Costs())
+    governor = Spending(
+        Purse([Limit('duration', Quantity(10, 's'))], world.read, lambda: world.now),
+        Costs(),
+        jitter=Jitter(lambda: 1.0),
+    )
     governor.begin(0, 0)
     assert governor.allow(Ahead(100, 1, 0, None, 0)) == 0
     assert governor.stopped_by is None
@@ -86,7 +114,9 @@ def test_what_is_not_read_yet_is_read_where_nobody_knows_what_a_step_takes():
 
 def test_a_validation_that_cannot_be_paid_for_ends_the_training_and_says_what_it_held_back():
     world, costs = World(1e-3, 0, 0), Costs(judge_steps=100)
-    governor = Spending(Purse([Limit('duration', Quantity(1, 's'))], world.read, lambda: world.now), costs)
+    governor = Spending(
+        Purse([Limit('duration', Quantity(1, 's'))], world.read, lambda: world.now), costs, jitter=Jitter(lambda: 1.0)
+    )
     governor.begin(0, 0)
     governor.hear(10, world.work(10), TICK)
     assert governor.may('validate')
@@ -98,7 +128,9 @@ def test_a_validation_that_cannot_be_paid_for_ends_the_training_and_says_what_it
 
 def test_a_checkpoint_that_cannot_be_paid_for_does_not_end_the_training():
     world, costs = World(1e-3, 0, 0), Costs(state_bytes=10**9)
-    governor = Spending(Purse([Limit('duration', Quantity(10, 's'))], world.read, lambda: world.now), costs)
+    governor = Spending(
+        Purse([Limit('duration', Quantity(10, 's'))], world.read, lambda: world.now), costs, jitter=Jitter(lambda: 1.0)
+    )
     governor.begin(0, 0)
     assert not governor.may('checkpoint')
     assert governor.stopped_by is None
@@ -114,11 +146,32 @@ def test_the_tightest_of_several_limits_is_named():
     assert purse.tightest.name == 'energy'
 
 
-def test_where_many_programs_want_the_machine_more_is_held_back():
-    def held(contention: float) -> float:
-        world = World(1e-3, 0, 0)
-        purse = Purse([Limit('duration', Quantity(5, 's'))], world.read, lambda: world.now, contention=contention)
-        purse.look()
-        return purse.jitter(0.0)
+def test_what_the_run_s_end_took_longer_than_foreseen_is_held_back_the_next_time_if_it_comes_again():
+    world, costs, jitter = World(1e-3, 0, 0), Costs(), Jitter(lambda: 1.0)
+    reserved: list[float] = []
+    for _ in range(2):
+        governor = Spending(
+            Purse([Limit('duration', Quantity(1, 's'))], world.read, lambda: world.now), costs, jitter=jitter
+        )
+        governor.begin(0, 0)
+        reserved.append(governor.reserve())
+        governor.stopped_by = 'budget 1 s'
+        time.sleep(0.06)
+        governor.over()
+    assert reserved[0] < reserved[1]
 
-    assert held(1.0) < held(2.0) <= held(8.0) < 0.05 * 5
+
+def test_what_callbacks_took_at_an_epochs_beginning_and_at_the_end_is_reserved_from_then_on():
+    world = World(1e-3, 0, 0)
+    purse = Purse([Limit('duration', Quantity(2, 's'))], world.read, lambda: world.now)
+    governor = Spending(purse, Costs(), jitter=Jitter(lambda: 1.0))
+    governor.begin(0, 0)
+    before = governor.reserve()
+    governor.did('begin', 0.5)
+    assert governor.reserve() == before
+    assert governor.may('begin')
+    world.now += 1.0
+    governor.did('end', 0.3)
+    assert governor.reserve() == pytest.approx(before + 0.33)
+    assert not governor.may('begin')
+    assert governor.stopped_by == 'budget 2 s'

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
+from numbers import Real
 from typing import TYPE_CHECKING, Any, cast
 
 from hefted.budget.written import UNITS, amounts, checked, limited, wrong
@@ -145,10 +147,12 @@ def _read(value: Any, of: str | None) -> Iterator[tuple[str, Quantity]]:
             if name not in UNITS:
                 raise unknown_name('quantity in budget', name, UNITS)
             yield from _read(most, str(name))
-    elif isinstance(value, int | float) and not isinstance(value, bool):
+    elif isinstance(value, timedelta):
+        yield _checked(Quantity(value.total_seconds(), 's'), of)
+    elif isinstance(value, Real) and not isinstance(value, bool):
         checked(float(value), value, of)
-        raise wrong(value, of, f'{value:g} of what? Write its unit behind it: {_with_unit(value, of)}.')
-    elif isinstance(value, Iterable):
+        raise wrong(value, of, f'{float(value):g} of what? Write its unit behind it: {_with_unit(float(value), of)}.')
+    elif isinstance(value, Iterable) and not isinstance(value, bytes):
         for each in cast(Iterable[Any], value):
             yield from _read(each, of)
     else:

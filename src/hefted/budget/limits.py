@@ -60,6 +60,10 @@ class Limit(NamedTuple):
         value, unit = Quantity(amount, UNITS[self.name]).to(self.quantity.unit).value, self.quantity.unit
         return f'{significant(value)} of {self.quantity.value:.10g} {unit}'
 
+    def amount(self, amount: float) -> str:
+        """Such as '1.02 s', in the limit's own unit."""
+        return f'{significant(Quantity(amount, UNITS[self.name]).to(self.quantity.unit).value)} {self.quantity.unit}'
+
 
 def limits_of(budget: Budget, whose: str = 'budget') -> list[Limit]:
     """The limits of a budget, one for each quantity."""

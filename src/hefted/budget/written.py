@@ -21,7 +21,14 @@ FORMS = {
 _NUMBER = r'[-+]?(?:\d{1,3}(?:,\d{3})+|\d[\d_]*)?\.?\d*(?:e[-+]?\d+)?'
 _AMOUNT = re.compile(rf'([-+]?(?:nan|infinity|inf)\b|{_NUMBER})\s*(\D.*)?', re.IGNORECASE)
 _PARTS = re.compile(r'\s*(?:(?<=\D),|,(?=\s)|;|\band\b)\s*')
-_CLOCK = re.compile(r'(?:(\d+)\s*d)?\s*(?:(\d+)\s*h)?\s*(?:(\d+)\s*(?:min|m|$))?\s*(?:(\d+)\s*s)?', re.IGNORECASE)
+_DAYS, _HOURS, _MINUTES, _SECONDS = r'd(?:ays?)?', r'h(?:rs?|ours?)?', r'm(?:ins?|inutes?)?', r's(?:ecs?|econds?)?'
+_CLOCK = re.compile(
+    rf'(?:(\d+)\s*{_DAYS})?\s*(?:(\d+)\s*{_HOURS})?\s*(?:(\d+)\s*(?:{_MINUTES}|$))?\s*(?:(\d+)\s*{_SECONDS})?',
+    re.IGNORECASE,
+)
+_ONE_TIME = re.compile(
+    rf'(\d\s*(?:{_DAYS}|{_HOURS}|{_MINUTES}))\s+and\s+(?=\d+\s*(?:{_HOURS}|{_MINUTES}|{_SECONDS})\b)', re.IGNORECASE
+)
 _OTHER_MONEY = re.compile(r'[€£¥₹]|\b(?:eur|euros?|gbp|pounds?|jpy|yen|cny|chf|inr|cad|aud)\b', re.IGNORECASE)
 _DOLLARS = re.compile(r'us\s*\$|\$|\busd\b|\bdollars?\b', re.IGNORECASE)
 
@@ -61,7 +68,8 @@ def amounts(said: str, of: str | None = None) -> Iterator[tuple[str, Quantity]]:
         >>> [f'{most.value} {most.unit}' for _, most in amounts('1h30')]
         ['90.0 min']
     """
-    parts = [part for part in _PARTS.split(said.strip()) if part]
+    written = _ONE_TIME.sub(r'\1 ', said.strip().replace('\u03bc', '\u00b5'))  # a Greek mu is how some write a micro
+    parts = [part for part in _PARTS.split(written) if part]
     if not parts:
         raise wrong(said, of)
     for part in parts:
@@ -157,6 +165,8 @@ def _energy(value: float, unit: str) -> Quantity | None:
 
 def _mass(value: float, unit: str, of: str | None) -> Quantity | None:
     """An amount of carbon, or of minerals where that is said; None for what is no mass."""
+    if unit.startswith('Mg'):  # a tonne, or a milligram that was written wrong
+        return None
     low = unit.lower().replace('₂', '2')
     found = _OF_WHAT.search(low)
     mass = _MASSES.get((low[: found.start()] if found else low).strip())

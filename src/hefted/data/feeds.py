@@ -14,6 +14,9 @@ import numpy as np
 
 from hefted.data import workers
 from hefted.errors import ArgumentError, DataError
+from hefted.utils import random_states
+
+_LOADER = 'torch DataLoader'
 
 
 class Feed(Protocol):
@@ -74,6 +77,18 @@ class Feed(Protocol):
         """Its steps are done."""
         ...
 
+    def end_pass(self) -> None:
+        """The pass is over: its state is from now on that of the next one's beginning."""
+        ...
+
+    def random(self) -> dict[str, Any] | None:
+        """The states of the program's random numbers when the pass began, where that draws from them."""
+        ...
+
+    def randomly(self, states: dict[str, Any] | None) -> None:
+        """Begin the next pass with these."""
+        ...
+
     def close(self) -> None:
         """Nothing more is wanted."""
         ...
@@ -99,6 +114,9 @@ class IteratedFeed:
         self._state: Any = None
         self._looked: list[Any] = []
         self._behind: Iterator[Any] = iter(())
+        self._goes_on = False  # whether a pass is under way, and the state is that of its beginning
+        self._random: dict[str, Any] | None = None
+        self._to_put_back: dict[str, Any] | None = None
 
     def first(self) -> Any:
         iterator = self._new()
@@ -128,25 +146,41 @@ class IteratedFeed:
         return itertools.islice(self._new() if begun is None else begun, skip, None)
 
     def _new(self) -> Iterator[Any]:
+        states, self._to_put_back = self._to_put_back, None
+        if states is not None:
+            random_states.put_back(states)
+        self._goes_on = True
         self._state = _state_of(self._data)
+        if self.kind == _LOADER:  # which draws the order of its rows from torch's, and whose rows may be drawn as well
+            self._random = random_states.held()
         return iter(self._data)
 
     def shuffle(self, seed: int) -> None:
         """Its order is its own."""
 
     def get_state(self) -> Any:
-        return self._state
+        return self._state if self._goes_on else _state_of(self._data)
 
     def set_state(self, state: Any) -> None:
         if self.restarts and state is not None:
-            self._begun = None
+            self._begun, self._goes_on = None, False
             self._data.set_state(state)
+
+    def random(self) -> dict[str, Any] | None:
+        return self._random if self._goes_on else self._to_put_back
+
+    def randomly(self, states: dict[str, Any] | None) -> None:
+        if self.kind == _LOADER:
+            self._begun, self._goes_on, self._to_put_back = None, False, states
 
     def begin_epoch(self) -> None:
         """Nobody is told."""
 
     def end_epoch(self) -> None:
         """Nobody is told."""
+
+    def end_pass(self) -> None:
+        self._goes_on = False
 
     def close(self) -> None:
         """What the user made, the user closes."""
@@ -168,6 +202,7 @@ class IndexedFeed:
         self.seed: int | None = None
         self._made: Any = None
         self._state: Any = None
+        self._goes_on = False  # whether an epoch is under way
 
     @property
     def batches(self) -> int | None:
@@ -214,18 +249,28 @@ class IndexedFeed:
         self.seed = seed
 
     def get_state(self) -> Any:
-        return self._state
+        return self._state if self._goes_on else _state_of(self._dataset)
 
     def set_state(self, state: Any) -> None:
         if state is not None:
             self._dataset.set_state(state)
 
+    def random(self) -> None:
+        """Its batches are drawn by number: what came before is not drawn again."""
+
+    def randomly(self, states: dict[str, Any] | None) -> None:
+        """Likewise."""
+
     def begin_epoch(self) -> None:
-        self._state = _state_of(self._dataset)
+        self._state, self._goes_on = _state_of(self._dataset), True
         self._dataset.on_epoch_begin()
 
     def end_epoch(self) -> None:
         self._dataset.on_epoch_end()
+        self._goes_on = False
+
+    def end_pass(self) -> None:
+        """Its own state goes by epochs."""
 
     def close(self) -> None:
         made, self._made = self._made, None
@@ -244,7 +289,7 @@ def feed_of(x: Any) -> Feed | None:
         count = _cardinality(x.cardinality)
         return IteratedFeed('tf.data.Dataset', x, count if count >= 0 else None)
     if ('DataLoader', 'torch') in names:
-        return IteratedFeed('torch DataLoader', x, _length(x))
+        return IteratedFeed(_LOADER, x, _length(x))
     if ('Dataset', 'torch') in names:
         raise ArgumentError(
             f'Expected what gives batches, received {type(x).__name__}, a torch Dataset of single rows. '

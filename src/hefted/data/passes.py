@@ -24,8 +24,9 @@ class Passes:
     def __init__(self, rows: int, batch_size: int, steps: int, shuffle: bool | str, random: Any = np.random) -> None:
         self._rows, self._size, self._steps, self.shuffle = rows, batch_size, steps, shuffle
         self._random = random
-        self._began = random.get_state(legacy=False) if shuffle else None
         self._orders: dict[int, HostArray] = {}
+        self._before: dict[int, Any] = {}  # the generator's state before each of these was drawn
+        self._after: Any = None  # and after the last
         self._drawn = self._used = 0
 
     def order(self, number: int) -> HostArray:
@@ -33,6 +34,7 @@ class Passes:
         if self.shuffle:
             self._used = max(self._used, number + 1)
             self._orders = {n: order for n, order in self._orders.items() if n >= number}
+            self._before = {n: state for n, state in self._before.items() if n >= number}
             return self.draw(number)
         if not self._orders:
             self._orders[0] = self._padded(np.arange(self._rows))
@@ -43,28 +45,28 @@ class Passes:
         if not self.shuffle:
             return self.order(0)
         while self._drawn <= number:
-            order = self._permutation()
-            if self._drawn + 1 >= self._used:  # a training that goes on draws again what it had before
-                self._orders[self._drawn] = order
+            before = self._random.get_state(legacy=False)
+            order = self._permutation(self._random)
+            if self._drawn + 1 >= self._used:  # a training that begins in the middle draws what came before as well
+                self._orders[self._drawn], self._before[self._drawn] = order, before
             self._drawn += 1
+            self._after = self._random.get_state(legacy=False)
         return self._orders[number]
 
     def close(self) -> None:
         """Give back what was drawn ahead and is not used, unless the program has drawn since."""
-        if self._drawn == self._used or self._began is None:
-            return
-        now = self._random.get_state(legacy=False)
-        self._random.set_state(self._began)
-        for _ in range(self._used):
-            self._permutation()
-        used = self._random.get_state(legacy=False)
-        for _ in range(self._used, self._drawn):
-            self._permutation()
-        self._random.set_state(used if _same(self._random.get_state(legacy=False), now) else now)
+        if self._drawn > self._used and _same(self._random.get_state(legacy=False), self._after):
+            self._random.set_state(self._before[self._used])
 
     def get_state(self) -> dict[str, Any]:
-        """What the orders follow from."""
-        return {'rows': self._rows, 'batch_size': self._size, 'shuffle': self.shuffle, 'random': self._began}
+        """What the orders follow from: the state before the pass that is under way, and that before the next one."""
+        told: dict[str, Any] = {'rows': self._rows, 'batch_size': self._size, 'shuffle': self.shuffle}
+        if not self.shuffle:
+            return told
+        ahead = self._drawn > self._used
+        following = self._before[self._used] if ahead else self._random.get_state(legacy=False)
+        present = self._used - 1 if self._used else None
+        return told | {'pass': present, 'random': self._before.get(self._used - 1), 'following': following}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Take up the orders of another training on the same rows.
@@ -72,30 +74,34 @@ class Passes:
         Raises:
             ArgumentError: It was on other rows.
         """
-        for name, mine in self.get_state().items():
-            if name != 'random' and state.get(name) != mine:
+        for name, mine in {'rows': self._rows, 'batch_size': self._size, 'shuffle': self.shuffle}.items():
+            if state.get(name) != mine:
                 raise ArgumentError(
                     f'Expected {name}={state.get(name)} as in the training that is resumed, received {mine}. '
                     'Pass the same data and batch size, or delete the backup to begin anew.'
                 )
-        if self.shuffle:
-            if state.get('random') is None:
-                raise ArgumentError('Expected a backup with the order of its rows, received one without. Delete it.')
-            self._began = state['random']
-            self._random.set_state(self._began)
-        self._orders, self._drawn, self._used = {}, 0, 0
+        self._orders, self._before, self._drawn, self._used = {}, {}, 0, 0
+        if not self.shuffle:
+            return
+        if state.get('following') is None:
+            raise ArgumentError('Expected a backup with the order of its rows, received one without. Delete it.')
+        number = state.get('pass')
+        if number is not None:
+            drawn = np.random.RandomState()
+            drawn.set_state(state['random'])
+            self._orders[number], self._before[number] = self._permutation(drawn), state['random']
+            self._drawn = self._used = number + 1
+        self._random.set_state(state['following'])
 
     def rehearsal(self) -> Passes:
         """Orders of the same kind that nobody will train by, from a generator of their own."""
-        other = Passes(self._rows, self._size, self._steps, self.shuffle, np.random.RandomState(0))
-        other._began = None  # there is nothing to give back
-        return other
+        return Passes(self._rows, self._size, self._steps, self.shuffle, np.random.RandomState(0))
 
-    def _permutation(self) -> HostArray:
+    def _permutation(self, drawn: Any) -> HostArray:
         if self.shuffle != 'batch':
-            return self._padded(self._random.permutation(self._rows))
+            return self._padded(drawn.permutation(self._rows))
         starts = range(0, self._rows, self._size)
-        parts = [self._random.permutation(min(self._size, self._rows - at)) + at for at in starts]
+        parts = [drawn.permutation(min(self._size, self._rows - at)) + at for at in starts]
         return self._padded(np.concatenate(parts))
 
     def _padded(self, order: HostArray) -> HostArray:

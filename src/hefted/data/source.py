@@ -110,7 +110,10 @@ class Source(Protocol):
         ...
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Take up the order that another source of the same rows had; ArgumentError if it is of other rows."""
+        """Take up the order that another source of the same rows had; ArgumentError if it is of other rows.
+
+        'over' among it says that the next epoch has no steps left.
+        """
         ...
 
     def prepare(self, epoch: int, steps: int | None = None) -> None:

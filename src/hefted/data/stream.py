@@ -55,6 +55,8 @@ class StreamSource:
         self._ahead = Ahead(self._rows, block_bytes)
         self._iterator: Iterator[Any] | None = None
         self._at = self._began = (0, 0)  # pass and batch that the iterator gives next; the epoch's first
+        self._ended = True  # whether no epoch is under way: all of its batches were drawn
+        self._over = False  # whether the next epoch was at its end already when its training was cut short
         self._layouts: dict[Any, Layout] = {}
         self._orders: dict[int, Array] = {}
         try:
@@ -112,6 +114,10 @@ class StreamSource:
         self._ahead.block_steps = 1
 
     def epoch(self, epoch: int, steps: int | None = None, start: int = 0) -> Iterator[Stretch | None]:
+        over, self._over, self._ended = self._over, False, False
+        if over:
+            self._ended = True
+            return
         self.feed.begin_epoch()
         most = self._seek(epoch, steps, start)
         seen = 0
@@ -137,8 +143,10 @@ class StreamSource:
             self._begin_pass()
         self._began = self._at
         self.feed.end_epoch()
+        self._ended = True
 
     def _begin_pass(self) -> None:
+        self.feed.end_pass()
         self._iterator, self._at = None, (self._at[0] + 1, 0)
 
     def _blocks(self, most: int | None) -> Iterator[Block | None]:
@@ -176,7 +184,8 @@ class StreamSource:
 
     def get_state(self) -> dict[str, Any]:
         where = {'pass': self._began[0], 'batch': self._began[1], 'own': self.feed.get_state()}
-        return {'feed': self.feed.kind, 'seed': self.feed.seed, **where}
+        random = self.feed.random()
+        return {'feed': self.feed.kind, 'seed': self.feed.seed, 'ended': self._ended, 'random': random, **where}
 
     def set_state(self, state: dict[str, Any]) -> None:
         if state.get('feed') != self.feed.kind:
@@ -187,6 +196,8 @@ class StreamSource:
         if state['seed'] is not None:
             self.feed.shuffle(state['seed'])
         self.feed.set_state(state.get('own'))
+        self.feed.randomly(state.get('random'))
+        self._over = self._ended = bool(state.get('over'))
         self._iterator, self._began = None, (state['pass'], state['batch'])
 
     def _drawn(self) -> Iterator[Any]:

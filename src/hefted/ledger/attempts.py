@@ -78,8 +78,8 @@ def load(key: str) -> Attempts | None:
         return None
 
 
-def save(attempts: Attempts) -> None:
-    """Write them aside and rename, this user's alone.
+def make_folder(attempts: Attempts) -> Path:
+    """The folder of a training's record, made if need be, this user's alone.
 
     Raises:
         ArgumentError: The folder is somebody else's, or others can write to it.
@@ -92,6 +92,17 @@ def save(attempts: Attempts) -> None:
         raise ArgumentError(
             f'Expected {str(folder)!r} to be yours alone (mode 0700). Delete it, or set HEFTED_DATA_DIR.'
         )
+    return folder
+
+
+def save(attempts: Attempts) -> None:
+    """Write them aside and rename, this user's alone.
+
+    Raises:
+        ArgumentError: The folder is somebody else's, or others can write to it.
+        OSError: The disk cannot be written.
+    """
+    folder = make_folder(attempts)
     aside = folder / f'.{_FILE}.tmp'
     aside.unlink(missing_ok=True)  # a killed process's
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -105,7 +116,7 @@ def forget(attempts: Attempts) -> None:
     for folder in dict.fromkeys((Path(attempts.checkpoints), attempts.folder)):
         # The last one goes last: a kill between two of these leaves one to go on from, or nothing.
         with suppress(OSError):
-            for pattern in ('.*.tmp', '.*.probe', 'latest.state.bkp', 'latest.state', '.lock', _FILE):
+            for pattern in ('.latest.state*', f'.{_FILE}.tmp', 'latest.state.bkp', 'latest.state', '.lock', _FILE):
                 for file in folder.glob(pattern):
                     file.unlink(missing_ok=True)
             if folder.exists():

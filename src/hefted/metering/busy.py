@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 _LEAST_SECONDS = 0.1  # the kernel counts in ticks of 10 ms; a tenth of a second holds enough of them
 _FIRST_SECONDS = 0.03  # the first answer cannot wait so long
@@ -74,14 +75,26 @@ class OthersClock:
 
 
 def contention() -> float:
-    """How many threads want each of the machine's, over the last minute; 1 where none has to wait or nobody knows.
+    """How many threads want each of the machine's: the larger of the last minute's mean and of this very moment.
+
+    Of this moment the asking thread is left out, and others are counted beyond as many of this process's as there are
+    threads. 1 where none has to wait or nobody knows.
 
     Example:
         >>> contention() >= 1
         True
     """
+    threads = os.cpu_count() or 1
     try:
-        waiting = os.getloadavg()[0]
+        minute = os.getloadavg()[0]
     except (AttributeError, OSError):  # Windows has no such figure
         return 1.0
-    return max(waiting / (os.cpu_count() or 1), 1.0)
+    return max(minute / threads, (_running() - 1) / threads, 1.0)
+
+
+def _running() -> int:
+    """How many threads run, or want to, now; 1 where nobody knows. From `/proc/loadavg`: '1.18 1.48 2.06 3/111 125'."""
+    try:
+        return int(Path('/proc/loadavg').read_bytes().split()[3].split(b'/')[0])
+    except (OSError, ValueError, IndexError):  # no Linux
+        return 1

@@ -11,11 +11,11 @@ from hefted.budget.limits import REMEDIES, Limit, spent, unknown
 from hefted.budget.written import UNITS, significant
 from hefted.errors import BudgetError
 from hefted.footprint.account import START_UP
-from hefted.metering.busy import contention
 from hefted.models import reporting
 from hefted.quantities import Quantity
 from hefted.run_ticks import NullRun
 from hefted.train.costs import Costs
+from hefted.train.jitter import Jitter
 from hefted.train.pace import Pace
 from hefted.train.purse import Purse
 from hefted.train.spending import Spending
@@ -60,15 +60,21 @@ def require_left(limits: Sequence[Limit], figures: Mapping[str, float | None], r
     for limit in limits:
         before, elsewhere = figures[limit.name] or 0.0, limit.elsewhere()
         if before + elsewhere >= limit.most:
-            shares = getattr(run, 'shares', None)
-            began = (
-                'the process’s start-up alone' if shares and START_UP in shares.seconds else 'the run’s beginning alone'
-            )
-            whom = 'what ran before' if elsewhere else began
             raise BudgetError(
-                f'{limit}: expected more than what is spent already, received less: {whom} took '
-                f'{limit.told(before + elsewhere)}. Nothing more was run; allow more than that.'
+                f'{limit}: expected more than what is spent already, received less: '
+                f'{_whom(limit, before, elsewhere, run)}. Nothing more was run; allow more than that.'
             )
+
+
+def _whom(limit: Limit, before: float, elsewhere: float, run: Any) -> str:
+    """Who has spent a limit before anything was trained: others, this run's beginning, or both."""
+    shares = getattr(run, 'shares', None)
+    began = 'the process’s start-up' if shares and START_UP in shares.seconds else 'the run’s beginning'
+    if not elsewhere:
+        return f'{began} alone took {limit.told(before)}'
+    if elsewhere >= limit.most:
+        return f'what ran before took {limit.told(elsewhere)}'
+    return f'what ran before and {began} took {limit.told(before + elsewhere)}, the latter {limit.amount(before)}'
 
 
 def spending_of(
@@ -91,10 +97,11 @@ def spending_of(
         'costs', Costs() if prepared is None else Costs(_bytes(prepared), prepared.judge_steps or 0)
     )
     read = reader_of(run, limits)
-    purse = Purse(limits, read, perf_counter, kept.get('rates'), contention())
+    purse = Purse(limits, read, perf_counter, kept.get('rates'))
     kept['rates'] = purse.rates  # as they are at the training's end
     purse.look()
-    governor = Spending(purse, costs, keeps=keeps)
+    governor = Spending(purse, costs, keeps=keeps, jitter=kept.setdefault('jitter', Jitter()))
+    governor.jitter.look()
     if prepared is not None:
         _foresee(costs, forecast, pace)
         for limit in limits:

@@ -27,12 +27,14 @@ from hefted.callbacks.callback import CallbackList
 from hefted.errors import ArchiveError, ArgumentError
 from hefted.train import state_file
 from hefted.train.binding import copy_state
+from hefted.utils import random_states
 
 if TYPE_CHECKING:
     from hefted.train.loop import Job
     from hefted.variables import Array
 
 Logs = dict[str, Any]
+_NO_BITS = ('--xla_dump', '--xla_force_host_platform_device_count', '--xla_hlo_profile')  # flags that change none
 
 
 class Place(NamedTuple):
@@ -61,6 +63,7 @@ class Checkpoint:
         logs: Of the last step.
         callbacks: (name of its class, state) of each callback that has one.
         machine: What must be the same for the same bits.
+        random: The states of Python's, NumPy's and torch's random numbers, from which callbacks may draw.
         about: What a keeper adds of its own.
         halted: Whether the training ends here for now, such as by its budget: it is to go on another time.
     """
@@ -72,6 +75,7 @@ class Checkpoint:
     logs: Logs
     callbacks: list[tuple[str, Any]]
     machine: dict[str, str]
+    random: dict[str, Any] = field(default_factory=dict[str, Any])
     about: dict[str, Any] = field(default_factory=dict)
     halted: bool = False
 
@@ -136,8 +140,9 @@ def capture(job: Job, state: Any, place: Place, logs: Logs) -> Checkpoint:
         job.key,
         job.source.get_state(),
         logs,
-        [(name, callback.get_state()) for name, callback in _stateful(job.callbacks)],
+        [(name, callback.get_state()) for name, callback in stateful(job.callbacks)],
         machine_here(),
+        random_states.held(),
     )
 
 
@@ -151,13 +156,16 @@ def restore(job: Job, checkpoint: Checkpoint) -> tuple[Any, Logs]:
         ArgumentError: The checkpoint is of another model, optimizer, or of other data.
     """
     _check(job, checkpoint.state)
-    job.source.set_state(checkpoint.source)
+    if checkpoint.source.get('feed') != 'generator':  # one that draws has drawn ahead, and draws all of it again
+        random_states.put_back(checkpoint.random)
+    over = bool(checkpoint.place.step and checkpoint.source.get('ended'))
+    job.source.set_state(checkpoint.source | {'over': over})
     job.key = checkpoint.key
     kept: dict[str, list[Any]] = {}
     for name, value in checkpoint.callbacks:
         kept.setdefault(name, []).append(value)
     seen: Counter[str] = Counter()
-    for name, callback in _stateful(job.callbacks):
+    for name, callback in stateful(job.callbacks):
         if seen[name] < len(kept.get(name, ())):
             callback.set_state(kept[name][seen[name]])
         seen[name] += 1
@@ -165,7 +173,7 @@ def restore(job: Job, checkpoint: Checkpoint) -> tuple[Any, Logs]:
     return copy_state(checkpoint.state), dict(checkpoint.logs)
 
 
-def _stateful(callbacks: CallbackList) -> Iterator[tuple[str, Any]]:
+def stateful(callbacks: CallbackList) -> Iterator[tuple[str, Any]]:
     """The callbacks that can be put back, by the names of their classes."""
     for callback in callbacks.callbacks:
         if callable(getattr(callback, 'get_state', None)) and callable(getattr(callback, 'set_state', None)):
@@ -195,13 +203,22 @@ def _told(kind: tuple[Any, str]) -> str:
 
 
 def machine_here() -> dict[str, str]:
-    """What the bits of a training depend on besides its program: JAX, the device, and on CPUs the number of threads."""
+    """What the bits of a training depend on besides its program.
+
+    JAX, the device, and what was set of how XLA compiles; on CPUs the number of threads too, which split sums.
+    """
     device = jax.local_devices()[0]
     told = {'jax': jax.__version__, 'device': device.device_kind}
     if device.platform == 'cpu':
         cpu = host.cpu_identity()
         told['device'] = cpu.name or f'{cpu.vendor} {cpu.family} {cpu.model}'
-        told['threads'] = str(len(host.cpus_given() or ()) or os.cpu_count())
+        said = os.environ.get('PJRT_NPROC') or os.environ.get('NPROC')  # XLA takes as many as these say
+        told['threads'] = said or str(len(host.cpus_given() or ()) or os.cpu_count())
+    flags = [flag for flag in os.environ.get('XLA_FLAGS', '').split() if not flag.startswith(_NO_BITS)]
+    if flags:
+        told['XLA_FLAGS'] = ' '.join(sorted(flags))
+    if (precision := jax.config.jax_default_matmul_precision) is not None:  # pyright: ignore[reportAttributeAccessIssue]
+        told['matmul precision'] = str(precision)
     return told
 
 
@@ -209,7 +226,7 @@ def other_machine(checkpoint: Checkpoint) -> str | None:
     """What is another here than where a checkpoint was made, for people; None where its bits go on."""
     here = machine_here()
     parts = [
-        f'{name} {here.get(name, "unknown")} here, {checkpoint.machine.get(name, "unknown")} there'
+        f'{name} {here.get(name, "not set")} here, {checkpoint.machine.get(name, "not set")} there'
         for name in sorted(here.keys() | checkpoint.machine.keys())
         if here.get(name) != checkpoint.machine.get(name)
     ]
@@ -236,7 +253,8 @@ def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
             passed_over.append(str(error))
     if passed_over:
         raise ArchiveError(
-            f'No backup in {str(folder)!r} can be read. Delete the folder to begin anew. {passed_over[0]}'
+            f'No backup in {str(folder)!r} can be read: {passed_over[0]} '
+            f'Delete {LATEST} and {PREVIOUS} there to begin anew, or give another folder.'
         )
     return None, passed_over
 

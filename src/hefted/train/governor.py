@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 
 from hefted.runs import Tick
 
-Work = Literal['train', 'validate', 'checkpoint', 'wait', 'epoch']
-"""'epoch' is what callbacks do at an epoch's end."""
+Work = Literal['train', 'validate', 'checkpoint', 'wait', 'begin', 'epoch', 'end']
+"""'begin' is what callbacks do when an epoch begins, 'epoch' at its end, 'end' at the training's."""
 
 
 class Ahead(NamedTuple):
@@ -54,7 +54,7 @@ class Governor:
         return ahead.steps
 
     def may(self, work: Work) -> bool:  # noqa: ARG002
-        """Whether a validation, a checkpoint or an epoch's end can still be paid for.
+        """Whether a validation, a checkpoint, an epoch's beginning or its end can still be paid for.
 
         A validation or an epoch's end that cannot ends the training before it: a resume takes it up there.
         """

@@ -20,6 +20,7 @@ class _Kept:
 
     depth = 0
     struck = False
+    again = False
     at_once = False
 
 
@@ -47,7 +48,7 @@ def deferred() -> Generator[None]:
         _kept.depth -= 1
         _kept.at_once = before
         if outermost:
-            _kept.struck = False
+            _kept.struck = _kept.again = False
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -72,7 +73,14 @@ def safe_point() -> None:
         raise KeyboardInterrupt
 
 
+def heard() -> bool:
+    """An interrupt came through, and is not raised again; whether it was a second one, which nothing shall follow."""
+    again, _kept.struck, _kept.again = _kept.again, False, False
+    return again
+
+
 def _strike(_number: int, _frame: FrameType | None) -> None:
     again, _kept.struck = _kept.struck, True
+    _kept.again = again
     if again or _kept.at_once:
         raise KeyboardInterrupt

@@ -59,7 +59,7 @@ class Listener(Governor):
     def did(self, work: str, seconds: float) -> None:
         if work == 'validate':
             self.outlook.judge(seconds)
-        if work != 'epoch':  # which is a part of the edge
+        if work not in ('begin', 'epoch'):  # which are parts of the edge
             self._at += seconds
 
     def end(self) -> None:

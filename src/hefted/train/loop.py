@@ -7,9 +7,10 @@ too unless somebody there may read the model. The one place that waits for the d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -24,30 +25,8 @@ from hefted.train.governor import Ahead, Governor
 from hefted.train.pace import Pace
 from hefted.train.program import Logs, State, Stretcher
 from hefted.train.progress import Progress
-from hefted.train.stretches import at_once, loop_for, read_logs
-
-
-class Chunk(NamedTuple):
-    """Steps that were dispatched together.
-
-    Attributes:
-        epoch: Which epoch they belong to.
-        end: The epoch's step after them.
-        steps: How many.
-        last: Whether the epoch ends with them.
-        stop: Whether somebody's hook is called after them.
-        logs: Their logs, to come.
-        state: That after them, to come, for the variables; None where the loop gives it away and it is copied at the
-            epoch's end.
-    """
-
-    epoch: int
-    end: int
-    steps: int
-    last: bool
-    stop: bool
-    logs: Logs
-    state: State
+from hefted.train.rescue import before, rescue
+from hefted.train.stretches import Chunk, at_once, loop_for, read_logs
 
 
 @dataclass
@@ -124,6 +103,7 @@ class _Training:
         self.begun = self.place.epoch - 1
         self.logs: Logs = {}
         self.halted = False  # by the governor, within an epoch
+        self.whole = True  # no hook was left in its middle
         self.clock = perf_counter()
 
     def run(self) -> None:
@@ -152,8 +132,13 @@ class _Training:
                 self.keep(now=True)
             job.finalize()
             job.callbacks.begin(self.done)
+            begun = perf_counter()
             job.callbacks.call('on_train_end', self.logs)
+            job.governor.did('end', perf_counter() - begun)
         except BaseException as error:
+            if self.job.keepers and isinstance(error, KeyboardInterrupt) and not interrupts.heard() and self.whole:
+                self.settle_all()  # nothing is lost by a first Ctrl-C
+                self.keep(now=True)
             # What was dispatched last may still be whole; if not, the variables keep what was drained last.
             try:
                 jax.block_until_ready(self.state)
@@ -177,7 +162,7 @@ class _Training:
             some = True
             before, self.behind = self.behind, chunk
             self.settle(before)
-            self.safe_point()
+            interrupts.safe_point()
             self.hold()
             self.keep_at_edge()
             if self.by_batch or chunk.stop or self.job.stopped():
@@ -232,18 +217,9 @@ class _Training:
         """Whether the governor lets not a single step of an epoch pass: then the epoch does not begin."""
         step = self.place.step if self.place.epoch == epoch else 0
         total = self.job.steps_per_epoch or self.job.source.steps
-        self.halted = not self.allowed(Ahead(1, 0, epoch, None if total is None else total - step, self.done))
+        one = Ahead(1, 0, epoch, None if total is None else total - step, self.done)
+        self.halted = not (self.allowed(one) and self.job.governor.may('begin'))
         return self.halted
-
-    def safe_point(self) -> None:
-        """Raise KeyboardInterrupt if Ctrl-C has struck; nothing is lost by it where checkpoints are kept."""
-        try:
-            interrupts.safe_point()
-        except KeyboardInterrupt:
-            if self.job.keepers:
-                self.settle_all()
-                self.keep(now=True)
-            raise
 
     def hold(self) -> None:
         """Wait while the governor wants it, the state whole and kept."""
@@ -319,7 +295,9 @@ class _Training:
             self.clock = perf_counter()
         # Where epochs overlap this one has been under way since the chunk before it was read.
         self.job.progress.epoch_begin(epoch, self.clock)
+        begun = perf_counter()
         self.hook('on_epoch_begin', epoch)
+        self.job.governor.did('begin', perf_counter() - begun)
         if self.place.step:
             self.take_up()
         self.resumed = None
@@ -343,24 +321,32 @@ class _Training:
             job.governor.did('validate', perf_counter() - begun)
         begun = perf_counter()
         job.progress.epoch_end(epoch, self.logs, job.run.tick(self.done, epoch, self.logs), self.place.step)
-        self.place = Place(epoch + 1, 0, self.done)
-        self.hook('on_epoch_end', epoch, self.logs)
+        self.hook('on_epoch_end', epoch, self.logs, then=Place(epoch + 1, 0, self.done))
         job.governor.did('epoch', perf_counter() - begun)
 
-    def hook(self, name: str, *arguments: Any) -> None:
-        """Call a hook, take up what it assigned to the variables, and keep what somebody asked to be kept."""
+    def hook(self, name: str, *arguments: Any, then: Place | None = None) -> None:
+        """Call a hook, take up what it assigned to the variables, and keep what somebody asked to be kept.
+
+        Where checkpoints are kept, Ctrl-C waits for the end of one that is not at an epoch's end.
+        """
         binding, reads = self.job.binding, self.job.callbacks.hook_reads_state(name)
         lent = reads and self.job.train.large
         if lent:  # what a hook keeps of it is not given away
             binding.drain_copy(self.state)
+        edge = bool(self.job.keepers) and name == 'on_epoch_end' and self.dispatched == self.done
+        found = before(self.job, self.state, self.place, self.logs) if edge else None
         try:
-            with interrupts.at_once():
+            with interrupts.at_once() if edge or not self.job.keepers else nullcontext():
                 self.job.callbacks.call(name, *arguments)
         except BaseException as error:  # what it assigned stays; nor does its failure cost another's checkpoint
+            self.whole = False
+            if found is not None:
+                rescue(self.job, found, error)
             self.state = binding.refresh(self.state)
-            if isinstance(error, Exception):
+            if found is None and isinstance(error, Exception):
                 self.keep()
             raise
+        self.place = then or self.place
         if reads:
             self.state = binding.refresh(self.state)
         if lent:

@@ -13,10 +13,6 @@ _WINDOW_SECONDS = 0.02  # the kernel counts CPU time in steps of up to 10 ms
 _GUESS_SECONDS = 0.001
 _MARGIN = 1.02
 _HELD_BACK = 0.003  # of a limit: figures are rounded, and clocks are read one after another
-# What other programs on the machine may take of a moment: some time slices of theirs where nothing was seen yet.
-_LEAST_JITTER, _USUAL_JITTER, _MOST_JITTER = 0.01, 0.12, 0.02  # seconds
-_USUAL_SHARE, _MOST_SHARE = 0.025, 0.038  # of a limit
-_CROWDED, _MOST_CONTENTION = 1.25, 4.0
 
 
 class Purse:
@@ -27,7 +23,6 @@ class Purse:
         read: What the run has taken, by the limits' names, in their units.
         clock: Seconds.
         rates: By name, as an earlier run of the same program found them.
-        contention: How many threads want each of the machine's: where many do, each waits for longer.
 
     Attributes:
         rates: How much a second goes, at most, by name; without those that are not known.
@@ -51,11 +46,9 @@ class Purse:
         read: Callable[[], Mapping[str, float | None]],
         clock: Callable[[], float],
         rates: Mapping[str, float] | None = None,
-        contention: float = 1.0,
     ) -> None:
         self.limits = tuple(limits)
         self._read, self._clock = read, clock
-        self._contention = min(max(contention, 1.0), _MOST_CONTENTION)
         self._windows: dict[str, deque[float]] = {limit.name: deque(maxlen=_WINDOWS) for limit in limits}
         self.rates = dict(rates or {}) | {limit.name: 1.0 for limit in limits if limit.name == 'duration'}
         self._since: tuple[float, dict[str, float]] | None = None  # the window that goes on
@@ -92,6 +85,11 @@ class Purse:
         return all(limit.name in self.rates for limit in self.limits)
 
     @property
+    def by_the_clock(self) -> bool:
+        """Whether nothing but time is limited, which is known between readings too."""
+        return all(limit.name == 'duration' for limit in self.limits)
+
+    @property
     def age(self) -> float:
         """Seconds since the last reading."""
         return self._clock() - self.read_at
@@ -100,15 +98,11 @@ class Purse:
         """For how many seconds the tightest limit lasts, from now on; negative when it is passed."""
         return min(self._lasts(place) for place in range(len(self.limits))) - self.age
 
-    def jitter(self, overrun: float) -> float:
-        """Seconds that are held back for what takes longer than was to be expected."""
+    @property
+    def whole(self) -> float:
+        """How many seconds the tightest limit lasts from its beginning on; 0 where nobody knows."""
         rates = self.rates
-        lasting = (limit.most / rates[limit.name] for limit in self.limits if rates.get(limit.name))
-        whole = min(lasting, default=0.0)
-        crowd = self._contention
-        share = _MOST_SHARE if crowd > _CROWDED else _USUAL_SHARE
-        least = max(min(_USUAL_JITTER * crowd, share * whole), _LEAST_JITTER * crowd)
-        return min(max(least, overrun), max(_MOST_SHARE * whole, _MOST_JITTER * crowd))
+        return min((limit.most / rates[limit.name] for limit in self.limits if rates.get(limit.name)), default=0.0)
 
     @property
     def tightest(self) -> Limit:

@@ -22,6 +22,7 @@ from hefted.callbacks.backup_and_restore import LATEST, PREVIOUS
 from hefted.errors import ArchiveError, ArgumentError, warn
 from hefted.identifiers import uuid7
 from hefted.ledger import attempts as records
+from hefted.ledger import journal
 from hefted.ledger.attempts import Attempts
 from hefted.train import programs, state_file
 from hefted.train.checkpoint import Checkpoint, Place, Price, newest, other_machine, probe, write
@@ -93,6 +94,7 @@ class Resuming:
         self.found: Checkpoint | None = None
         self.passed_over: list[str] = []
         self._about: dict[str, Any] = {}
+        self._elsewhere: str | None = None  # how the machine of an attempt before differed
         self._lock: Any = None
         self._began = self._last = clock()
         self._spent, self._expected, self._pause = 0.0, _GUESS_SECONDS, 0.0
@@ -112,8 +114,7 @@ class Resuming:
         """While the attempt goes on: nobody else goes on from the same checkpoints.
 
         Raises:
-            ArgumentError: Another process or thread does, or the folder is somebody else's.
-            OSError: The folder cannot be written.
+            ArgumentError: Another process or thread does, the folder is somebody else's, or cannot be written.
         """
         for earlier in [*_finished.values()]:  # the program has what they came to
             earlier.forget()
@@ -122,9 +123,8 @@ class Resuming:
             raise self._in_use()
         _open.add(self._folder)
         try:
-            self._recorded(run_id or uuid7())
-            probe(self._folder)
-            self._lock = programs.locked(self._folder / '.lock')
+            journal.settle()  # an attempt that is known has what it took in the ledger, whenever it is killed
+            self._lock = self._locked(run_id or uuid7())
             if self._lock is None:
                 raise self._in_use()
             yield
@@ -151,6 +151,8 @@ class Resuming:
         self._about = {'identity': identity, 'epochs': epochs, 'steps': steps, 'runs': self.attempts.runs}
         if self.found is not None:
             self._compare(identity, self.found)
+            self._elsewhere = other_machine(self.found) or self.found.about.get('elsewhere')
+            self._about['elsewhere'] = self._elsewhere  # an attempt after this one is not exact either
             before = int(self.found.about.get('epochs', epochs))
             if epochs < before:
                 warn(
@@ -164,7 +166,7 @@ class Resuming:
         """What a person is told of where the training goes on; None where it begins."""
         if self.found is None:
             return None
-        other = other_machine(self.found)
+        other = self._elsewhere
         exact = 'to the bit' if other is None else f'to about 1e-5, not to the bit: it began elsewhere ({other})'
         place, steps = self.found.place, self._about.get('steps')
         whole = f' of {steps * self._about["epochs"]:,}' if steps else ''
@@ -175,8 +177,13 @@ class Resuming:
         found = self.found
         if found is None:
             return {}
-        exact = other_machine(found) is None
-        return {'resumed': {'step': found.place.done, 'exact': exact, 'passed_over': len(self.passed_over)}}
+        return {
+            'resumed': {
+                'step': found.place.done,
+                'exact': self._elsewhere is None,
+                'passed_over': len(self.passed_over),
+            }
+        }
 
     def finish(self) -> None:
         """The training is at its end. Its checkpoints go when the program ends, or begins another such training.
@@ -224,6 +231,31 @@ class Resuming:
         return Price(0.0, self._expected / max(self._how.seconds, self._expected / self._how.share))
 
     # Who it is
+
+    def _locked(self, run_id: str) -> Any:
+        """The folder's lock, once it is known who has it; None where somebody else has."""
+        own = self._how.folder is None
+        try:
+            if own:
+                records.make_folder(self.attempts)
+            probe(self._folder)
+            lock = programs.locked(self._folder / '.lock')
+            if lock is not None and own:  # who finds it taken is no attempt
+                self._recorded(run_id)
+        except OSError as error:
+            remedy = 'Set HEFTED_DATA_DIR, or give resume a folder' if own else 'Give resume another folder'
+            raise ArgumentError(
+                f'resume: expected a folder that can be written, received {str(self._folder)!r} '
+                f'({error.strerror or error}). {remedy} that can.'
+            ) from error
+        if lock is not None and not own:
+            try:
+                self._recorded(run_id)
+            except OSError as error:  # its checkpoints are kept, and know its runs
+                warn(
+                    f'`hefted resume` will not know of this training: its record cannot be written ({error.strerror}).'
+                )
+        return lock
 
     def _recorded(self, run_id: str) -> None:
         told = self.attempts

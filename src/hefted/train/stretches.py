@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hefted.data.source import Layout, Stretch
 from hefted.train import interrupts
-from hefted.train.program import Logs, Stretcher
+from hefted.train.program import Logs, State, Stretcher
 
 _END: Any = object()
+
+
+class Chunk(NamedTuple):
+    """Steps that were dispatched together.
+
+    Attributes:
+        epoch: Which epoch they belong to.
+        end: The epoch's step after them.
+        steps: How many.
+        last: Whether the epoch ends with them.
+        stop: Whether somebody's hook is called after them.
+        logs: Their logs, to come.
+        state: That after them, to come, for the variables; None where the loop gives it away and it is copied at the
+            epoch's end.
+    """
+
+    epoch: int
+    end: int
+    steps: int
+    last: bool
+    stop: bool
+    logs: Logs
+    state: State
 
 
 def at_once(stretches: Iterator[Stretch | None]) -> Iterator[Stretch | None]:

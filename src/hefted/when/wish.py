@@ -14,11 +14,12 @@ PLAIN_HOURS = 24.0  # a wish that says no deadline is one within a day
 _NUMBER = r'(-?[0-9]*\.?[0-9]+(?:e[-+]?[0-9]+)?)'
 _GRID = rf'grid *(?:<=?|below|under) *{_NUMBER} *(k?g)?((?: *co2e?)?(?: */ *kwh)?)'
 _WITHIN = rf'{_NUMBER} *([a-z]*)'
+_HOURS = re.compile(r'(\d+) *h(?:rs?|ours?)? *(?:and )?(\d+) *(?:m(?:ins?|inutes?)?)?')  # 1h30, as budgets have it
 _BY = r'(\d{1,2}):(\d{2})'
 _SECONDS = {
-    **dict.fromkeys(('s', 'second', 'seconds'), 1.0),
-    **dict.fromkeys(('min', 'minute', 'minutes'), 60.0),
-    **dict.fromkeys(('h', 'hour', 'hours'), 3600.0),
+    **dict.fromkeys(('s', 'sec', 'secs', 'second', 'seconds'), 1.0),
+    **dict.fromkeys(('m', 'min', 'mins', 'minute', 'minutes'), 60.0),
+    **dict.fromkeys(('h', 'hr', 'hrs', 'hour', 'hours'), 3600.0),
     **dict.fromkeys(('d', 'day', 'days'), 86400.0),
 }
 _FORMS = "Write 'cleanest' or 'grid < 200 g', and behind it 'within 8 h' or 'by 06:00' if it has a deadline."
@@ -132,7 +133,10 @@ def _below(words: str, wish: str) -> float | None:
 
 
 def _stretch(said: Any) -> float:
-    found = re.fullmatch(_WITHIN, ' '.join(said.lower().split())) if isinstance(said, str) else None
+    words = ' '.join(said.lower().split()) if isinstance(said, str) else ''
+    if both := _HOURS.fullmatch(words):
+        words = f'{60 * int(both[1]) + int(both[2])} min'
+    found = re.fullmatch(_WITHIN, words)
     if found is None or found[2] not in _SECONDS:
         hint = did_you_mean(found[2], _SECONDS) if found is not None and found[2] else None
         raise ArgumentError(
@@ -150,5 +154,8 @@ def _stretch(said: Any) -> float:
 def _time_of_day(said: Any) -> int:
     found = re.fullmatch(_BY, said.strip()) if isinstance(said, str) else None
     if found is None or int(found[1]) > 23 or int(found[2]) > 59:
-        raise ArgumentError(f"by: expected a time of day such as '06:00', received {said!r}.")
+        raise ArgumentError(
+            f"by: expected a time of day such as '06:00' by this machine's clock ({time.strftime('%Z')}), received "
+            f'{said!r}. Write hours from 00 to 23 and minutes.'
+        )
     return int(found[1]) * 60 + int(found[2])
