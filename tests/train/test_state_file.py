@@ -78,7 +78,7 @@ def test_a_damaged_backup_is_passed_over_for_the_one_before(tmp_path: Path) -> N
     assert history.epoch == [0, 1, 2, 3]
     for name in ('latest.state', 'latest.state.bkp'):
         (tmp_path / name).write_bytes(b'half')
-    with pytest.warns(UserWarning, match='passed over'), pytest.raises(ArchiveError, match='Delete latest.state'):
+    with pytest.warns(UserWarning, match='passed over'), pytest.raises(ArchiveError, match=r'Delete latest\.state'):
         fit(tmp_path)
 
 
