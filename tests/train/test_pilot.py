@@ -29,9 +29,9 @@ class Machine:
 
 
 def test_a_step_is_told_apart_from_the_dispatch_where_chunks_are_shorter_than_the_training_s():
-    told = Machine(1e-3, overhead=2e-3, first=0.5).tried(chunk=100_000, allowed=1.0)
-    assert told.step == pytest.approx(1e-3, rel=0.01)
-    assert told.overhead == pytest.approx(2e-3, rel=0.01)
+    told = Machine(1e-5, overhead=1e-4, first=0.5).tried(chunk=100_000, allowed=0.1)
+    assert told.step == pytest.approx(1e-5, rel=0.02)
+    assert told.overhead == pytest.approx(1e-4, rel=0.02)
     assert told.cpu_share == pytest.approx(0.5)
 
 

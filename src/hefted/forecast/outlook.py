@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import NamedTuple
 
+from hefted.forecast.course import Course
 from hefted.forecast.pace import Pace
 from hefted.forecast.plan import Plan
 
-_CHUNKS = 32  # that are the last ones
-_FEW = 0.05  # how far the rest may be off at best, relative: clocks and neighbours change
+_FEW = 0.08, 0.1  # how much faster, or slower, the rest may be at best, relative: clocks and neighbours change
+_SOON = 10  # how fast the interval becomes that narrow
+_MANY = 8  # epochs, after which all of a training goes by its steps: edges and validations are in their time
 
 
 class Rest(NamedTuple):
@@ -49,20 +50,19 @@ class Outlook:
 
     def __init__(self, plan: Plan, pace: Pace) -> None:
         self.plan, self._pace = plan, pace
-        self._chunks: deque[tuple[int, float]] = deque(maxlen=_CHUNKS)
+        self._steps, self._all = Course(), Course()  # the second with what lies between the steps
         self.done = self.validated = self.edges = 0
         self.judged = self.at_edges = 0.0
         self._energy: tuple[float, float] | None = None  # J at the first tick, and since
-        self._steps, self._seconds = 0, 0.0
-        self._elapsed = self._first = 0.0
+        self._elapsed = self._first = self._heard = 0.0
 
     def hear(self, steps: int, seconds: float, joules: float | None) -> None:
         """Some steps were read: how many, in how many seconds, and J of the whole run so far."""
-        self._chunks.append((steps, seconds))
-        self._steps += steps
-        self._seconds += seconds
         self.done += steps
         self._elapsed += seconds
+        self._steps.add(steps, seconds)
+        self._all.add(steps, self._elapsed - self._heard)
+        self._heard = self._elapsed
         if joules is not None:
             if self._energy is None:
                 self._energy, self._first = (joules, 0.0), self._elapsed
@@ -88,15 +88,8 @@ class Outlook:
 
     @property
     def step(self) -> float | None:
-        """Seconds of a step; None before the first was read.
-
-        The mean of all of them and of the last ones, by halves: a machine that became slower stays so, for all one
-        knows, and a burst of a neighbour's comes again as often as before, for which no median stands.
-        """
-        if not self._chunks:
-            return None
-        lately = sum(seconds for _, seconds in self._chunks) / sum(steps for steps, _ in self._chunks)
-        return (lately + self._seconds / self._steps) / 2
+        """Seconds of a step; None before the first was read."""
+        return self._steps.rate
 
     @property
     def validation(self) -> float | None:
@@ -105,19 +98,25 @@ class Outlook:
 
     def rest(self) -> Rest:
         """What is left."""
-        plan, pace = self.plan, self._pace
-        total = plan.steps or 0
-        left = max(total - self.done, 0)
-        parts = pace.seconds(plan)
-        step = self.step if self.step is not None else parts['train'] / max(total, 1)
-        judged = self.validation
+        left = max((self.plan.steps or 0) - self.done, 0)
+        rate = self._all.rate
+        seconds = left * rate if rate is not None and self.edges >= _MANY else self._by_parts(left)
+        seconds += (1 - self.share) * self._pace.seconds(self.plan).get('checkpoint', 0.0)
+        down, up = self._doubt()
+        return Rest(seconds, seconds * (1 - down), seconds * (1 + up), self._joules(seconds))
+
+    def _by_parts(self, left: int) -> float:
+        """Seconds of so many steps, and of the edges and validations that are left."""
+        plan, parts = self.plan, self._pace.seconds(self.plan)
+        step, judged = self.step, self.validation
+        if step is None:
+            step = parts['train'] / max(plan.steps or 0, 1)
         if judged is None:
             judged = parts.get('validate', 0.0) / max(plan.validations or 1, 1)
         seconds = left * step + max((plan.validations or 0) - self.validated, 0) * judged
         if self.edges:
             seconds += max((plan.epochs or 1) - self.edges, 0) * self.at_edges / self.edges
-        down, up = self._doubt()
-        return Rest(seconds, seconds * (1 - down), seconds * (1 + up), self._joules(seconds))
+        return seconds
 
     def _joules(self, seconds: float) -> float | None:
         if self._energy is None or self._elapsed <= self._first:
@@ -125,8 +124,6 @@ class Outlook:
         return seconds * self._energy[1] / (self._elapsed - self._first)
 
     def _doubt(self) -> tuple[float, float]:
-        """As wide as the forecast at first, then as its chunks differ from one another."""
-        if not self._chunks:
-            return self._pace.down, self._pace.up
-        fading = 1 / (1 + 40 * self.share)
-        return max(_FEW, self._pace.down * fading), max(1.5 * _FEW, self._pace.up * fading)
+        """As wide as the forecast at first, and soon as narrow as what passes on a machine allows."""
+        fading = 1 / (1 + _SOON * self.share)
+        return max(_FEW[0], self._pace.down * fading), max(_FEW[1], self._pace.up * fading)

@@ -89,11 +89,11 @@ def doubt_of(spread: float, tried: float, untried: float) -> tuple[float, float]
 
     Example:
         >>> doubt_of(0.02, tried=0.2, untried=0.0)
-        (0.12, 0.17)
+        (0.15, 0.2)
     """
     brief = 0.03 / math.sqrt(max(tried, 1e-3) / 0.1)
-    down = math.hypot(0.12, min(spread, 0.5) / 2, min(brief, 0.25), 0.4 * untried)
-    up = math.hypot(0.17, min(spread, 0.5) / 2, min(brief, 0.3), 0.5 * untried)
+    down = math.hypot(0.15, min(spread, 0.5) / 2, min(brief, 0.25), 0.4 * untried)
+    up = math.hypot(0.2, min(spread, 0.5) / 2, min(brief, 0.3), 0.5 * untried)
     return round(min(down, 0.6), 2), round(up, 2)
 
 

@@ -10,7 +10,6 @@ from collections import deque
 
 _CHUNKS = 16  # so many of the newest tell what a step takes
 _MARGIN = 1.1
-_FORGETS = 0.99  # a chunk: what was rare may come again
 _ENDINGS = 5
 _FIRST_END = 0.005  # a small model's end takes one to three milliseconds
 _BYTES_A_SECOND = 1e9  # in memory; a quarter of what two CPU cores copy
@@ -24,15 +23,12 @@ class Costs:
         state_bytes: Weights, statistics and optimizer: what a checkpoint holds and what is copied at the end.
         judge_steps: Steps of one validation.
 
-    Attributes:
-        overrun: By how many seconds a chunk of late took longer than was to be expected, at most.
-
     Example:
         >>> costs = Costs()
         >>> costs.steps(10, 0.1)
         >>> costs.steps(10, 0.13)
-        >>> round(costs.step, 6), round(costs.overrun, 6)
-        (0.01265, 0.03)
+        >>> round(costs.step, 6)
+        0.01265
     """
 
     def __init__(self, state_bytes: int = 0, judge_steps: int = 0) -> None:
@@ -42,14 +38,10 @@ class Costs:
         self._works: dict[str, float] = {}
         self._foreseen: dict[str, float] = {}
         self._all = (0, 0.0)
-        self.overrun = 0.0
 
     def steps(self, count: int, seconds: float) -> None:
-        """Some steps were done; how much longer they took than was to be expected is an overrun."""
-        usual = self._usual()
-        over = 0.0 if usual is None else max(seconds - count * usual, 0.0)
+        """Some steps were done, in so many seconds."""
         self._chunks.append((count, seconds))
-        self.overrun = max(over, _FORGETS * self.overrun)
         self._all = (self._all[0] + count, self._all[1] + seconds)
 
     def foresee(self, work: str, seconds: float) -> None:

@@ -20,6 +20,7 @@ from hefted.train.pace import steps_of_a_chunk
 from hefted.train.program import Stretcher
 
 ENOUGH = 5  # chunks of the longer kind, if the allowance lasts
+_MOST_OVERHEAD = 2e-4  # seconds of a dispatch; what else a single step takes longer are caches and pages
 _USUAL_STEPS = 4  # of a chunk of the training's, where steps are long: each has its memory given anew
 _SLOW = 5  # how many times slower than guessed a step may be
 _MOST_STEPS = 4096  # in one of them
@@ -103,18 +104,17 @@ def try_out(
         one = min(one, chunks[-1]) if longer == 1 else one
         # Of long steps a chunk has few, in the training too: then each has its part of what a dispatch takes.
         whole = longer == most or (1 < longer <= _USUAL_STEPS and 2 * longer >= steps_of_a_chunk(step))
-        step = _step(usual(chunks), longer, one, whole)
+        step = usual(chunks) / longer if whole else _step(usual(chunks), longer, one)
     passed = clocks.wall() - begun
-    overhead = 0.0 if whole else max(one - step, 0.0)
+    overhead = 0.0 if whole else min(max(one - step, 0.0), _MOST_OVERHEAD)
     spread = spread_of(chunks)
     return Paced(step, overhead, spread, (clocks.cpu() - cpu_begun) / passed, trial.taken, passed)
 
 
-def _step(seconds: float, steps: int, one: float, whole: bool) -> float:
-    """Seconds of a step of a chunk; a chunk that is shorter than the training's tells its own dispatch apart."""
-    if whole or steps == 1:
-        return seconds / steps
-    return max((seconds - one) / (steps - 1), seconds / steps / 2)
+def _step(seconds: float, steps: int, one: float) -> float:
+    """Seconds of a step of a chunk that is shorter than the training's, its dispatch told apart by a chunk of one."""
+    overhead = min(max(one - seconds / steps, 0.0), _MOST_OVERHEAD)
+    return max(seconds - overhead, seconds / 2) / steps
 
 
 def usual(chunks: list[float]) -> float:

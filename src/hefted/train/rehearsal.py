@@ -26,7 +26,7 @@ from hefted.train.progress import Progress
 from hefted.variables import Array, Variable
 
 LEAST_EPOCHS = 4  # the first of which counts for nothing
-_MOST_EPOCHS = 60
+_MOST_EPOCHS = 4000
 _PATIENCE = 2  # how many times its seconds it may go on behind them, where epochs take longer than was thought
 _CLOCKS = Clocks(time.perf_counter, time.process_time)
 
