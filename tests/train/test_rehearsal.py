@@ -32,6 +32,11 @@ def trained(source):
     return model, binding, loop
 
 
+def always(seconds: float):
+    """An allowance that does not ask how long an epoch is."""
+    return lambda _: seconds
+
+
 def ticking(step: float) -> Clocks:
     """A clock that is so much later whenever it is read."""
     count = itertools.count()
@@ -42,7 +47,7 @@ def test_epochs_are_rehearsed_and_neither_weights_nor_draws_nor_orders_change():
     source = ResidentSource(rows(), 32, shuffle=True)
     model, binding, loop = trained(source)
     weights, draws = model.get_weights(), np.random.get_state(legacy=False)
-    told = rehearse(loop, source.rehearsal(), binding, 4, None, Hooks(), 0.02)
+    told = rehearse(loop, source.rehearsal(), binding, 4, None, Hooks(), 0.02, always(0.02))
     assert told is not None
     assert told.epochs >= LEAST_EPOCHS - 1
     assert 0 < told.epoch < 1
@@ -63,7 +68,7 @@ def test_a_validation_is_told_apart_from_its_epoch():
         time.sleep(0.02)
         return {'loss': 1.0}
 
-    told = rehearse(loop, source.rehearsal(), binding, 4, validate, Hooks(epochs=True), 0.1)
+    told = rehearse(loop, source.rehearsal(), binding, 4, validate, Hooks(epochs=True), 0.1, always(0.1))
     assert told is not None
     assert 0.02 <= told.validation < 0.2
     assert told.epoch < told.validation + 0.05
@@ -75,17 +80,27 @@ def test_a_validation_is_told_apart_from_its_epoch():
 def test_it_ends_when_its_time_is_over():
     source = ResidentSource(rows(), 32)
     _, binding, loop = trained(source)
-    few, many = (rehearse(loop, source.rehearsal(), binding, 4, None, Hooks(), s, ticking(0.01)) for s in (0.2, 0.5))
+    few, many = (
+        rehearse(loop, source.rehearsal(), binding, 4, None, Hooks(), s, always(s), ticking(0.01)) for s in (0.2, 0.5)
+    )
     assert few is not None
     assert many is not None
     assert LEAST_EPOCHS - 1 <= few.epochs < many.epochs < 60
     assert few.seconds < 0.3
 
 
+def test_it_ends_sooner_where_epochs_turn_out_to_be_short():
+    source = ResidentSource(rows(), 32)
+    _, binding, loop = trained(source)
+    told = rehearse(loop, source.rehearsal(), binding, 4, None, Hooks(), 5.0, lambda epoch: 6 * epoch, ticking(0.01))
+    assert told is not None
+    assert told.epochs < 10
+
+
 def test_one_that_takes_far_longer_than_was_thought_is_left():
     source = ResidentSource(rows(), 32)
     _, binding, loop = trained(source)
-    assert rehearse(loop, source.rehearsal(), binding, 4, None, Hooks(), 0.1, ticking(1.0)) is None
+    assert rehearse(loop, source.rehearsal(), binding, 4, None, Hooks(), 0.1, always(0.1), ticking(1.0)) is None
 
 
 def test_a_step_by_step_training_is_rehearsed_step_by_step():
@@ -99,7 +114,9 @@ def test_a_step_by_step_training_is_rehearsed_step_by_step():
             chunks.append(int(arguments[4]))
             return loop.run(*arguments)
 
-        assert rehearse(loop._replace(run=run), source.rehearsal(), binding, 4, None, hooks, 0.1) is not None
+        assert (
+            rehearse(loop._replace(run=run), source.rehearsal(), binding, 4, None, hooks, 0.1, always(0.1)) is not None
+        )
     assert set(each) == {1}
     assert max(together) == 4
 

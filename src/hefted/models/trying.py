@@ -121,12 +121,13 @@ def _try(prepared: Prepared, plan: Plan, guess: float) -> _Trial:
     short = _allowance(epochs)(epoch) - paced.seconds >= LEAST_EPOCHS * epoch
     judged = _judged(prepared, plan, 1 if short else pilot.ENOUGH)
     epoch += (plan.validation_steps or 0) * judged.step + judged.overhead if judged else 0.0
-    left = _allowance(epochs)(epoch) - paced.seconds
+    allowance = _allowance(epochs)
+    left = allowance(epoch) - paced.seconds
     if left >= LEAST_EPOCHS * epoch:
-        return _Trial(paced, judged, _rehearsed(prepared, per_epoch, True, left), per_epoch)
+        return _Trial(paced, judged, _rehearsed(prepared, per_epoch, True, left, allowance), per_epoch)
     part = int(left / (2 * LEAST_EPOCHS) / step)
     if part and isinstance(prepared.source, StreamSource):
-        return _Trial(paced, judged, _rehearsed(prepared, part, False, left), part)
+        return _Trial(paced, judged, _rehearsed(prepared, part, False, left, allowance), part)
     return _Trial(paced, judged, None, per_epoch)
 
 
@@ -140,7 +141,9 @@ def _judged(prepared: Prepared, plan: Plan, enough: int) -> pilot.Paced | None:
     return pilot.try_out(judge.loop, held, metrics, judge.source.trial(), chunk, guess, allowance, enough=enough)
 
 
-def _rehearsed(prepared: Prepared, steps: int, whole: bool, seconds: float) -> Rehearsed | None:
+def _rehearsed(
+    prepared: Prepared, steps: int, whole: bool, seconds: float, allowance: Callable[[float], float]
+) -> Rehearsed | None:
     judge = prepared.judge if prepared.validations and whole else None
     hooks = Hooks(prepared.by_batch, prepared.by_epoch)
     with ExitStack() as opened:
@@ -155,7 +158,7 @@ def _rehearsed(prepared: Prepared, steps: int, whole: bool, seconds: float) -> R
             aside.end_evaluation(after)
             return logs
 
-        return rehearse(prepared.loop, source, prepared.binding, steps, judge and validate, hooks, seconds)
+        return rehearse(prepared.loop, source, prepared.binding, steps, judge and validate, hooks, seconds, allowance)
 
 
 def _untried(prepared: Prepared, plan: Plan, run: Any) -> tuple[Pace, Watts]:

@@ -27,7 +27,7 @@ from hefted.variables import Array, Variable
 
 LEAST_EPOCHS = 4  # the first of which counts for nothing
 _MOST_EPOCHS = 4000
-_PATIENCE = 2  # how many times its seconds it may go on behind them, where epochs take longer than was thought
+_PATIENCE = 3  # how many times its seconds it may take, where epochs are longer than was thought
 _CLOCKS = Clocks(time.perf_counter, time.process_time)
 
 
@@ -66,9 +66,10 @@ def rehearse(
     validate: Callable[[Binding], Logs] | None,
     hooks: Hooks,
     seconds: float,
+    allowance: Callable[[float], float],
     clocks: Clocks = _CLOCKS,
 ) -> Rehearsed | None:
-    """Run whole epochs for so many seconds; None where too few of them came to an end.
+    """Run whole epochs for a while; None where too few of them came to an end.
 
     Args:
         train: The compiled loop.
@@ -77,11 +78,12 @@ def rehearse(
         steps_per_epoch: Steps of one.
         validate: Evaluates what a binding's variables hold, if the training is validated.
         hooks: What the loop must stop for.
-        seconds: For how long.
+        seconds: For about how long.
+        allowance: For how long at most, by the seconds that an epoch has turned out to take.
         clocks: What it is timed by.
     """
     aside = _aside(binding)
-    timer = _Timer(clocks.wall, seconds)
+    timer = _Timer(clocks.wall, seconds, allowance)
     begun, cpu_begun = clocks.wall(), clocks.cpu()
     loop.fit(
         loop.Job(
@@ -112,14 +114,19 @@ def rehearse(
 class _Timer(Governor):
     """Notes when epochs end, and ends the training when its time is over."""
 
-    def __init__(self, clock: Callable[[], float], seconds: float) -> None:
-        self._clock, self._begun, self._seconds = clock, clock(), seconds
+    def __init__(self, clock: Callable[[], float], seconds: float, allowance: Callable[[float], float]) -> None:
+        self._clock, self._begun, self._seconds, self._allowance = clock, clock(), seconds, allowance
         self.ends: list[float] = []
         self.validations: list[float] = []
 
     def allow(self, ahead: Ahead) -> int:
-        late = self._clock() - self._begun - self._seconds
-        return 0 if late >= (0.0 if len(self.ends) >= LEAST_EPOCHS else _PATIENCE * self._seconds) else ahead.steps
+        return 0 if self._clock() - self._begun >= self._most() else ahead.steps
+
+    def _most(self) -> float:
+        """Seconds that it may take: an epoch may be far longer, or shorter, than was thought."""
+        if len(self.ends) < LEAST_EPOCHS:
+            return _PATIENCE * self._seconds
+        return min(self._seconds, self._allowance((self.ends[-1] - self.ends[0]) / (len(self.ends) - 1)))
 
     def did(self, work: Work, seconds: float) -> None:
         if work == 'validate':
