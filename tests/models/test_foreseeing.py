@@ -298,3 +298,12 @@ def test_a_training_that_a_backup_puts_further_has_the_rest_in_its_plan(tmp_path
     history = dense().fit(*rows(), epochs=10, verbose=0, callbacks=[backup()])
     assert history.forecast.plan.steps == 24  # of 80
     assert next(line['resumed'] for line in lines_of(history.run) if 'resumed' in line) == {'step': 56}
+
+
+def test_epochs_that_run_out_of_data_are_not_rehearsed_as_each_would_warn_of_it(monkeypatch: pytest.MonkeyPatch):
+    from hefted.models import trying
+
+    monkeypatch.setattr(trying, 'rehearse', lambda *_: pytest.fail('an epoch was rehearsed'))
+    with pytest.warns(UserWarning, match='ran out of data'):
+        forecast = dense().fit(*rows(), batch_size=32, epochs=300, steps_per_epoch=12, verbose=0).forecast
+    assert forecast.how == 'pilot'

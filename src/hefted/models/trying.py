@@ -123,7 +123,8 @@ def _try(prepared: Prepared, plan: Plan, guess: float) -> _Trial:
     epoch += (plan.validation_steps or 0) * judged.step + judged.overhead if judged else 0.0
     allowance = _allowance(epochs)
     left = allowance(epoch) - paced.seconds
-    if left >= LEAST_EPOCHS * epoch:
+    runs_out = prepared.source.steps is not None and per_epoch > prepared.source.steps  # which each epoch warns of
+    if left >= LEAST_EPOCHS * epoch and not runs_out:
         return _Trial(paced, judged, _rehearsed(prepared, per_epoch, True, left, allowance), per_epoch)
     part = int(left / (2 * LEAST_EPOCHS) / step)
     if part and isinstance(prepared.source, StreamSource):
