@@ -130,3 +130,9 @@ def test_other_machines_are_priced_by_a_catalogue_and_nothing_is_tried(monkeypat
     assert told.plan.devices == 8
     assert told.duration.low < told.duration.value < told.duration.high
     assert 'H200' in str(told)
+
+
+@pytest.mark.parametrize(('epochs', 'first'), [(0, 0), (3, 3), (2, 5)])
+def test_a_training_of_no_epoch_is_refused_by_name(epochs: int, first: int):
+    with pytest.raises(errors.ArgumentError, match=f'epochs to be above initial_epoch={first}, received {epochs}'):
+        dense(True).forecast(*rows(), epochs=epochs, initial_epoch=first)

@@ -84,6 +84,10 @@ def forecast(
     """
     self.require_compiled('forecast')
     checks.epochs(epochs, initial_epoch)
+    if epochs <= initial_epoch:
+        raise ArgumentError(
+            f'Expected epochs to be above initial_epoch={initial_epoch}, received {epochs}: no epoch would be trained.'
+        )
     for data in (x, validation_data):
         _refuse_what_passes(data)
     run = runs.start('forecast', name=self.name, place=place)
@@ -123,8 +127,8 @@ def _told(prepared: Prepared, run: Any, on: str | None, place: Any) -> Forecast:
     found = foresee(prepared, run, asked=True)
     if found is None:
         raise ArgumentError(
-            'Expected a training of which the number of steps is known, compiled, and of at least one epoch. Pass '
-            'steps_per_epoch (and validation_steps), and leave run_eagerly out.'
+            'Expected a compiled training of which the number of steps is known, received one that nobody can count. '
+            'Pass steps_per_epoch (and validation_steps), and leave run_eagerly out.'
         )
     return found
 
