@@ -26,7 +26,6 @@ class Passes:
         self._random = random
         self._orders: dict[int, HostArray] = {}
         self._before: dict[int, Any] = {}  # the generator's state before each of these was drawn
-        self._after: Any = None  # and after the last
         self._drawn = self._used = 0
 
     def order(self, number: int) -> HostArray:
@@ -50,12 +49,16 @@ class Passes:
             if self._drawn + 1 >= self._used:  # a training that begins in the middle draws what came before as well
                 self._orders[self._drawn], self._before[self._drawn] = order, before
             self._drawn += 1
-            self._after = self._random.get_state(legacy=False)
         return self._orders[number]
 
     def close(self) -> None:
         """Give back what was drawn ahead and is not used, unless the program has drawn since."""
-        if self._drawn > self._used and _same(self._random.get_state(legacy=False), self._after):
+        if self._drawn <= self._used:
+            return
+        drawn = np.random.RandomState()
+        drawn.set_state(self._before[self._drawn - 1])
+        self._permutation(drawn)
+        if _same(self._random.get_state(legacy=False), drawn.get_state(legacy=False)):
             self._random.set_state(self._before[self._used])
 
     def get_state(self) -> dict[str, Any]:
