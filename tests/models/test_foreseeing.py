@@ -307,3 +307,21 @@ def test_epochs_that_run_out_of_data_are_not_rehearsed_as_each_would_warn_of_it(
     with pytest.warns(UserWarning, match='ran out of data'):
         forecast = dense().fit(*rows(), batch_size=32, epochs=300, steps_per_epoch=12, verbose=0).forecast
     assert forecast.how == 'pilot'
+
+
+def test_a_forecast_makes_no_folder_for_backups_and_a_large_one_is_priced_by_a_part(tmp_path, monkeypatch):
+    from hefted.train import checkpoint
+
+    model, data = dense(), rows()
+    never = hefted.callbacks.BackupAndRestore(tmp_path / 'never', save_freq=False)
+    assert 'checkpoint' not in model.forecast(*data, epochs=4, callbacks=[never]).footprint.phases
+    backup = hefted.callbacks.BackupAndRestore(tmp_path / 'deep' / 'backups')
+    told = model.forecast(*data, epochs=4, callbacks=[backup])
+    assert told.footprint.phases['checkpoint'].seconds > 0
+    assert list(tmp_path.iterdir()) == []
+
+    written = []
+    monkeypatch.setattr(checkpoint.state_file, 'write', lambda path, value: written.append(value['trial'].nbytes))
+    state = {'trainable': [np.zeros(1 << 25, np.float32)]}  # 128 MiB
+    assert checkpoint.Folder(backup).price(state).seconds > 0
+    assert written == [8 << 20]

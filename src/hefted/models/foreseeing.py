@@ -103,7 +103,8 @@ def _with_checkpoints(pace: Pace, prepared: Prepared) -> Pace:
     """The pace with what is kept of the training, which is not the program's to know."""
     if not prepared.keepers:
         return pace
-    prices = [keeper.price(prepared.binding.held()) for keeper in prepared.keepers]
+    counted = prepared.steps or 0, prepared.epochs
+    prices = [k.price(prepared.binding.held()) for k in prepared.keepers if k.count(*counted) != 0]
     return replace(pace, checkpoint=sum(price.seconds for price in prices), standing=sum(p.share for p in prices))
 
 

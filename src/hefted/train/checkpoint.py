@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from hefted.variables import Array
 
 Logs = dict[str, Any]
+_TRIED_BYTES = 8 << 20  # of a checkpoint, to see what the disk takes for it
 _NO_BITS = ('--xla_dump', '--xla_force_host_platform_device_count', '--xla_hlo_profile')  # flags that change none
 
 
@@ -347,13 +348,18 @@ class Folder:
         return self._callback.count(steps, epochs)
 
     def price(self, state: dict[str, list[Array]]) -> Price:
-        """By one that is written and deleted: what the disk takes for it differs too much to be guessed."""
-        trial = self._folder / f'.{LATEST}.trial'
+        """By one that is written and deleted: what the disk takes for it differs too much to be guessed.
+
+        Of a large state a part is written. Nothing stays, nor is the folder made: a forecast alone needs none.
+        """
+        nbytes = sum(array.nbytes for arrays in state.values() for array in arrays)
+        written = np.arange(max(min(nbytes, _TRIED_BYTES), 8) // 8)
+        folder = self._folder.absolute()
+        trial = next(each for each in (folder, *folder.parents) if each.is_dir()) / f'.{LATEST}.{os.getpid()}.trial'
         begun = perf_counter()
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            state_file.write(trial, {name: [np.asarray(array) for array in arrays] for name, arrays in state.items()})
-            return Price(perf_counter() - begun)
+            state_file.write(trial, {'trial': written})
+            return Price((perf_counter() - begun) * max(1.0, nbytes / written.nbytes))
         except OSError:  # the training says why
             return Price(0.0)
         finally:
