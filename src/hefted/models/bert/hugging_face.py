@@ -103,11 +103,11 @@ def to_hugging_face(model: Any, folder: str | Path, overwrite: bool = True) -> N
     _require_bert(model)
     if not model.built:
         raise NotBuiltError('The model has no weights yet. Build it, or call it on data, first.')
-    where = Path(folder)
+    where, config = Path(folder), config_of(model)
     where.mkdir(parents=True, exist_ok=True)
     tensors = {tensor.name: tensor.written() for tensor in tensors_of(model)}
     write_tensors(where / 'model.safetensors', tensors, 'pt', overwrite)
-    write_aside(where / 'config.json', json.dumps(config_of(model), indent=2).encode(), overwrite)
+    write_aside(where / 'config.json', json.dumps(config, indent=2).encode(), overwrite)
 
 
 def _require_bert(model: Any) -> Any:
