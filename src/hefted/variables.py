@@ -28,7 +28,7 @@ from hefted.errors import ArgumentError, ShapeError
 from hefted.utils.naming import auto_name, scoped_path
 
 if TYPE_CHECKING:
-    from hefted.stacked import Stacked
+    from hefted.utils.stacked import Stacked
 
 Array = Any  # a jax.Array, a tracer or a numpy.ndarray: JAX gives them no common type that pyright can hold
 

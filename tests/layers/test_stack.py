@@ -10,9 +10,9 @@ from hefted.layers import Dense, Dropout, LayerNormalization, Stack
 from hefted.models.cost import count
 from hefted.models.steps import binding_of, program_of
 from hefted.saving import load_model, register_keras_serializable
-from hefted.stacked import Stacked, gathered
 from hefted.train.program import Batch
 from hefted.utils import set_random_seed
+from hefted.utils.stacked import Stacked, gathered
 from hefted.variables import bind
 
 GEN = np.random.default_rng(0)

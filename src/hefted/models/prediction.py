@@ -16,10 +16,10 @@ from hefted.layers.calling import call_in_step
 from hefted.models import checks
 from hefted.models.inputs import batches_of, kept
 from hefted.models.steps import rows_independent
-from hefted.stacked import gathered
 from hefted.train import compile_cache
 from hefted.train.binding import hold_changed
 from hefted.train.progress import progress_for
+from hefted.utils.stacked import gathered
 from hefted.variables import bind
 
 if TYPE_CHECKING:

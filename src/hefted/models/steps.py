@@ -11,11 +11,11 @@ from hefted import tree
 from hefted.layers.calling import call_in_step, calling
 from hefted.layers.layer import Layer
 from hefted.models.objective import Objective
-from hefted.stacked import apart, gathered
 from hefted.train.binding import Binding, Evaluation
 from hefted.train.program import Batch, Logs, Program, Spec, State
 from hefted.utils import quick
 from hefted.utils.packing import pack_x_y_sample_weight
+from hefted.utils.stacked import apart, gathered
 from hefted.variables import Array, Variable, bind
 
 _STEP_METHODS = (

@@ -11,8 +11,8 @@ from jax import lax
 from hefted.errors import ArgumentError
 from hefted.initializers import Constant
 from hefted.optimizers.optimizer import Optimizer, choose
-from hefted.stacked import gathered
 from hefted.utils.serialization import deserialize_keras_object, serialize_keras_object
+from hefted.utils.stacked import gathered
 from hefted.variables import Array, Variable
 
 

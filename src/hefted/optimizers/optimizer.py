@@ -28,11 +28,11 @@ from jax.core import Tracer
 from hefted import dtypes
 from hefted.errors import ArgumentError, NotBuiltError, ShapeError, unknown_arguments, warn
 from hefted.optimizers.stacking import Stacking
-from hefted.stacked import gathered
 from hefted.utils.arrays import as_array
 from hefted.utils.naming import auto_name
 from hefted.utils.quick import Quick, plain
 from hefted.utils.serialization import deserialize_keras_object, serialize_keras_object
+from hefted.utils.stacked import gathered
 from hefted.variables import Array, Variable, bind
 
 

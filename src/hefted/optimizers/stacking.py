@@ -1,4 +1,4 @@
-"""Weights that lie one upon another (`hefted.stacked`): a step acts on each slice as it would on a weight by itself."""
+"""Weights that lie one upon another (`hefted.utils.stacked`): a step acts on each slice as it would on a weight by itself."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from hefted.optimizers.preparing import Preparing
-from hefted.stacked import gathered, stacked
 from hefted.utils.arrays import as_array
+from hefted.utils.stacked import gathered, stacked
 from hefted.variables import Array, Variable, bind
 
 
