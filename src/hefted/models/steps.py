@@ -33,9 +33,7 @@ def binding_of(model: Any) -> Binding:
     else:
         trainable, frozen = gathered(trainable), gathered(frozen)
         kept = getattr(optimizer, 'stacked_variables', lambda _: [])(trainable)
-    return Binding(
-        {'trainable': trainable, 'frozen': frozen, 'optimizer': kept, 'metrics': _metrics_variables(model)}
-    )
+    return Binding({'trainable': trainable, 'frozen': frozen, 'optimizer': kept, 'metrics': _metrics_variables(model)})
 
 
 def takes_stacks(model: Any) -> bool:
