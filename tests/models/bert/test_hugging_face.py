@@ -69,10 +69,10 @@ def test_a_kernel_lies_in_the_file_as_pytorch_has_it(tmp_path: Path):
     found = tensors(tmp_path)
     block = model.blocks[1]
     query = block.attention.query_kernel.numpy()
+    np.testing.assert_array_equal(found['encoder.layer.1.attention.self.query.weight'], query.reshape(16, 16).T)
     np.testing.assert_array_equal(
-        found['encoder.layer.1.attention.self.query.weight'], query.reshape(16, 16).T
+        found['encoder.layer.1.intermediate.dense.weight'], block.intermediate.kernel.numpy().T
     )
-    np.testing.assert_array_equal(found['encoder.layer.1.intermediate.dense.weight'], block.intermediate.kernel.numpy().T)
     assert found['encoder.layer.1.attention.self.query.bias'].shape == (16,)
 
 

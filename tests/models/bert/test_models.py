@@ -149,7 +149,7 @@ def test_an_archive_is_read_where_no_bert_was_imported(tmp_path: Path):
     model = small()
     model.build()
     model.save(tmp_path / 'model.keras')
-    code = f"import hefted; print(hefted.saving.load_model({str(tmp_path / 'model.keras')!r}).count_params())"
+    code = f'import hefted; print(hefted.saving.load_model({str(tmp_path / "model.keras")!r}).count_params())'
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert int(done.stdout) == model.count_params()
 

@@ -18,7 +18,8 @@ from hefted.models.bert.weights import first_values
 from hefted.variables import Array
 
 _SIZES = (
-    'vocabulary_size', 'num_layers', 'num_heads', 'hidden_dim', 'intermediate_dim', 'max_sequence_length', 'num_segments',
+    'vocabulary_size', 'num_layers', 'num_heads', 'hidden_dim', 'intermediate_dim', 'max_sequence_length',
+    'num_segments',
 )  # fmt: skip
 
 

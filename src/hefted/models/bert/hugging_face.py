@@ -1,4 +1,4 @@
-"""BERT's weights from and to folders of Hugging Face's transformers: config.json and safetensors. No file can run code."""
+"""BERT's weights from and to folders of Hugging Face's transformers: config.json and safetensors, which run no code."""
 
 from __future__ import annotations
 
@@ -144,8 +144,8 @@ def _model(task: str, backbone: BertBackbone, found: dict[str, _Found], folder: 
         return BertTextEmbedder(backbone, **_pooling(folder))
     if 'classifier.weight' not in found:
         raise ArchiveError(
-            f"Expected the tensor 'classifier.weight' for task={task!r}, found none: the file holds no classifier. Load "
-            "task='backbone' and give it to BertTextClassifier or BertTokenClassifier."
+            f"Expected the tensor 'classifier.weight' for task={task!r}, found none: the file holds no classifier. "
+            "Load task='backbone' and give it to BertTextClassifier or BertTokenClassifier."
         )
     kind = BertTextClassifier if task == 'text_classifier' else BertTokenClassifier
     return kind(backbone, found['classifier.weight'].entry.shape[0])
