@@ -28,7 +28,7 @@ _KEPT = {
 class InTurn:
     """`x = block(x)` for each of several alike blocks.
 
-    A compiled step runs them as one loop over weights that lie one upon another (`hefted.utils.stacked`). They run one by one
+    A compiled step runs them as one loop over weights that lie one upon another (`utils.stacked`). They run one by one
     where a weight is frozen in some of the blocks only, where what a block returns is not like what it takes, and
     outside of compiled steps. A layer that has one in an attribute holds the blocks in another.
 

@@ -73,7 +73,9 @@ class FromOptax(Optimizer):
             ]:
                 self._rate_at = len(self._state) - 1
 
-    takes_stacks = False  # a transformation may ask for each weight's norm
+    @property
+    def takes_stacks(self) -> bool:
+        return False  # a transformation may ask for each weight's norm
 
     @property
     def learning_rate(self) -> Any:

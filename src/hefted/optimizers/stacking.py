@@ -1,4 +1,4 @@
-"""Weights that lie one upon another (`hefted.utils.stacked`): a step acts on each slice as it would on a weight by itself."""
+"""Weights that lie one upon another (`utils.stacked`): a step acts on each slice as it would on a weight by itself."""
 
 from __future__ import annotations
 
