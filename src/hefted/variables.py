@@ -208,6 +208,7 @@ class Variable:
         self.aggregation = aggregation
         self.synchronization = synchronization
         self.overwrite_with_gradient = False
+        self.placed_like: Variable | None = None  # of an optimizer's slot, the weight: it lies on the same devices
         self.regularizer: Callable[[Array], Array] | None = None
         self.constraint: Callable[[Array], Array] | None = None
         if isinstance(initializer, str):

@@ -172,7 +172,9 @@ class _Stand:
 def _aside(binding: Binding) -> Binding:
     groups: Any = {name: [_Stand(variable) for variable in group] for name, group in binding.groups.items()}
     stands: Groups = groups
-    return Binding(stands)
+    aside = Binding(stands)
+    aside.placing, aside.placed = binding.placing, binding.placed
+    return aside
 
 
 class _AtBatches(Callback):
