@@ -45,6 +45,8 @@ class Distribution:
         ArgumentError: The mesh has no such axis.
     """
 
+    gathers = False  # whether a weight that is split is put together where it is used
+
     def __init__(
         self, device_mesh: DeviceMesh, batch_dim_name: str | None = None, auto_shard_dataset: bool = True
     ) -> None:
@@ -141,6 +143,8 @@ class FullyShardedDataParallel(DataParallel):
         >>> FullyShardedDataParallel(devices=['cpu:0']).least_size
         1024
     """
+
+    gathers = True
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -47,6 +48,15 @@ class Placing:
         """The same of all of a state's variables."""
         return {name: [self.of(variable) for variable in group] for name, group in groups.items()}
 
+    def put_together(self, weight: Any, sharding: NamedSharding) -> Any:
+        """A weight as a step uses it: whole, if each device keeps a share of it for memory's sake alone.
+
+        Its gradient comes back in shares: summed and scattered at once, where the compiler can.
+        """
+        if not self.how.gathers or sharding.is_fully_replicated:
+            return weight
+        return _gathered(weight, self.whole, sharding)
+
     def everywhere(self, array: Any) -> Any:
         """A host array, all of it on every device."""
         return put(array, self.whole)
@@ -68,6 +78,24 @@ class Placing:
         """A host array (steps * rows, …) as batches of `size` rows, (steps, rows, …), split likewise."""
         batches = array.reshape(-1, size, *array.shape[1:])
         return self.steps(batches.shape, lambda at: batches[at])
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1, 2))
+def _gathered(weight: Any, whole: NamedSharding, shares: NamedSharding) -> Any:
+    del shares
+    return jax.lax.with_sharding_constraint(weight, whole)
+
+
+def _forth(weight: Any, whole: NamedSharding, shares: NamedSharding) -> Any:
+    return _gathered(weight, whole, shares), None
+
+
+def _back(whole: NamedSharding, shares: NamedSharding, _: None, gradient: Any) -> Any:
+    del whole
+    return (jax.lax.with_sharding_constraint(gradient, shares),)
+
+
+_gathered.defvjp(_forth, _back)
 
 
 def placing_for(batch_size: int, fits: bool = True) -> Placing | None:

@@ -66,6 +66,12 @@ class Binding:
         self._given = {id(v): v.held for v in self.variables()}
         return state
 
+    def put_together(self, trainable: list[Array]) -> list[Array]:
+        """Inside of a step, the weights as a layer uses them: whole, where each device has a share of them."""
+        if self.placing is None or self.placed is None:
+            return trainable
+        return [*map(self.placing.put_together, trainable, self.placed['trainable'])]
+
     def variables(self) -> Iterator[Variable]:
         """All of them."""
         for group in self.groups.values():
