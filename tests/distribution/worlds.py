@@ -60,7 +60,7 @@ class Group:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
-            )  # fmt: skip
+            )
             for each in told
         ]
 

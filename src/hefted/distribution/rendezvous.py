@@ -26,9 +26,10 @@ _RETRY_SECONDS = 0.1
 _SHOWN = 8
 
 Told = Mapping[str, Any]
+Verdict = Callable[[list[Told]], str | None]
 
 
-def meet(world: World, told: Told, timeout: float, verdict: Callable[[list[Told]], str | None] | None = None) -> Any:
+def meet(world: World, told: Told, timeout: float, verdict: Verdict | None = None) -> Any:
     """Tell all others of this process, and learn of them.
 
     Args:
@@ -46,14 +47,12 @@ def meet(world: World, told: Told, timeout: float, verdict: Callable[[list[Told]
     """
     own = {**told, 'hello': _HELLO, 'rank': world.rank, 'size': world.size}
     until = time.monotonic() + timeout
-    return (
-        _wait_for_others(world, own, until, timeout, verdict) if world.rank == 0 else _ask(world, own, until, timeout)
-    )
+    if world.rank != 0:
+        return _ask(world, own, until, timeout)
+    return _wait_for_others(world, own, until, timeout, verdict)
 
 
-def _wait_for_others(
-    world: World, own: Told, until: float, timeout: float, verdict: Callable[[list[Told]], str | None] | None
-) -> list[Told]:
+def _wait_for_others(world: World, own: Told, until: float, timeout: float, verdict: Verdict | None) -> list[Told]:
     came: dict[int, Told] = {0: own}
     with _listening(world) as listener, selectors.DefaultSelector() as ready:
         listener.setblocking(False)
@@ -69,9 +68,7 @@ def _wait_for_others(
                         wrong = wrong or _hear(key.fileobj, ready, lines, came, world)  # type: ignore[arg-type]
             error = _judged(wrong, came, world, timeout, verdict)
             missing = not isinstance(error, HostsDifferError)
-            reply = (
-                {'error': str(error), 'missing': missing} if error else {'all': [came[r] for r in range(world.size)]}
-            )
+            reply = {'error': str(error), 'missing': missing} if error else {'all': _by_rank(came)}
             for each in lines:
                 _send(each, reply)
         finally:
@@ -79,7 +76,11 @@ def _wait_for_others(
                 each.close()
     if error is not None:
         raise error
-    return [came[rank] for rank in range(world.size)]
+    return _by_rank(came)
+
+
+def _by_rank(came: Mapping[int, Told]) -> list[Told]:
+    return [came[rank] for rank in sorted(came)]
 
 
 def _judged(
@@ -87,13 +88,13 @@ def _judged(
     came: Mapping[int, Told],
     world: World,
     timeout: float,
-    verdict: Callable[[list[Told]], str | None] | None,
+    verdict: Verdict | None,
 ) -> DistributionError | None:
     if wrong:
         return HostsDifferError(wrong)
     if len(came) < world.size:
         return _missing(came, world, timeout)
-    against = verdict([came[rank] for rank in range(world.size)]) if verdict else None
+    against = verdict(_by_rank(came)) if verdict else None
     return None if against is None else HostsDifferError(against)
 
 
@@ -226,13 +227,13 @@ def _ask(world: World, own: Told, until: float, timeout: float) -> list[Told]:
         time.sleep(_RETRY_SECONDS)
     raise DistributionError(
         f'Rank {world.rank} did not find rank 0 at {world.coordinator} in {timeout:.0f} s: {why}. Expected the address '
-        f'of the host of rank 0 (as {world.by} tells it), reachable from {socket.gethostname()}. See whether rank 0 was '
-        f'started; set {COORDINATOR} to where it runs.'
+        f'of the host of rank 0 (as {world.by} tells it), reachable from {socket.gethostname()}. See whether rank 0 '
+        f'was started; set {COORDINATOR} to where it runs.'
     )
 
 
 def _answer(connection: socket.socket, seconds: float) -> Any:
-    """What rank 0 says; None where who listens there says nothing of the kind: JAX's service of a former run, perhaps."""
+    """What rank 0 says; None where who listens says nothing of the kind: the service of a former run, perhaps."""
     connection.settimeout(seconds)
     line = b''
     while not line.endswith(b'\n'):

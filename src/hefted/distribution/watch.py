@@ -3,13 +3,13 @@
 What is lost is said everywhere, by the same words, within a minute:
 
 - A process that raised has left its reason with its last sign.
-- One that was killed, or whose host has gone, gives none: after 30 s it is lost, after 6 s where a collective failed too.
+- One that was killed, or whose host has gone, gives none: it is lost after 30 s; after 6 s where a collective failed.
 - With the coordinator, whose process is rank 0, all signs go: JAX then aborts each process; see `aborting`.
 
-A thread that waits inside a collective cannot be raised in. It has 10 s in which the collective may fail by itself (over
-TCP it does at once); then the watch says what there is to say, ends the runs' journals and leaves the process by exit
-code 75 ("try again", sysexits.h). Nothing that was on its way to a disk is cut in two: checkpoints and journals are
-written whole or not at all.
+A thread that waits inside a collective cannot be raised in. It has 10 s in which the collective may fail by itself
+(over TCP it does at once); then the watch says what there is to say, ends the runs' journals and leaves the process by
+exit code 75 ("try again", sysexits.h). Nothing that was on its way to a disk is cut in two: checkpoints and journals
+are written whole or not at all.
 """
 
 from __future__ import annotations
@@ -142,8 +142,8 @@ class Watch:
                 name = None if rank is None else self.hosts[rank]
                 self.lost = HostLostError(
                     f'A process was lost: {what}. This is rank {self.world.rank} of {self.world.size} (host '
-                    f'{self.hosts[self.world.rank]}); the run has ended on all of them. Start it again on as many hosts '
-                    'as there are: with resume= it goes on from its last checkpoint.',
+                    f'{self.hosts[self.world.rank]}); the run has ended on all of them. Start it again on as many '
+                    'hosts as there are: with resume= it goes on from its last checkpoint.',
                     rank,
                     name,
                 )
