@@ -12,7 +12,6 @@ from hefted.errors import ArgumentError
 
 GAPS = {
     '': {'src': "Keras's own files"},
-    'distribution': {'initialize': 'not written yet'},
     'optimizers': {'legacy': "Keras's own only raise"},
 }
 NAMESPACES = (

@@ -1,5 +1,6 @@
 """One model on many devices and hosts, by Keras's names: meshes, layouts, and what is split how."""
 
+from hefted.distribution.launch import initialize
 from hefted.distribution.layouts import LayoutMap, TensorLayout, distribute_tensor
 from hefted.distribution.mesh import DeviceMesh, get_device_count, list_devices
 from hefted.distribution.parallel import (
@@ -13,5 +14,5 @@ from hefted.distribution.parallel import (
 
 __all__ = [
     'DataParallel', 'DeviceMesh', 'Distribution', 'FullyShardedDataParallel', 'LayoutMap', 'ModelParallel',
-    'TensorLayout', 'distribute_tensor', 'distribution', 'get_device_count', 'list_devices', 'set_distribution',
+    'TensorLayout', 'distribute_tensor', 'distribution', 'get_device_count', 'initialize', 'list_devices', 'set_distribution',
 ]  # fmt: skip
