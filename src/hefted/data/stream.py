@@ -50,7 +50,7 @@ class StreamSource:
         block_bytes: int = _BLOCK_BYTES,
     ) -> None:
         self.feed = feed
-        self.placing: Placing | None = None
+        self._placing: Placing | None = None
         self._enter = enter
         self.check: Callable[[Rows], None] = lambda _: None
         self._class_weight = class_weight
@@ -70,12 +70,22 @@ class StreamSource:
             self.close()
             raise
 
+    @property
+    def placing(self) -> Placing | None:
+        """On which devices its batches lie."""
+        return self._placing
+
+    @placing.setter
+    def placing(self, placing: Placing | None) -> None:
+        self._placing = placing
+        self._ahead.whole = placing is not None and jax.process_count() > 1
+
     def rehearsal(self) -> StreamSource:
         """Its first batch again and again, converted, gathered and sent as all of them will be; to be closed."""
         other = copy.copy(self)
         other.feed = IteratedFeed(self.feed.kind, repeat(self._first), restarts=False)
         other._ahead = Ahead(other._rows, self._block_bytes)
-        other._ahead.block_steps = self._ahead.block_steps
+        other._ahead.block_steps, other._ahead.whole = self._ahead.block_steps, self._ahead.whole
         other._iterator, other._at, other._began = None, (0, 0), (0, 0)
         return other
 
@@ -157,7 +167,7 @@ class StreamSource:
     def _blocks(self, most: int | None) -> Iterator[Block | None]:
         self._ahead.begin(self._drawn, most)
         while True:
-            block = self._ahead.take()
+            block = self._ahead.take(wait=self._ahead.whole)
             if block is None and not self._ahead.finished:
                 yield None  # the device may finish what it has; meanwhile batches come in
                 block = self._ahead.take(wait=True)
