@@ -66,10 +66,10 @@ def _weights(binding: Binding) -> str:
     whole = [array for array in arrays if not isinstance(array, jax.Array) or array.is_fully_addressable]
     if sum(array.nbytes for array in whole) > _MOST_BYTES:
         return 'not compared'
-    sums = [zlib.crc32(np.ascontiguousarray(array)) for array in whole]
+    sums = [zlib.crc32(np.asarray(array).tobytes()) for array in whole]
     return _short(sums)
 
 
 def _random() -> str:
     name, state, at, *rest = np.random.get_state()
-    return _short((name, zlib.crc32(np.ascontiguousarray(state)), at, rest))
+    return _short((name, zlib.crc32(np.asarray(state).tobytes()), at, rest))
