@@ -36,9 +36,9 @@ data
 datasets*
 footprint*
 metering*
-variables scopes remat symbolic shape_tracing operation masks dtypes config random tree initializers activations\
- regularizers constraints dtype_policies ops utils
-quantities* errors* settings* host* units* identifiers*
+distribution variables scopes remat symbolic shape_tracing operation masks dtypes config random tree initializers\
+ activations regularizers constraints dtype_policies ops utils
+quantities* errors* settings* host* units* identifiers* world*
 """
 RANK = {room.rstrip('*'): rank for rank, row in enumerate(ORDER.split('\n')) for room in row.split()}
 WITHOUT_JAX = sorted(room.rstrip('*') for room in ORDER.split() if room.endswith('*'))

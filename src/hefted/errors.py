@@ -13,6 +13,9 @@
     ├── DataError (ValueError)          the data cannot be trained on (labels out of range, empty)
     ├── ArchiveError (ValueError)       a saved file is damaged, hostile or of another kind
     ├── NotInitializedError (RuntimeError)   a subclass's constructor left out super().__init__()
+    ├── DistributionError (RuntimeError)     processes that were to work as one cannot
+    │   ├── HostsDifferError            they do not have the same program, data or settings
+    │   └── HostLostError               one of them has gone
     └── LedgerError (LookupError)       no such run
 
 All are kinds of ValueError, RuntimeError or LookupError, as Keras's are, so programs written for Keras catch them.
@@ -90,6 +93,27 @@ class ArchiveError(HeftedError, ValueError):
 
 class NotInitializedError(HeftedError, RuntimeError):
     """A subclass's constructor did not call its base's."""
+
+
+class DistributionError(HeftedError, RuntimeError):
+    """Processes that were to work as one cannot: some never came, or were started wrongly."""
+
+
+class HostsDifferError(DistributionError, ValueError):
+    """They do not have the same program, data or settings; raised on all of them."""
+
+
+class HostLostError(DistributionError):
+    """One of them has gone, or has failed; raised on all others.
+
+    Attributes:
+        rank: Which; None where that is not known.
+        host: Its host's name; None where that is not known.
+    """
+
+    def __init__(self, message: str, rank: int | None = None, host: str | None = None) -> None:
+        super().__init__(message)
+        self.rank, self.host = rank, host
 
 
 class LedgerError(HeftedError, LookupError):

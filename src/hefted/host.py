@@ -384,6 +384,20 @@ def machine_id() -> str:
     return hashlib.sha256(f'hefted {told or uuid.getnode()}'.encode()).hexdigest()[:16]
 
 
+def boot_id() -> str:
+    """What tells this machine, as it runs now, from all others, as a hash: the same in each of its containers.
+
+    An image that many machines were made from has one machine's number; a kernel that was booted has its own.
+    """
+    import hashlib
+
+    try:
+        told = read_start('/proc/sys/kernel/random/boot_id').strip()
+    except OSError:
+        return machine_id()
+    return hashlib.sha256(f'hefted {told}'.encode()).hexdigest()[:16]
+
+
 def cpu_features(cpuinfo: str = '/proc/cpuinfo') -> str:
     """The processor's instruction sets as one string: machine code made for others may not run here."""
     for line in read_start(cpuinfo, 16384).split('\n\n', 1)[0].splitlines():

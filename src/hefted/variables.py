@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import itertools
 import math
-import threading
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -25,6 +24,17 @@ from jax.core import Tracer
 
 from hefted import dtypes
 from hefted.errors import ArgumentError, ShapeError
+from hefted.utils.lending import (
+    Assigned,
+    Discarded,
+    Scope,
+    autocast,
+    autocasting,
+    bind,
+    current_scope,
+    local,
+    outside,
+)
 from hefted.utils.naming import auto_name, scoped_path
 
 if TYPE_CHECKING:
@@ -33,155 +43,29 @@ if TYPE_CHECKING:
 Array = Any  # a jax.Array, a tracer or a numpy.ndarray: JAX gives them no common type that pyright can hold
 
 
+__all__ = [
+    'Array', 'Assigned', 'Discarded', 'Scope', 'Variable', 'autocast', 'autocasting', 'bind', 'current_scope',
+    'gathered', 'limited_bytes', 'outside',
+]  # fmt: skip
+
 _numbers = itertools.count()
-
-
-class _Local(threading.local):
-    scope: Scope | None = None
-    autocast: str | None = None
-    bytes_left: float = math.inf  # that new variables may take
-
-
-_local = _Local()
-
-
-class Scope:
-    """Values lent to variables, until the `with` block ends."""
-
-    def __init__(self, variables: Iterable[Variable], values: Iterable[Array]) -> None:
-        self._values: dict[int, Array] = {id(v): x for v, x in zip(variables, values, strict=True)}
-        self._outer: Scope | None = None
-        self.added: list[tuple[Any, Array]] = []  # whose, and what
-        self.lent: list[Variable] = []  # beside those given, while the scope lasts
-
-    def __enter__(self) -> Self:
-        self._outer, _local.scope = _local.scope, self
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        _local.scope, self._outer = self._outer, None
-
-    def values(self, variables: Iterable[Variable]) -> list[Array]:
-        """The values that the variables have in this scope now."""
-        return [self.get(v) for v in variables]
-
-    def find(self, variable: Variable) -> Scope | None:
-        """The innermost scope, from this one outwards, that lends the variable a value."""
-        if id(variable) in self._values or self._lends_around(variable):
-            return self
-        return self._outer.find(variable) if self._outer else None  # which may lend any variable
-
-    def _lends_around(self, variable: Variable) -> bool:
-        """Whether the stack that a variable is a part of is lent, or all the parts of a stack."""
-        if variable.stack is not None:
-            return id(variable.stack) in self._values
-        return bool(variable.parts) and all(id(part) in self._values for part in variable.parts)
-
-    def all_losses(self) -> list[tuple[Any, Array]]:
-        """Losses added in this scope and in those around it."""
-        return (self._outer.all_losses() if self._outer else []) + self.added
-
-    def get(self, variable: Variable) -> Array:
-        if (found := self._values.get(id(variable))) is not None:
-            return found
-        if variable.stack is not None:
-            return variable.stack.sliced(self._values[id(variable.stack)], variable)
-        return jax.numpy.stack([self._values[id(part)] for part in variable.parts])
-
-    def set(self, variable: Variable, value: Array) -> None:
-        if id(variable) in self._values or not self._lends_around(variable):
-            self._values[id(variable)] = value
-        elif variable.stack is not None:
-            whole = self._values[id(variable.stack)]
-            self._values[id(variable.stack)] = variable.stack.replaced(whole, variable, value)
-        else:
-            self._values.update((id(part), value[i]) for i, part in enumerate(variable.parts))
-
-
-class Discarded(Scope):
-    """Every variable may be read and assigned as usual, and what was assigned is forgotten at the block's end."""
-
-    def __init__(self) -> None:
-        super().__init__((), ())
-
-    def find(self, variable: Variable) -> Scope | None:
-        if not (id(variable) in self._values or self._lends_around(variable)):
-            outer = self._outer and self._outer.find(variable)
-            alone = variable.stack is None or (outer and id(variable) in outer._values)
-            lent: Variable = variable if alone or variable.stack is None else variable.stack
-            self._values[id(lent)] = outer.get(lent) if outer else lent.held_array()
-        return self
-
-
-class Assigned(Discarded):
-    """As `Discarded`, and knows what was assigned."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.assigned: list[Variable] = []
-
-    def set(self, variable: Variable, value: Array) -> None:
-        if all(variable is not other for other in self.assigned):
-            self.assigned.append(variable)
-        super().set(variable, value)
-
-
-class outside:
-    """Within the block no step is going on: variables hold arrays of their own, though a step be traced."""
-
-    def __enter__(self) -> None:
-        self._scope, _local.scope = _local.scope, None
-        self._eager = jax.ensure_compile_time_eval()
-        self._eager.__enter__()
-
-    def __exit__(self, *error: Any) -> None:
-        self._eager.__exit__(*error)
-        _local.scope = self._scope
-
-
-def bind(variables: Sequence[Variable], values: Sequence[Array]) -> Scope:
-    """Lend values to variables: `with bind(variables, values) as scope`."""
-    return Scope(variables, values)
 
 
 @contextmanager
 def limited_bytes(most: int) -> Generator[None, None, None]:
     """Let the variables made in this block take at most so many bytes together: a file says what is made in it."""
-    outer, _local.bytes_left = _local.bytes_left, most
+    outer, local.bytes_left = local.bytes_left, most
     try:
         yield
     finally:
-        _local.bytes_left = outer
+        local.bytes_left = outer
 
 
 def _take(name: str, shape: tuple[int, ...], dtype: str) -> None:
     wanted = math.prod(shape) * jax.numpy.dtype(dtype).itemsize
-    if wanted > _local.bytes_left:
+    if wanted > local.bytes_left:
         raise ArgumentError(f'{name!r} of shape {shape} would take {wanted} bytes, more than its file accounts for.')
-    _local.bytes_left -= wanted
-
-
-def current_scope() -> Scope | None:
-    """The innermost open scope, or None outside a step."""
-    return _local.scope
-
-
-def autocasting() -> bool:
-    """Whether reading a floating variable casts it now."""
-    return _local.autocast is not None
-
-
-class autocast:
-    """Within the block, reading a floating variable casts it to `dtype` (mixed precision)."""
-
-    def __init__(self, dtype: str | None) -> None:
-        self.dtype = dtype
-
-    def __enter__(self) -> None:
-        self.outer, _local.autocast = _local.autocast, self.dtype
-
-    def __exit__(self, *_: object) -> None:
-        _local.autocast = self.outer
+    local.bytes_left -= wanted
 
 
 class Variable:
@@ -234,6 +118,7 @@ class Variable:
         self.aggregation = aggregation
         self.synchronization = synchronization
         self.overwrite_with_gradient = False
+        self.placed_like: Variable | None = None  # of an optimizer's slot, the weight: it lies on the same devices
         self.regularizer: Callable[[Array], Array] | None = None
         self.constraint: Callable[[Array], Array] | None = None
         if isinstance(initializer, str):
@@ -246,7 +131,7 @@ class Variable:
             if shape is None:
                 raise ArgumentError(f'Expected shape with a callable initializer, received None for {self.name!r}.')
             self.dtype = dtypes.standardize(dtype)
-            if _local.bytes_left != math.inf:
+            if local.bytes_left != math.inf:
                 _take(self.name, tuple(shape), self.dtype)
             initial = initializer(tuple(shape), dtype=self.dtype)
             fresh = type(initializer).__module__.startswith('hefted.initializers.')  # nobody else holds what it made
@@ -267,7 +152,7 @@ class Variable:
     def value(self) -> Array:
         """The value: the step's inside one (cast under `autocast`), an array of its own outside."""
         raw = self.raw
-        dtype = _local.autocast
+        dtype = local.autocast
         if dtype is not None and self.autocast and dtype != self.dtype and dtypes.is_float(self.dtype):
             return raw.astype(dtype)
         return raw
@@ -275,10 +160,10 @@ class Variable:
     @property
     def raw(self) -> Array:
         """The value without any cast."""
-        scope = _local.scope and _local.scope.find(self)
+        scope = local.scope and local.scope.find(self)
         if scope:
             return scope.get(self)
-        return self.held_array() if _local.scope is None else self.held
+        return self.held_array() if local.scope is None else self.held
 
     def held_array(self) -> Array:
         """The array outside any step, on the device."""
@@ -291,7 +176,7 @@ class Variable:
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """A copy of the value on the host."""
-        return np.array(self.value)
+        return np.array(gathered(self.value))
 
     # Writing
 
@@ -304,9 +189,9 @@ class Variable:
             raise ShapeError(
                 f'Expected a value of shape {self.shape} for variable {self.path!r}, received shape {shape}.'
             )
-        scope = _local.scope and _local.scope.find(self)
-        if not scope and _local.scope and isinstance(value, Tracer):  # not of this step's state: forgotten at its end
-            scope = _local.scope
+        scope = local.scope and local.scope.find(self)
+        if not scope and local.scope and isinstance(value, Tracer):  # not of this step's state: forgotten at its end
+            scope = local.scope
             scope.lent.append(self)
         if scope:
             same = isinstance(value, jax.Array) and value.dtype == self.dtype
@@ -343,7 +228,7 @@ class Variable:
         return self.value
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        return np.array(self.value, dtype=dtype)
+        return np.array(gathered(self.value), dtype=dtype)
 
     def __repr__(self) -> str:
         held = self._stack._value if self._value is None else self._value
@@ -380,6 +265,15 @@ class Variable:
         if name.startswith('_') or name in ('dtype', 'shape', 'ndim', 'path'):
             raise AttributeError(name)
         return getattr(self.value, name)
+
+
+def gathered(array: Array) -> Array:
+    """An array that this process has all of; of shares on several hosts, all of which must ask for it, put together."""
+    if not isinstance(array, jax.Array) or array.is_fully_addressable or array.is_fully_replicated:
+        return array
+    from jax.experimental import multihost_utils
+
+    return multihost_utils.process_allgather(array, tiled=True)
 
 
 def _raw(other: Any) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 from hefted import runs
 from hefted.callbacks.callback import CallbackList
 from hefted.callbacks.history import History
+from hefted.distribution import lead
 from hefted.models import checks, inputs, reporting
 from hefted.models.ending import ended_well
 from hefted.models.foreseeing import foresee, listening, tried_step
@@ -109,6 +110,7 @@ def fit(
     limits = limits_for(budget)
     resumed = _resuming(resume, self.name)
     run = _started(self, resumed, place, meter)
+    verbose = verbose if lead.first() else 0  # of several processes one alone shows it
     params: dict[str, Any] = {'verbose': verbose, 'epochs': epochs}
     with ended_well(run, self, verbose, resumed) as ended, ExitStack() as opened:
         limits = within(limits, run)
@@ -251,6 +253,7 @@ def evaluate(
     run = runs.start('evaluate', name=self.name, place=place, meter=meter)
     status, error = 'finished', None
     opened = ExitStack()
+    opened.enter_context(lead.training())
     try:
         run.enter('input')
         arguments = Arguments(x, y, sample_weight, batch_size=batch_size, steps=steps)
@@ -259,6 +262,7 @@ def evaluate(
         steps = checks.limited_steps(steps, source.steps)
         listeners = CallbackList(callbacks, model=self, verbose=verbose, epochs=1, steps=steps or source.steps)
         binding = binding_of(self)
+        binding.place(source.layout.placing)
         run.enter('compile')
         judge = judge_of(self, program_of(self, binding), binding, source, listeners, steps)
         run.enter('validate')

@@ -19,6 +19,7 @@ from typing import Any
 
 from hefted import host
 from hefted.callbacks.backup_and_restore import LATEST, PREVIOUS
+from hefted.distribution import lead
 from hefted.errors import ArchiveError, ArgumentError, warn
 from hefted.identifiers import uuid7
 from hefted.ledger import attempts as records
@@ -124,9 +125,11 @@ class Resuming:
         _open.add(self._folder)
         try:
             journal.settle()  # an attempt that is known has what it took in the ledger, whenever it is killed
-            self._lock = self._locked(run_id or uuid7())
-            if self._lock is None:
-                raise self._in_use()
+            if lead.first():
+                self._lock = self._locked(run_id or uuid7())
+                if self._lock is None:
+                    raise self._in_use()
+            lead.decide(True)  # the others look for a checkpoint when the first has the folder
             yield
         finally:
             _open.discard(self._folder)
@@ -196,7 +199,8 @@ class Resuming:
     def forget(self) -> None:
         """Delete what was kept."""
         self._unlock()
-        records.forget(self.attempts)
+        if lead.first():
+            records.forget(self.attempts)
 
     # The loop's keeper
 
@@ -210,7 +214,7 @@ class Resuming:
     def due(self) -> bool:
         now = self._clock()
         soonest = self._last + max(self._how.seconds, self._pause)
-        return now >= max(soonest, self._began + (self._spent + self._expected) / self._how.share)
+        return lead.decide(now >= max(soonest, self._began + (self._spent + self._expected) / self._how.share))
 
     def save(self, checkpoint: Checkpoint) -> None:
         checkpoint.about = self._about

@@ -61,6 +61,12 @@ class Stacked(Variable):
         return all(part.trainable for part in self.parts)
 
     @property
+    def placed_like(self) -> Variable | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Of what an optimizer keeps for a stack, the weights: as one where they are."""
+        weight = self.parts[0].placed_like
+        return weight and (weight.stack or weight)
+
+    @property
     def held(self) -> Array:
         """The array outside any step; the parts' values are its slices from now on."""
         if self._loose:

@@ -1,0 +1,164 @@
+"""What the processes of a world tell one another: small JSON, through the runtime's key-value store.
+
+    hosts.agree('the training', {'batch_size': 32, 'rows': 1000})     # raises the same on all where they differ
+    everybody = hosts.gather({'loss': 0.3})                           # what each has told, by rank
+
+Every process calls them, in the same order. A world of one agrees with itself.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hefted.distribution import together
+from hefted.distribution.rendezvous import ranks_told
+from hefted.distribution.watch import Watch
+from hefted.errors import HostsDifferError
+
+_SECONDS = 300.0
+_SLICE = 1.0  # of waiting, after which it is seen whether all live still
+_DIFFERENCES = 6
+_LONGEST = 80
+
+_calls: Counter[str] = Counter()
+
+
+def gather(told: Any, what: str = 'gather', timeout: float = _SECONDS) -> list[Any]:
+    """Tell all, and hear all.
+
+    Args:
+        told: What this process tells, as JSON can; some kilobytes at most.
+        what: What it is about: who tells of one thing waits for those who tell of the same.
+        timeout: Seconds to wait for the others.
+
+    Returns:
+        What each told, by rank.
+
+    Raises:
+        HostsDifferError: Somebody did not come to tell; it is named.
+        HostLostError: Somebody is lost.
+
+    Example:
+        >>> gather({'rows': 3})
+        [{'rows': 3}]
+    """
+    watch = together.watch()
+    if watch is None:
+        return [told]
+    with together.waiting(watch):
+        return [json.loads(text) for text in _exchange(watch, what, json.dumps(told), timeout)]
+
+
+def agree(what: str, told: Mapping[str, Any], timeout: float = _SECONDS) -> None:
+    """See that all processes have the same in hand; where not, all raise the same error.
+
+    Args:
+        what: Of what, such as 'the training'.
+        told: What should be alike, by name; dictionaries in it are compared entry by entry.
+        timeout: Seconds to wait for the others.
+
+    Raises:
+        HostsDifferError: They differ: the message names in what, and which hosts. Or somebody did not come.
+        HostLostError: Somebody is lost.
+
+    Example:
+        >>> agree('the training', {'batch_size': 32})
+    """
+    watch = together.watch()
+    if watch is None:
+        return
+    wrong = difference(what, gather(dict(told), what, timeout), watch.hosts)
+    if wrong is not None:
+        raise HostsDifferError(wrong)
+
+
+def difference(what: str, told: Sequence[Any], hosts: Sequence[str]) -> str | None:
+    """Tell in what processes differ, and who has what; None where they do not.
+
+    Args:
+        what: What they speak of.
+        told: What each has told.
+        hosts: The host of each.
+
+    Example:
+        >>> print(difference('the training', [{'rows': 8}, {'rows': 9}, {'rows': 8}], ['a', 'b', 'a']))
+        The processes do not agree on the training: rows is 8 for ranks 0, 2 (host a), 9 for rank 1 (host b). Give \
+all of them the same.
+    """
+    flat = [dict(_flat(each)) for each in told]
+    names = list(dict.fromkeys(name for each in flat for name in each))
+    sides = [(name, _sides([each.get(name, _MISSING) for each in flat])) for name in names]
+    differing = [(name, side) for name, side in sides if len(side) > 1]
+    if not differing:
+        return None
+    parts = [f'{name} is {_shown(side, hosts)}' for name, side in differing[:_DIFFERENCES]]
+    more = f'; and {len(differing) - _DIFFERENCES} more' if len(differing) > _DIFFERENCES else ''
+    return f'The processes do not agree on {what}: {"; ".join(parts)}{more}. Give all of them the same.'
+
+
+_MISSING = 'not told'
+
+
+def _flat(told: Any, name: str = '') -> Iterator[tuple[str, str]]:
+    if isinstance(told, Mapping):
+        for key, value in told.items():
+            yield from _flat(value, f'{name}.{key}' if name else str(key))
+    else:
+        yield name, json.dumps(told)
+
+
+def _sides(values: Sequence[str]) -> dict[str, list[int]]:
+    """Ranks by what they told, the largest party first."""
+    sides: dict[str, list[int]] = {}
+    for rank, value in enumerate(values):
+        sides.setdefault(value, []).append(rank)
+    return dict(sorted(sides.items(), key=lambda side: -len(side[1])))
+
+
+def _shown(sides: Mapping[str, list[int]], hosts: Sequence[str]) -> str:
+    told = [
+        f'{value if len(value) <= _LONGEST else value[:_LONGEST] + "…"} for {together.who(ranks, hosts)}'
+        for value, ranks in list(sides.items())[:_DIFFERENCES]
+    ]
+    return ', '.join(told)
+
+
+def _exchange(watch: Watch, what: str, told: str, timeout: float) -> list[str]:
+    """Tell the others, and wait for each."""
+    _calls[what] += 1
+    folder = f'hefted/told/{what}/{_calls[what]}/'
+    watch.check()
+    watch.store.put(f'{folder}{watch.world.rank}', told)
+    until = time.monotonic() + timeout
+    heard: list[str] = []
+    while len(heard) < watch.world.size:
+        left = until - time.monotonic()
+        found = _wait(watch, f'{folder}{len(heard)}', min(max(left, 0.001), _SLICE))
+        watch.check()
+        if found is not None:
+            heard.append(found)
+        elif left <= 0:
+            raise _absent(watch, what, folder, timeout)
+    return heard
+
+
+def _wait(watch: Watch, key: str, seconds: float) -> str | None:
+    try:
+        return watch.store.get(key, seconds)
+    except Exception:  # the coordinator does not answer: the watch will say who that was
+        watch.suspect(15.0)
+        watch.check()
+        raise
+
+
+def _absent(watch: Watch, what: str, folder: str, timeout: float) -> HostsDifferError:
+    came = {int(key.rpartition('/')[2]) for key in watch.store.below(folder)}
+    missing = [rank for rank in range(watch.world.size) if rank not in came]
+    return HostsDifferError(
+        f'{together.who(missing, watch.hosts)} did not come to agree on {what} within {timeout:.0f} s, as '
+        f'{ranks_told(sorted(came))} did. All processes have to make the same calls in the same order.'
+    )

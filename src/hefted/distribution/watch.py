@@ -1,0 +1,196 @@
+"""Who of the others still lives: each process shows a sign of life every second, and looks for those of the others.
+
+What is lost is said everywhere, by the same words, within a minute:
+
+- A process that raised has left its reason with its last sign.
+- One that was killed, or whose host has gone, gives none: it is lost after 30 s; after 6 s where a collective failed.
+- With the coordinator, whose process is rank 0, all signs go: JAX then aborts each process; see `aborting`.
+
+A thread that waits inside a collective cannot be raised in. It has 10 s in which the collective may fail by itself
+(over TCP it does at once); then the watch says what there is to say, ends the runs' journals and leaves the process by
+exit code 75 ("try again", sysexits.h). Nothing that was on its way to a disk is cut in two: checkpoints and journals
+are written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hefted import host
+from hefted.distribution.rendezvous import ranks_told
+from hefted.distribution.store import Store
+from hefted.errors import HostLostError
+from hefted.world import World
+
+EXIT_CODE = 75
+"""How a process ends that has lost another: EX_TEMPFAIL of BSD's sysexits.h, "the user is invited to retry"."""
+
+_FOLDER = 'hefted/alive/'
+_PERIOD = 1.0
+_PATIENCE = 30.0
+_SUSPICIOUS = 6.0  # once a collective has failed, somebody has gone
+_GRACE = 10.0  # to raise by itself
+_IDLE_GRACE = 60.0  # where nothing of ours is running that waits for others
+_CALLS_OF_ALL = 1000  # a second, at most, over all processes: a large world shows itself more rarely
+
+
+class Watch:
+    """Looks after the processes of one world.
+
+    Args:
+        world: Which of them this is.
+        hosts: The names of their hosts, by rank.
+        store: What all see.
+        blocked: Called once, from the watch's thread, when somebody is lost and nobody has raised in time.
+        clock: Seconds.
+
+    Attributes:
+        lost: What to raise, once somebody is lost; None before.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        hosts: Sequence[str],
+        store: Store,
+        blocked: Callable[[HostLostError], None],
+        clock: Callable[[], float] = host.monotonic,
+    ):
+        self.world, self.hosts, self.store = world, list(hosts), store
+        self.lost: HostLostError | None = None
+        self.waiting = 0  # how many calls of ours wait for others
+        self.raised = False
+        self._blocked, self._clock = blocked, clock
+        self._seen: dict[int, tuple[int, float]] = {}  # the last sign of each, and when it was new
+        self._left: set[int] = set()
+        self._count, self._said = 0, ''
+        self._suspicion: float | None = None
+        self._reached = clock()
+        self._lost_at = 0.0
+        self._stop = threading.Event()
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._go, name='hefted-watch', daemon=True)
+
+    @property
+    def period(self) -> float:
+        """Seconds between two signs."""
+        return max(_PERIOD, self.world.size / _CALLS_OF_ALL)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def check(self) -> None:
+        """Raise what is to be raised, if somebody is lost.
+
+        Raises:
+            HostLostError: Somebody is.
+        """
+        if self.lost is not None:
+            self.raised = True
+            raise self.lost
+
+    def leave(self, why: str = '') -> None:
+        """Tell the others that this process ends.
+
+        Args:
+            why: What it failed of; nothing where it is done.
+        """
+        self._said = json.dumps(why or True)
+        self.show()
+
+    def show(self) -> None:
+        """Show a sign of life."""
+        self._count += 1
+        said = f', "left": {self._said}' if self._said else ''
+        self.store.put(f'{_FOLDER}{self.world.rank}', f'{{"n": {self._count}{said}}}')
+
+    def look(self) -> None:
+        """See who has shown one, and who has not for too long."""
+        now = self._clock()
+        signs = self.store.below(_FOLDER)
+        self._reached = now
+        left: dict[int, Any] = {}
+        for key, text in signs.items():
+            rank, sign = int(key.rpartition('/')[2]), json.loads(text)
+            if self._seen.get(rank, (0, 0.0))[0] != sign['n']:
+                self._seen[rank] = sign['n'], now
+            if 'left' in sign:
+                left[rank] = sign['left']
+        self._left = set(left)
+        failed = {rank: why for rank, why in left.items() if why is not True and rank != self.world.rank}
+        silent = [r for r in range(self.world.size) if r not in left and self._silence(r, now) > self._patience(now)]
+        if failed:
+            rank = min(failed)
+            self.lose(f'rank {rank} (host {self.hosts[rank]}) has failed: {failed[rank]}', rank)
+        elif silent:
+            self.lose(
+                f'{self._who(silent)} showed no sign of life for {self._silence(silent[0], now):.0f} s', silent[0]
+            )
+        elif self.waiting and (gone := self._left - {self.world.rank}):
+            self.lose(f'{self._who(sorted(gone))} ended while others still worked', min(gone))
+
+    def lose(self, what: str, rank: int | None) -> None:
+        """Somebody is lost: from now on whoever checks raises it."""
+        with self._changed:
+            if self.lost is None:
+                name = None if rank is None else self.hosts[rank]
+                self.lost = HostLostError(
+                    f'A process was lost: {what}. This is rank {self.world.rank} of {self.world.size} (host '
+                    f'{self.hosts[self.world.rank]}); the run has ended on all of them. Start it again on as many '
+                    'hosts as there are: with resume= it goes on from its last checkpoint.',
+                    rank,
+                    name,
+                )
+                self._lost_at = self._clock()
+            self._changed.notify_all()
+
+    def suspect(self, seconds: float) -> None:
+        """A collective has failed: wait until it is known who has gone, at most for some seconds."""
+        with self._changed:
+            self._suspicion = self._suspicion or self._clock()
+            self._changed.wait_for(lambda: self.lost is not None, seconds)
+
+    def wait_for_end(self, seconds: float) -> None:
+        """Wait until all others have left or are lost: with rank 0 goes what they are coordinated by."""
+        until = self._clock() + seconds
+        while len(self._left | {self.world.rank}) < self.world.size and self.lost is None and self._clock() < until:
+            if self._stop.wait(0.05):
+                return
+            self.look()
+
+    def _who(self, ranks: list[int]) -> str:
+        hosts = sorted({self.hosts[rank] for rank in ranks})
+        return f'{ranks_told(ranks)} (host{"" if len(hosts) == 1 else "s"} {", ".join(hosts[:8])})'
+
+    def _silence(self, rank: int, now: float) -> float:
+        if rank == self.world.rank:
+            return 0.0
+        return now - self._seen.setdefault(rank, (0, now))[1]
+
+    def _patience(self, now: float) -> float:
+        suspicious = self._suspicion is not None and now - self._suspicion > _SUSPICIOUS
+        return (_SUSPICIOUS if suspicious else _PATIENCE) * max(1.0, self.period / _PERIOD)
+
+    def _go(self) -> None:
+        while not self._stop.wait(self.period):
+            try:
+                self.show()
+                self.look()
+            except Exception as error:  # whatever the runtime raises
+                if self._clock() - self._reached > _SUSPICIOUS:
+                    self.lose(f'rank 0 (host {self.hosts[0]}) coordinates and no longer answers: {_first(error)}', 0)
+            if self.lost is not None and not self.raised:
+                grace = _GRACE if self.waiting else _IDLE_GRACE
+                if self._clock() - self._lost_at > grace:
+                    self._blocked(self.lost)
+                    return
+
+
+def _first(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
