@@ -353,3 +353,11 @@ def test_a_deep_stack_compiles_about_as_fast_as_a_shallow_one():
 
     seconds(2)
     assert min(seconds(12) / seconds(2) for _ in range(3)) < 1.5
+
+
+def test_what_an_optimizer_keeps_for_a_stack_lies_where_the_stack_does():
+    model, _, _ = trained(True, epochs=1)
+    groups = binding_of(model).groups
+    kept = [v for v in groups['optimizer'] if isinstance(v, Stacked)]
+    weights = [v for v in groups['trainable'] if isinstance(v, Stacked)]
+    assert [slot.placed_like for slot in kept] == weights

@@ -64,7 +64,7 @@ class Stacked(Variable):
     def placed_like(self) -> Variable | None:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Of what an optimizer keeps for a stack, the weights: as one where they are."""
         weight = self.parts[0].placed_like
-        return weight and (weight.stack or weight)
+        return weight if weight is None or weight.stack is None else weight.stack
 
     @property
     def held(self) -> Array:
