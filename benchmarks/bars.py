@@ -54,6 +54,7 @@ BARS = (
     Bar('adopted_cnn', 'wall', 'keras_tensorflow', 1.0),
     Bar('adopted_cnn', 'wall', 'keras_torch', 1.0),
     Bar('transformer', 'wall', 'torch', 0.8),
+    Bar('encoder', 'wall', 'torch', 0.8),
     Bar('embedding', 'wall', 'keras_jax', 1.0),
     Bar('embedding', 'wall', 'keras_tensorflow', 1.0),
     Bar('embedding', 'wall', 'torch', 1.0),

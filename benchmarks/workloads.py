@@ -114,6 +114,11 @@ WORKLOADS = {
         _peers('transformer', names=('hefted', 'floor', 'keras_jax', 'torch', 'torch_compiled')),
         epochs=(4, 1),
     ),
+    'encoder': Workload(
+        'Two BERT encoder blocks with dropout 0.1, 768 wide, batch 8 x 128, a step',
+        _peers('encoder', names=('hefted', 'torch', 'torch_compiled')),
+        epochs=(4, 1),
+    ),
     'embedding': Workload(
         'Embedding 200,000 x 64, dense head, batch 1024 x 8, a step',
         _peers('embedding', names=('hefted', 'floor', 'keras_jax', 'keras_jax_32', 'keras_tensorflow', 'torch')),

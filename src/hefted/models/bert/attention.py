@@ -108,7 +108,7 @@ class SelfAttention(Layer):
 
     def _attend(self, query: Array, key: Array, value: Array, mask: Any, dropout: float) -> Array:
         scale = query.shape[-1] ** -0.5
-        if dropout == 0 and query.dtype.itemsize == 2 and jax.default_backend() == 'gpu':
+        if dropout == 0 and _fuses(query):
             mask = None if mask is None else jnp.broadcast_to(mask, (query.shape[0], 1, query.shape[1], key.shape[1]))
             return jax.nn.dot_product_attention(query, key, value, mask=mask, scale=scale, implementation='cudnn')
         query = query * jnp.asarray(scale, query.dtype)
@@ -122,6 +122,12 @@ class SelfAttention(Layer):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         return trace_shapes(self.call, args, kwargs, by_rows=True)
+
+
+def _fuses(query: Array) -> bool:
+    """Whether cuDNN has a kernel for it: 16 bits, and heads of a size that it was written for."""
+    size = query.shape[-1]
+    return query.dtype.itemsize == 2 and size % 8 == 0 and size <= 128 and jax.default_backend() == 'gpu'
 
 
 def checked_share(argument: str, value: Any) -> float:
