@@ -54,7 +54,7 @@ _PUBLIC: dict[str, str | None] = {
             'activations', 'applications', 'backend', 'callbacks', 'config', 'constraints', 'datasets',
             'distillation', 'dtype_policies', 'errors', 'export', 'initializers', 'layers', 'ledger', 'legacy',
             'losses', 'metrics', 'mixed_precision', 'models', 'ops', 'optimizers', 'preprocessing',
-            'quantizers', 'random', 'regularizers', 'saving', 'tree', 'utils', 'visualization', 'wrappers',
+            'quantizers', 'random', 'regularizers', 'saving', 'text', 'tree', 'utils', 'visualization', 'wrappers',
         )
     ),
 }  # fmt: skip
