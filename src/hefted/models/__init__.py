@@ -11,7 +11,9 @@ with uncollected(stays=True):
     from hefted.models.model import Model
     from hefted.models.sequential import Sequential
 
-__all__ = ['Functional', 'Model', 'Sequential', 'clone_model', 'load_model', 'model_from_json', 'save_model']  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = [
+    'Functional', 'Model', 'Sequential', 'bert', 'clone_model', 'load_model', 'model_from_json', 'save_model',
+]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
@@ -24,6 +26,10 @@ def __getattr__(name: str) -> Any:
         from hefted.models.cloning import model_from_json
 
         return model_from_json
+    if name == 'bert':
+        import importlib
+
+        return importlib.import_module('hefted.models.bert')
     if name not in ('load_model', 'save_model'):
         from hefted.errors import no_attribute
 

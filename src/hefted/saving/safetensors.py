@@ -10,6 +10,7 @@ import io
 import json
 import math
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -52,12 +53,27 @@ def save_safetensors(model: Any, filepath: str | Path, overwrite: bool = True) -
         ArgumentError: The file is there and `overwrite` is False.
         NotBuiltError: The model has no weights yet.
     """
-    # Wide types first: then every tensor lies at a multiple of its item's size.
-    weights = sorted(_named(model).items(), key=lambda item: -np.dtype(item[1].dtype).itemsize)
-    header: dict[str, Any] = {'__metadata__': {'format': 'hefted'}}
+    write_tensors(filepath, {name: variable.numpy() for name, variable in _named(model).items()}, 'hefted', overwrite)
+
+
+def write_tensors(
+    filepath: str | Path, tensors: Mapping[str, np.ndarray[Any, Any]], form: str, overwrite: bool = True
+) -> None:
+    """Write arrays to a `.safetensors` file.
+
+    Args:
+        filepath: Where.
+        tensors: By name.
+        form: Which program's conventions the names and layouts follow: 'hefted', 'pt' for PyTorch's.
+        overwrite: Whether a file that is there is replaced.
+
+    Raises:
+        ArgumentError: The file is there and `overwrite` is False.
+    """
+    header: dict[str, Any] = {'__metadata__': {'format': form}}
     body = io.BytesIO()
-    for name, variable in weights:
-        value = variable.numpy()
+    # Wide types first: then every tensor lies at a multiple of its item's size.
+    for name, value in sorted(tensors.items(), key=lambda item: -item[1].dtype.itemsize):
         begin = body.tell()
         body.write(np.ascontiguousarray(value, value.dtype.newbyteorder('<')).tobytes())
         dtype = _NAMES[value.dtype.name]
@@ -65,6 +81,30 @@ def save_safetensors(model: Any, filepath: str | Path, overwrite: bool = True) -
     told = json.dumps(header).encode()
     told += b' ' * (-len(told) % 8)
     write_aside(Path(filepath), len(told).to_bytes(8, 'little') + told + body.getvalue(), overwrite)
+
+
+def entries_of(path: Path) -> dict[str, Entry]:
+    """The tensors of a file, by name, checked against its size; none is read.
+
+    Raises:
+        ArchiveError: The file is damaged, or none of the format.
+        MissingFileError: There is no such file.
+    """
+    require_file(path)
+    with path.open('rb') as file:
+        return _header(file, path.stat().st_size)[0]
+
+
+def read_tensors(path: Path, names: Iterable[str]) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
+    """Tensors of a file, one at a time.
+
+    Raises:
+        ArchiveError: The file is damaged, or none of the format.
+    """
+    with path.open('rb') as file:
+        entries, start = _header(file, path.stat().st_size)
+        for name in names:
+            yield name, _read(file, start, entries[name])
 
 
 def load_safetensors(model: Any, filepath: str | Path, skip_mismatch: bool = False) -> None:

@@ -33,6 +33,7 @@ _ROOMS = {
     'hefted.losses': 'keras.losses',
     'hefted.metrics': 'keras.metrics',
     'hefted.models': 'keras',
+    'hefted.models.bert': 'hefted.models.bert',  # Keras has none
     'hefted.optimizers': 'keras.optimizers',
     'hefted.optimizers.schedules': 'keras.optimizers.schedules',
     'hefted.random': 'keras.random',

@@ -1,0 +1,84 @@
+"""A BERT's sizes as transformers writes them to `config.json`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hefted.errors import ArchiveError, ArgumentError
+from hefted.models.bert.model import BertModel
+from hefted.models.bert.pretraining import BertMaskedLM, BertPretrainer
+from hefted.models.bert.tasks import BertTextClassifier, BertTokenClassifier
+from hefted.models.bert.tensor_names import backbone_of
+
+_SIZES = {
+    'vocab_size': 'vocabulary_size', 'num_hidden_layers': 'num_layers', 'num_attention_heads': 'num_heads',
+    'hidden_size': 'hidden_dim', 'intermediate_size': 'intermediate_dim',
+    'max_position_embeddings': 'max_sequence_length', 'type_vocab_size': 'num_segments',
+}  # fmt: skip
+_ACTIVATIONS = {'gelu': 'gelu', 'relu': 'relu', 'silu': 'silu', 'swish': 'silu'}
+# What would make another model of it: the only value that is understood here.
+_FIXED = {'model_type': 'bert', 'position_embedding_type': 'absolute', 'is_decoder': False, 'add_cross_attention': False}
+
+
+def read_config(config: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of `BertBackbone` that a `config.json` says.
+
+    Raises:
+        ArchiveError: A size that is missing or is no positive whole number.
+        ArgumentError: Another architecture, or an activation that is not known.
+    """
+    for key, only in _FIXED.items():
+        if config.get(key, only) != only:
+            raise ArgumentError(f'Expected {key} in config.json to be {only!r}, received {config[key]!r}.')
+    for key in _SIZES:
+        size = config.get(key)
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise ArchiveError(f'Expected {key} in config.json to be a positive integer, received {size!r}.')
+    activation = config.get('hidden_act', 'gelu')
+    if activation not in _ACTIVATIONS:
+        raise ArgumentError(
+            f'Expected hidden_act in config.json to be one of {sorted(_ACTIVATIONS)}, received {activation!r}.'
+        )
+    return {argument: config[key] for key, argument in _SIZES.items()} | {
+        'dropout': config.get('hidden_dropout_prob', 0.1),
+        'attention_dropout': config.get('attention_probs_dropout_prob', 0.1),
+        'activation': _ACTIVATIONS[activation],
+        'layer_norm_epsilon': config.get('layer_norm_eps', 1e-12),
+    }
+
+
+def config_of(model: BertModel) -> dict[str, Any]:
+    """A model's `config.json`.
+
+    Raises:
+        ArgumentError: An activation that transformers does not know.
+    """
+    backbone = backbone_of(model)
+    activation = getattr(backbone.activation, '__name__', None)
+    if activation not in _ACTIVATIONS:
+        raise ArgumentError(
+            f'Expected activation to be one of {sorted(_ACTIVATIONS)}, received {backbone.activation!r}: transformers '
+            'has no name for it.'
+        )
+    within = backbone.dropout if backbone.attention_dropout is None else backbone.attention_dropout
+    config = {key: getattr(backbone, argument) for key, argument in _SIZES.items()} | {
+        'architectures': [_architecture(model)], 'hidden_act': activation, 'layer_norm_eps': backbone.layer_norm_epsilon,
+        'hidden_dropout_prob': backbone.dropout, 'attention_probs_dropout_prob': within, 'initializer_range': 0.02,
+        'pad_token_id': 0, 'tie_word_embeddings': True, **_FIXED,
+    }  # fmt: skip
+    if isinstance(model, (BertTextClassifier, BertTokenClassifier)):
+        names = {str(index): f'LABEL_{index}' for index in range(model.num_classes)}
+        config |= {'id2label': names, 'label2id': {name: int(index) for index, name in names.items()}}
+    return config
+
+
+def _architecture(model: BertModel) -> str:
+    for kind, name in (
+        (BertPretrainer, 'BertForPreTraining'),
+        (BertMaskedLM, 'BertForMaskedLM'),
+        (BertTextClassifier, 'BertForSequenceClassification'),
+        (BertTokenClassifier, 'BertForTokenClassification'),
+    ):
+        if isinstance(model, kind):
+            return name
+    return 'BertModel'
