@@ -37,7 +37,7 @@ data
 datasets*
 footprint*
 metering*
-variables scopes remat symbolic shape_tracing operation masks dtypes config random tree initializers activations\
+variables stacked scopes remat symbolic shape_tracing operation masks dtypes config random tree initializers activations\
  regularizers constraints dtype_policies ops utils
 quantities* errors* settings* host* units* identifiers*
 """

@@ -17,7 +17,7 @@ import math
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import jax
 import numpy as np
@@ -26,6 +26,9 @@ from jax.core import Tracer
 from hefted import dtypes
 from hefted.errors import ArgumentError, ShapeError
 from hefted.utils.naming import auto_name, scoped_path
+
+if TYPE_CHECKING:
+    from hefted.stacked import Stacked
 
 Array = Any  # a jax.Array, a tracer or a numpy.ndarray: JAX gives them no common type that pyright can hold
 
@@ -60,23 +63,39 @@ class Scope:
 
     def values(self, variables: Iterable[Variable]) -> list[Array]:
         """The values that the variables have in this scope now."""
-        return [self._values[id(v)] for v in variables]
+        return [self.get(v) for v in variables]
 
     def find(self, variable: Variable) -> Scope | None:
         """The innermost scope, from this one outwards, that lends the variable a value."""
-        if id(variable) in self._values:
+        if id(variable) in self._values or self._lends_around(variable):
             return self
         return self._outer.find(variable) if self._outer else None  # which may lend any variable
+
+    def _lends_around(self, variable: Variable) -> bool:
+        """Whether the stack that a variable is a part of is lent, or all the parts of a stack."""
+        if variable.stack is not None:
+            return id(variable.stack) in self._values
+        return bool(variable.parts) and all(id(part) in self._values for part in variable.parts)
 
     def all_losses(self) -> list[tuple[Any, Array]]:
         """Losses added in this scope and in those around it."""
         return (self._outer.all_losses() if self._outer else []) + self.added
 
     def get(self, variable: Variable) -> Array:
-        return self._values[id(variable)]
+        if (found := self._values.get(id(variable))) is not None:
+            return found
+        if variable.stack is not None:
+            return variable.stack.sliced(self._values[id(variable.stack)], variable)
+        return jax.numpy.stack([self._values[id(part)] for part in variable.parts])
 
     def set(self, variable: Variable, value: Array) -> None:
-        self._values[id(variable)] = value
+        if id(variable) in self._values or not self._lends_around(variable):
+            self._values[id(variable)] = value
+        elif variable.stack is not None:
+            whole = self._values[id(variable.stack)]
+            self._values[id(variable.stack)] = variable.stack.replaced(whole, variable, value)
+        else:
+            self._values.update((id(part), value[i]) for i, part in enumerate(variable.parts))
 
 
 class Discarded(Scope):
@@ -86,9 +105,11 @@ class Discarded(Scope):
         super().__init__((), ())
 
     def find(self, variable: Variable) -> Scope | None:
-        if id(variable) not in self._values:
+        if not (id(variable) in self._values or self._lends_around(variable)):
             outer = self._outer and self._outer.find(variable)
-            self._values[id(variable)] = outer.get(variable) if outer else variable.held_array()
+            alone = variable.stack is None or (outer and id(variable) in outer._values)
+            lent: Variable = variable if alone or variable.stack is None else variable.stack
+            self._values[id(lent)] = outer.get(lent) if outer else lent.held_array()
         return self
 
 
@@ -187,6 +208,11 @@ class Variable:
         6.0
     """
 
+    #: The stack whose slice the value may be, and this one's place there; the parts of what is a stack itself.
+    stack: Stacked | None = None
+    index: int = 0
+    parts: Sequence[Variable] = ()
+
     def __init__(
         self,
         initializer: Any,
@@ -252,10 +278,12 @@ class Variable:
         scope = _local.scope and _local.scope.find(self)
         if scope:
             return scope.get(self)
-        return self.held_array() if _local.scope is None else self._value
+        return self.held_array() if _local.scope is None else self.held
 
     def held_array(self) -> Array:
         """The array outside any step, on the device."""
+        if self._value is None:
+            return self._stack.slice(self, on_device=True)
         if isinstance(self._value, np.ndarray):
             with jax.ensure_compile_time_eval():  # while shapes are traced, a variable is an array all the same
                 self._value = jax.device_put(self._value)
@@ -284,7 +312,7 @@ class Variable:
             same = isinstance(value, jax.Array) and value.dtype == self.dtype
             scope.set(self, value if same else jax.numpy.asarray(value, self.dtype))
         else:
-            self._value = _own(value, self.dtype)
+            self.hold(_own(value, self.dtype))
         return self
 
     def assign_add(self, value: Any) -> Variable:
@@ -296,11 +324,18 @@ class Variable:
     def hold(self, value: Array) -> None:
         """Take an array as it is, unchecked: the training loop's way to give state back."""
         self._value = value
+        if self.stack is not None:
+            self.stack.loosen()
 
     @property
     def held(self) -> Array:
         """The array outside any step, as it is: on the host until first used."""
-        return self._value
+        return self._stack.slice(self) if self._value is None else self._value
+
+    @property
+    def _stack(self) -> Stacked:
+        assert self.stack is not None  # what has no array of its own is a part of one
+        return self.stack
 
     # Standing in for an array
 
@@ -311,9 +346,9 @@ class Variable:
         return np.array(self.value, dtype=dtype)
 
     def __repr__(self) -> str:
-        held = self._value
+        held = self._stack._value if self._value is None else self._value
         given_away = isinstance(held, jax.Array) and (isinstance(held, Tracer) or held.is_deleted())
-        told = '' if given_away else f', value={np.asarray(held)}'  # a training in progress has it
+        told = '' if given_away else f', value={np.asarray(self.held)}'  # a training in progress has it
         return f'<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}{told}>'
 
     def __hash__(self) -> int:

@@ -65,6 +65,7 @@ _room = Room(
         'scaling': 'Normalization Rescaling',
         'shapes': 'Flatten Permute RepeatVector Reshape',
         'spectral_normalization': 'SpectralNormalization',
+        'stack': 'Stack',
         'wrapper': 'Wrapper',
     },
     aliases=_ALIASES,

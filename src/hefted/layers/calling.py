@@ -143,6 +143,8 @@ def _holds_tensors(name: str, value: Any) -> bool:
     if not any(map(is_tensor, real)):
         return False
     if not all(map(is_tensor, real)):
+        if name in ('args', 'kwargs'):  # as many arguments as it takes: some are tensors, others are not
+            return False
         raise ArgumentError(
             f'Expected argument {name!r} to hold tensors only, received {value!r}. Pass what is not a tensor by itself.'
         )

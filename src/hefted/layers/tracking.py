@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # Attributes that hold no part of a layer: what `compile` was given, compiled programs, calls.
 _BOOKKEEPING = frozenset({
     '_init_arguments', '_inbound_nodes', '_outbound_nodes', '_compile_arguments', '_compiled', '_objective', '_planned',
-    '_switches', '_eager_losses', '_own_weights', 'history',
+    '_switches', '_eager_losses', '_own_weights', '_stacks', 'history',
 })  # fmt: skip
 
 

@@ -12,8 +12,9 @@ with uncollected(stays=True):
     from hefted.models.sequential import Sequential
 
 __all__ = [
-    'Functional', 'Model', 'Sequential', 'bert', 'clone_model', 'load_model', 'model_from_json', 'save_model',
-]  # pyright: ignore[reportUnsupportedDunderAll]
+    'Functional', 'Model', 'Sequential',
+    'bert', 'clone_model', 'load_model', 'model_from_json', 'save_model',  # pyright: ignore[reportUnsupportedDunderAll]
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -27,9 +28,9 @@ def __getattr__(name: str) -> Any:
 
         return model_from_json
     if name == 'bert':
-        import importlib
+        from importlib import import_module
 
-        return importlib.import_module('hefted.models.bert')
+        return import_module('hefted.models.bert')
     if name not in ('load_model', 'save_model'):
         from hefted.errors import no_attribute
 

@@ -16,6 +16,7 @@ from hefted.layers.calling import call_in_step
 from hefted.models import checks
 from hefted.models.inputs import batches_of, kept
 from hefted.models.steps import rows_independent
+from hefted.stacked import gathered
 from hefted.train import compile_cache
 from hefted.train.binding import hold_changed
 from hefted.train.progress import progress_for
@@ -84,7 +85,7 @@ class Forward:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        variables = model.variables
+        variables = gathered(model.variables)
         self._carried = [v for v in variables if not v.made_trainable]
         self._rest = [v for v in variables if v.made_trainable]
         self._values = [v.held for v in self._rest]

@@ -11,6 +11,7 @@ from hefted import tree
 from hefted.layers.calling import call_in_step, calling
 from hefted.layers.layer import Layer
 from hefted.models.objective import Objective
+from hefted.stacked import apart, gathered
 from hefted.train.binding import Binding, Evaluation
 from hefted.train.program import Batch, Logs, Program, Spec, State
 from hefted.utils import quick
@@ -24,16 +25,22 @@ _STEP_METHODS = (
 
 def binding_of(model: Any) -> Binding:
     """The state's entries and the variables they stand for."""
-    trainable = model.trainable_variables
+    trainable, optimizer = model.trainable_variables, getattr(model, 'optimizer', None)
     trained = {id(v) for v in trainable}
-    return Binding(
-        {
-            'trainable': trainable,
-            'frozen': [v for v in model.variables if id(v) not in trained],
-            'optimizer': getattr(getattr(model, 'optimizer', None), 'variables', []),
-            'metrics': _metrics_variables(model),
-        }
-    )
+    frozen = [v for v in model.variables if id(v) not in trained]
+    if not takes_stacks(model):  # all by itself, as people's own steps expect it
+        kept = getattr(optimizer, 'variables', [])
+    else:
+        trainable, frozen = gathered(trainable), gathered(frozen)
+        kept = getattr(optimizer, 'stacked_variables', lambda _: [])(trainable)
+    return Binding({'trainable': trainable, 'frozen': frozen, 'optimizer': kept, 'metrics': _metrics_variables(model)})
+
+
+def takes_stacks(model: Any) -> bool:
+    """Whether weights of alike layers may be one array in the model's state: nobody's own code reads it."""
+    steps = overrides(model, 'train_step', 'test_step') or getattr(model, 'run_eagerly', False)
+    optimizer = getattr(model, 'optimizer', None)
+    return not steps and (optimizer is None or type(optimizer).stateless_apply.__module__.startswith('hefted.'))
 
 
 def _metrics_variables(model: Any) -> list[Variable]:
@@ -98,7 +105,8 @@ def program_of(model: Any, binding: Binding) -> Program:
         if not type(model.optimizer).stateless_apply.__module__.startswith('hefted.'):
             return map(list, model.optimizer.stateless_apply(optimizer, grads, trainable))
         with bind(groups['trainable'] + groups['optimizer'], trainable + optimizer) as scope:
-            model.optimizer.apply(grads, groups['trainable'])
+            given = grads, groups['trainable']
+            model.optimizer.apply(*(given if model.optimizer.takes_stacks else apart(*given)))
         return scope.values(groups['trainable']), scope.values(groups['optimizer'])
 
     def eval_step(state: State, evaluation: Evaluation, batch: Batch) -> tuple[Evaluation, Logs]:

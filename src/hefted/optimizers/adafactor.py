@@ -60,6 +60,9 @@ class Adafactor(Declared):
                 self._variables += [Variable(np.int32(0), trainable=False, name=variable.name) for _ in range(2)]
             self._means[id(variable)] = (*means, self.add_variable_from_reference(variable, 'velocity'))
 
+    def _kept_for(self, weight: Variable) -> list[Variable]:
+        return [*super()._kept_for(weight), *self._means[id(weight)]]
+
     def update_step(self, gradient: Array, variable: Variable, learning_rate: Any) -> None:
         gradient, weight = as_array(gradient, variable.dtype), variable.raw
         step = as_array(self.iterations, variable.dtype) + 1

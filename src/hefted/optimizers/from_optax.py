@@ -73,6 +73,8 @@ class FromOptax(Optimizer):
             ]:
                 self._rate_at = len(self._state) - 1
 
+    takes_stacks = False  # a transformation may ask for each weight's norm
+
     @property
     def learning_rate(self) -> Any:
         """The learning rate that `optax.inject_hyperparams` keeps in the state.

@@ -11,6 +11,7 @@ from jax import lax
 from hefted.errors import ArgumentError
 from hefted.initializers import Constant
 from hefted.optimizers.optimizer import Optimizer, choose
+from hefted.stacked import gathered
 from hefted.utils.serialization import deserialize_keras_object, serialize_keras_object
 from hefted.variables import Array, Variable
 
@@ -64,6 +65,14 @@ class LossScaleOptimizer(Optimizer):
         return [*super().variables, *self.inner_optimizer.variables]
 
     @property
+    def takes_stacks(self) -> bool:
+        return super().takes_stacks and self.inner_optimizer.takes_stacks
+
+    def stacked_variables(self, weights: Sequence[Variable]) -> list[Variable]:
+        self.inner_optimizer.stacked_variables(weights)
+        return gathered(self.variables)
+
+    @property
     def iterations(self) -> Any:
         return self.inner_optimizer.iterations
 
@@ -82,7 +91,7 @@ class LossScaleOptimizer(Optimizer):
         present = [g for g in grads if g is not None]
         finite = jnp.all(jnp.stack([jnp.isfinite(g).all() for g in present]))
         scale, count = self.dynamic_scale.value, self.step_counter.value
-        held = [*variables, *self.inner_optimizer.variables]
+        held = [*variables, *gathered(self.inner_optimizer.variables)]
         before = [v.raw for v in held]
         self.inner_optimizer.apply([g if g is None else g / scale for g in grads], variables)
         for variable, old in zip(held, before, strict=True):

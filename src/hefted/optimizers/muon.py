@@ -109,6 +109,9 @@ class Muon(Declared):
     def decay_of(self, variable: Variable) -> float | None:
         return self.adam_weight_decay if self._by_adam(variable) else self.weight_decay
 
+    def _kept_for(self, weight: Variable) -> list[Variable]:
+        return [*super()._kept_for(weight), *self._moments[id(weight)]]
+
     def update_step(self, gradient: Array, variable: Variable, learning_rate: Any) -> None:
         gradient, rate = as_array(gradient, variable.dtype), as_array(learning_rate, variable.dtype)
         step = self._adam if self._by_adam(variable) else self._muon

@@ -27,7 +27,8 @@ from jax.core import Tracer
 
 from hefted import dtypes
 from hefted.errors import ArgumentError, NotBuiltError, ShapeError, unknown_arguments, warn
-from hefted.optimizers.preparing import Preparing
+from hefted.optimizers.stacking import Stacking
+from hefted.stacked import gathered
 from hefted.utils.arrays import as_array
 from hefted.utils.naming import auto_name
 from hefted.utils.quick import Quick, plain
@@ -35,7 +36,7 @@ from hefted.utils.serialization import deserialize_keras_object, serialize_keras
 from hefted.variables import Array, Variable, bind
 
 
-class Optimizer(Preparing):
+class Optimizer(Stacking):
     """The base of all optimizers.
 
     Args:
@@ -231,13 +232,13 @@ class Optimizer(Preparing):
         else:
             self._update(grads, trainable_variables)
         if self.use_ema:
-            self._update_model_variables_moving_average(self._trainable_variables)
+            self._update_model_variables_moving_average(self._trained())
             if self.ema_overwrite_frequency:
                 self._overwrite_now_and_then(self.ema_overwrite_frequency)
 
     def _update(self, grads: Sequence[Array], variables: Sequence[Variable]) -> None:
         """Clip, decay, and apply the rule to each weight."""
-        grads = self._clip_gradients(grads)
+        grads = self._clip_each(grads, variables)
         self._apply_weight_decay(variables)
         self._backend_update_step(grads, variables, self.learning_rate)
 
@@ -247,7 +248,8 @@ class Optimizer(Preparing):
         """Apply the rule to each weight, with what is common to all computed once a dtype."""
         if type(self).update_step is not Optimizer.update_step:
             for gradient, variable in zip(grads, trainable_variables, strict=True):
-                self.update_step(gradient, variable, learning_rate)
+                update = self._update_stack if variable.parts else self.update_step
+                update(gradient, variable, learning_rate)
             return
         rates: dict[str, Any] = {}
         alike = Counter((v.shape, v.dtype) for v in trainable_variables)
@@ -281,19 +283,18 @@ class Optimizer(Preparing):
         return jax.jit(partial(self._ruled)) if ours else self._ruled
 
     def _step(self, gradient: Array, variable: Variable, rate: Any, ruled: Callable[..., tuple[Array, ...]]) -> None:
-        index = self._get_variable_index(variable)
-        slots = [self._slots[slot][index] for group in self.slot_groups() for slot in group]
-        gradient = as_array(gradient, variable.dtype)
-        new = ruled(rate, variable.raw, gradient, *(slot.raw for slot in slots))
+        slots = [self._slot(slot, variable) for group in self.slot_groups() for slot in group]
+        values = variable.raw, as_array(gradient, variable.dtype), *(slot.raw for slot in slots)
+        new = jax.vmap(partial(ruled, rate))(*values) if variable.parts else ruled(rate, *values)
         for held, value in zip((variable, *slots), new, strict=True):
             held.assign(value)
 
     def _accumulate(self, grads: Sequence[Array], variables: Sequence[Variable], steps: int) -> None:
         """Add gradients up, and update with their mean at every `steps`-th step."""
         now = (self._iterations.value + 1) % steps == 0
-        sums = [self._slots['gradient_accumulator'][self._get_variable_index(v)] for v in variables]
+        sums = [self._slot('gradient_accumulator', v) for v in variables]
         totals = [total.raw + g for total, g in zip(sums, grads, strict=True)]
-        held = [*variables, *self.variables]
+        held = [*variables, *gathered(self.variables)]
         before = [v.raw for v in held]
         self._update([total / steps for total in totals], variables)
         for variable, old in zip(held, before, strict=True):
@@ -311,7 +312,7 @@ class Optimizer(Preparing):
 
     def _overwrite_now_and_then(self, every: int) -> None:
         now = (as_array(self.iterations) + 1) % every == 0
-        for variable in self._trainable_variables:
+        for variable in self._trained():
             variable.assign(choose(now, self._average_of(variable).raw, variable.raw))
 
     def _overwrite_model_variables_with_average_value(self, trainable_variables: Iterable[Variable]) -> None:
@@ -321,7 +322,7 @@ class Optimizer(Preparing):
                 variable.assign(self._average_of(variable))
 
     def _average_of(self, variable: Variable) -> Variable:
-        return self._slots['average'][self._get_variable_index(variable)]
+        return self._slot('average', variable)
 
     def _variables_of(self, grads: Sequence[Any], given: Iterable[Variable] | None) -> list[Variable]:
         variables = self._trainable_variables if given is None else list(given)
@@ -331,7 +332,8 @@ class Optimizer(Preparing):
             raise NotBuiltError(f'Call build(variables) of {self.name!r}, or pass the variables beside the gradients.')
         if len(grads) != len(variables):
             raise ShapeError(f'Expected {len(variables)} gradients, one a variable, received {len(grads)}.')
-        unknown = [v.path for v in variables if id(v) not in self._trainable_variables_indices]
+        known = self._trainable_variables_indices
+        unknown = [v.path for v in variables if any(id(part) not in known for part in v.parts or (v,))]
         if unknown:
             raise ArgumentError(
                 f'Expected the variables that {self.name!r} was built with, received {unknown[0]!r} as well. '

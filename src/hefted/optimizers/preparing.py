@@ -64,12 +64,18 @@ class Preparing(State):
 
     def _apply_weight_decay(self, variables: Sequence[Variable]) -> None:
         """Let the weights shrink."""
-        decays = [(v, decay) for v in variables if (decay := self.decay_of(v)) is not None]
+        for stack in (v for v in variables if v.parts):
+            self._decay_stack(stack)
+        decays = [(v, decay) for v in variables if not v.parts and (decay := self.decay_of(v)) is not None]
         learning_rate = self.learning_rate if decays else None
         for variable, decay in decays:
             if self._use_weight_decay(variable):
                 share = as_array(learning_rate, variable.dtype) * decay
                 variable.assign(variable.raw - variable.raw * share)
+
+    def _decay_stack(self, stack: Variable) -> None:
+        """Let the weights of a stack shrink."""
+        raise NotImplementedError
 
     def _use_weight_decay(self, variable: Variable) -> bool:
         """Whether a weight is not left out of the decay."""

@@ -103,6 +103,8 @@ class MultiOptimizer(Optimizer):
             for optimizer in (*optimizer_map.values(), optimizer_map.default_optimizer):
                 self._place(optimizer)
 
+    takes_stacks = False  # weights of one stack may be chosen different optimizers for
+
     def _place(self, optimizer: Optimizer) -> int:
         """The optimizer's place among those inside; it is new there unless it has one."""
         for i, known in enumerate(self.optimizers):

@@ -14,7 +14,7 @@ from hefted.layers.layer import Layer
 from hefted.models.bert.dropping import dropped
 from hefted.random import SeedGenerator
 from hefted.shape_tracing import trace_shapes
-from hefted.variables import Array
+from hefted.variables import Array, Variable
 
 _FAR = np.float32(-0.7 * np.finfo(np.float32).max)
 
@@ -41,6 +41,12 @@ class SelfAttention(Layer):
     """
 
     rows_independent = True
+    query_kernel: Variable
+    query_bias: Variable
+    key_kernel: Variable
+    key_bias: Variable
+    value_kernel: Variable
+    value_bias: Variable
 
     def __init__(
         self,

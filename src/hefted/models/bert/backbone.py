@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from hefted import activations
 from hefted.errors import ArgumentError, ShapeError, unknown_name
 from hefted.layers.core import Dense
+from hefted.layers.stack import Stack
 from hefted.models.bert.embeddings import BertEmbeddings
 from hefted.models.bert.encoder import TransformerEncoder, joint_mask
 from hefted.models.bert.model import BertModel
@@ -17,7 +18,8 @@ from hefted.models.bert.weights import first_values
 from hefted.variables import Array
 
 _SIZES = (
-    'vocabulary_size', 'num_layers', 'num_heads', 'hidden_dim', 'intermediate_dim', 'max_sequence_length', 'num_segments',
+    'vocabulary_size', 'num_layers', 'num_heads', 'hidden_dim', 'intermediate_dim', 'max_sequence_length',
+    'num_segments',
 )  # fmt: skip
 
 
@@ -85,7 +87,7 @@ class BertBackbone(BertModel):
             vocabulary_size, hidden_dim, max_sequence_length, num_segments, dropout, layer_norm_epsilon,
             name='embeddings', dtype=policy,
         )  # fmt: skip
-        self.blocks = [self._block(index) for index in range(num_layers)]
+        self.encoder = Stack([self._block(index) for index in range(num_layers)], name='encoder', dtype=policy)
         self.pooler = Dense(hidden_dim, 'tanh', kernel_initializer=first_values(), name='pooler', dtype=policy)
         if not pooler:
             self.pooler = None
@@ -112,6 +114,11 @@ class BertBackbone(BertModel):
         """Its sizes."""
         return BertConfig(*(getattr(self, name) for name in _SIZES))
 
+    @property
+    def blocks(self) -> list[Any]:
+        """The blocks, the first one first."""
+        return self.encoder.blocks
+
     def _counted(self) -> int:
         return self.sizes.count_params(pooler=self.pooler is not None)
 
@@ -120,8 +127,7 @@ class BertBackbone(BertModel):
         del input_shape
         shape = (None, None, self.hidden_dim)
         self.embeddings.build(None)
-        for block in self.blocks:
-            block.build(shape)
+        self.encoder.build(shape)
         if self.pooler is not None:
             self.pooler.build((None, self.hidden_dim))
 
@@ -130,16 +136,10 @@ class BertBackbone(BertModel):
         given = self.named_inputs(inputs)
         _check_shapes(given)
         x = self.embeddings(given['token_ids'], given.get('segment_ids'), given.get('position_ids'))
-        x = self.run_blocks(x, _mask(given), training)
+        x = self.encoder(x, attention_mask=_mask(given), training=training)
         if self.pooler is None:
             return {'sequence_output': x}
         return {'sequence_output': x, 'pooled_output': self.pooler(x[:, 0])}
-
-    def run_blocks(self, x: Array, attention_mask: Any, training: Any) -> Array:
-        """The blocks, one after another."""
-        for block in self.blocks:
-            x = block(x, attention_mask=attention_mask, training=training)
-        return x
 
     def _argument(self, name: str) -> Any:
         return self.pooler is not None if name == 'pooler' else super()._argument(name)

@@ -17,7 +17,9 @@ _SIZES = {
 }  # fmt: skip
 _ACTIVATIONS = {'gelu': 'gelu', 'relu': 'relu', 'silu': 'silu', 'swish': 'silu'}
 # What would make another model of it: the only value that is understood here.
-_FIXED = {'model_type': 'bert', 'position_embedding_type': 'absolute', 'is_decoder': False, 'add_cross_attention': False}
+_FIXED = {
+    'model_type': 'bert', 'position_embedding_type': 'absolute', 'is_decoder': False, 'add_cross_attention': False,
+}  # fmt: skip
 
 
 def read_config(config: dict[str, Any]) -> dict[str, Any]:
@@ -62,7 +64,8 @@ def config_of(model: BertModel) -> dict[str, Any]:
         )
     within = backbone.dropout if backbone.attention_dropout is None else backbone.attention_dropout
     config = {key: getattr(backbone, argument) for key, argument in _SIZES.items()} | {
-        'architectures': [_architecture(model)], 'hidden_act': activation, 'layer_norm_eps': backbone.layer_norm_epsilon,
+        'architectures': [_architecture(model)], 'hidden_act': activation,
+        'layer_norm_eps': backbone.layer_norm_epsilon,
         'hidden_dropout_prob': backbone.dropout, 'attention_probs_dropout_prob': within, 'initializer_range': 0.02,
         'pad_token_id': 0, 'tie_word_embeddings': True, **_FIXED,
     }  # fmt: skip

@@ -80,8 +80,14 @@ class BertEmbeddings(Layer):
             )
         # Cast after the look-up: the tables are large, and few of their rows are looked at.
         x = _rows(self.token_embedding.raw, token_ids)
-        x = x + (self.position_embedding.raw[:length] if position_ids is None else _rows(self.position_embedding.raw, position_ids))
-        x = x + (self.segment_embedding.raw[0] if segment_ids is None else _rows(self.segment_embedding.raw, segment_ids))
+        x = x + (
+            self.position_embedding.raw[:length]
+            if position_ids is None
+            else _rows(self.position_embedding.raw, position_ids)
+        )
+        x = x + (
+            self.segment_embedding.raw[0] if segment_ids is None else _rows(self.segment_embedding.raw, segment_ids)
+        )
         x = self.norm(x.astype(self.compute_dtype))
         return dropped(x, self.dropout, self.seed_generator) if training and self.dropout > 0 else x
 

@@ -1,4 +1,4 @@
-"""BERT's weights from and to folders of Hugging Face's transformers: config.json and safetensors. No file can run code."""
+"""BERT's weights from and to folders of Hugging Face's transformers: config.json and safetensors, which run no code."""
 
 from __future__ import annotations
 
@@ -103,11 +103,11 @@ def to_hugging_face(model: Any, folder: str | Path, overwrite: bool = True) -> N
     _require_bert(model)
     if not model.built:
         raise NotBuiltError('The model has no weights yet. Build it, or call it on data, first.')
-    where = Path(folder)
+    where, config = Path(folder), config_of(model)
     where.mkdir(parents=True, exist_ok=True)
     tensors = {tensor.name: tensor.written() for tensor in tensors_of(model)}
     write_tensors(where / 'model.safetensors', tensors, 'pt', overwrite)
-    write_aside(where / 'config.json', json.dumps(config_of(model), indent=2).encode(), overwrite)
+    write_aside(where / 'config.json', json.dumps(config, indent=2).encode(), overwrite)
 
 
 def _require_bert(model: Any) -> Any:
@@ -144,8 +144,8 @@ def _model(task: str, backbone: BertBackbone, found: dict[str, _Found], folder: 
         return BertTextEmbedder(backbone, **_pooling(folder))
     if 'classifier.weight' not in found:
         raise ArchiveError(
-            f"Expected the tensor 'classifier.weight' for task={task!r}, found none: the file holds no classifier. Load "
-            "task='backbone' and give it to BertTextClassifier or BertTokenClassifier."
+            f"Expected the tensor 'classifier.weight' for task={task!r}, found none: the file holds no classifier. "
+            "Load task='backbone' and give it to BertTextClassifier or BertTokenClassifier."
         )
     kind = BertTextClassifier if task == 'text_classifier' else BertTokenClassifier
     return kind(backbone, found['classifier.weight'].entry.shape[0])

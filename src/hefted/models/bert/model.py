@@ -17,9 +17,12 @@ INPUTS = ('token_ids', 'segment_ids', 'padding_mask', 'position_ids', 'packing_i
 class BertModel(Model):
     """A model that takes a dict of arrays, or the token ids alone, and knows its sizes before it has weights."""
 
-    rows_independent = True  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride]
     #: What it takes.
     input_names: tuple[str, ...] = INPUTS
+
+    @property
+    def rows_independent(self) -> bool:
+        return True
 
     def _counted(self) -> int:
         """How many parameters it will have."""

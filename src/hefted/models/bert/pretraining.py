@@ -41,8 +41,8 @@ class MaskedLMHead(Layer):
         self.activation = activations.get(activation)
         self.norm = LayerNormalization(epsilon=layer_norm_epsilon, name='norm', dtype=self.dtype_policy)
 
-    def build(self, sequence_shape: Any) -> None:
-        width = sequence_shape[-1]
+    def build(self, input_shape: Any) -> None:
+        width = input_shape[-1]
         self.transform = Dense(
             width, self.activation, kernel_initializer=first_values(), name='transform', dtype=self.dtype_policy
         )
@@ -145,9 +145,7 @@ class BertPretrainer(BertMaskedLM):
     def __init__(self, backbone: BertBackbone, **kwargs: Any) -> None:
         super().__init__(backbone, **kwargs)
         require_pooler(self, backbone)
-        self.next_sentence = Dense(
-            2, kernel_initializer=first_values(), name='next_sentence', dtype=self.dtype_policy
-        )
+        self.next_sentence = Dense(2, kernel_initializer=first_values(), name='next_sentence', dtype=self.dtype_policy)
 
     def build(self, input_shape: Any = None) -> None:
         super().build(input_shape)

@@ -1,7 +1,7 @@
 """The published shapes of BERT, and how many parameters each has.
 
-Sources: Devlin et al. 2019, "BERT: Pre-training of deep bidirectional transformers for language understanding" (base and
-large; the multilingual and Chinese ones are of its repository); Turc et al. 2019, "Well-read students learn better"
+Sources: Devlin et al. 2019, "BERT: Pre-training of deep bidirectional transformers for language understanding" (base
+and large; the multilingual and Chinese ones are of its repository); Turc et al. 2019, "Well-read students learn better"
 (tiny to medium); Wang et al. 2020, "MiniLM". Sizes of vocabularies are those of the vocab.txt published with each.
 """
 

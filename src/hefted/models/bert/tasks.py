@@ -133,9 +133,7 @@ class BertTextEmbedder(BertModel):
         1.0
     """
 
-    def __init__(
-        self, backbone: BertBackbone, pooling: str = 'mean', normalize: bool = True, **kwargs: Any
-    ) -> None:
+    def __init__(self, backbone: BertBackbone, pooling: str = 'mean', normalize: bool = True, **kwargs: Any) -> None:
         kwargs.setdefault('dtype', checked_backbone(self, backbone).dtype_policy)
         super().__init__(**kwargs)
         if pooling not in _POOLINGS:
