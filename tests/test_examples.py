@@ -91,7 +91,7 @@ def test_a_model_is_finetuned_on_sentences_with_ratings(tmp_path: Path, capsys: 
     folder = tmp_path / 'model'
     WordPieceTokenizer.train([line.split('\t')[2] for line in lines], 80).save(folder)
     pieces = WordPieceTokenizer.load(folder).vocabulary_size()
-    backbone = bert.BertBackbone(pieces, num_layers=1, num_heads=2, hidden_dim=16, intermediate_dim=32)
+    backbone = bert.BertBackbone(pieces, num_layers=2, num_heads=2, hidden_dim=16, intermediate_dim=32)
     backbone.build()
     bert.to_hugging_face(backbone, folder)
     example('finetune_minilm')['main'](str(tmp_path / 'sentences.zip'), folder, rows=40, epochs=1)
