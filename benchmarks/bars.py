@@ -62,6 +62,8 @@ BARS = (
     Bar('lstm', 'wall', 'torch_compiled', 1.0),
     Bar('lstm', 'wall', 'keras_jax', 1.0),
     Bar('lstm', 'wall', 'keras_tensorflow', 1.0),
+    Bar('finetune_minilm', 'wall', 'torch', 0.9),
+    Bar('finetune_minilm', 'wall', 'torch_compiled', None),
     Bar('meter', 'cost_share', None, 0.5, '%', 100),
     Bar('meter', 'start_and_stop', None, 5, 'ms', 1000),
     Bar('meter', 'wall', 'off', None),

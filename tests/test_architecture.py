@@ -32,6 +32,7 @@ report*
 forecast* budget* when*
 ledger*
 layers losses metrics optimizers
+text*
 data
 datasets*
 footprint*

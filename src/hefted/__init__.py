@@ -54,8 +54,8 @@ _PUBLIC: dict[str, str | None] = {
             'activations', 'applications', 'backend', 'callbacks', 'config', 'constraints', 'datasets',
             'distillation', 'distribution', 'dtype_policies', 'errors', 'export', 'initializers', 'layers',
             'ledger', 'legacy', 'losses', 'metrics', 'mixed_precision', 'models', 'ops', 'optimizers',
-            'preprocessing', 'quantizers', 'random', 'regularizers', 'saving', 'tree', 'utils', 'visualization',
-            'wrappers',
+            'preprocessing', 'quantizers', 'random', 'regularizers', 'saving', 'text', 'tree', 'utils',
+            'visualization', 'wrappers',
         )
     ),
 }  # fmt: skip

@@ -1,0 +1,222 @@
+"""Text as what `fit` takes: for pre-training by masks, and for fine-tuning with labels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hefted.errors import ArgumentError, DataError
+from hefted.text.batching import EpochsInOrder
+from hefted.text.masking import MaskedLMMaskGenerator
+from hefted.text.packing import WINDOW, filled, plan
+from hefted.text.pairs import sentence_pairs
+from hefted.text.pieces import PairedPieces, Pieces
+from hefted.text.reading import Texts, read_documents
+from hefted.text.store import store_of
+from hefted.text.trimming import room_for
+from hefted.text.wordpiece import WordPieceTokenizer, padded
+
+_MASKS = 0
+
+
+class MaskedLanguageDataset(EpochsInOrder):
+    """Documents with tokens hidden, anew in each epoch: what BERT is pre-trained on.
+
+    Text is read once, as a stream. Documents longer than a row are cut where it is full, or, where rows are
+    not packed, where sentences end. Everything follows from `seed` and the epoch's number, so that a resumed
+    training sees what it would have seen.
+
+    Args:
+        texts: Files, a column, a list or an iterable, as `read_documents` takes them.
+        tokenizer: What cuts them.
+        length: Tokens a row.
+        batch_size: Rows a batch, over all hosts.
+        mask_selection_rate: The share of tokens that is hidden: 0.15 in the original recipe, 0.3 in recipes of today.
+        whole_word: Whether words are hidden with all of their pieces.
+        next_sentence: Whether rows are pairs, half of which do not belong together, as in the original recipe.
+        packed: Whether several texts share a row; None where that can be: not with `next_sentence`.
+        seed: Of order, masks and pairs.
+        shuffle: Whether each epoch has an order of its own.
+        dynamic: Whether each epoch has masks of its own; what is validated on has better the same ones.
+        shard: (index, count): this host's part of each batch.
+        column: Of a frame, which holds the texts.
+        encoding: Of files.
+        separator: What ends a document of a file: a 'blank line', or the end of the 'file'.
+        tokens_file: Where the numbers are kept instead of memory; it is written anew.
+
+    Attributes:
+        waste: The share of all places that is padding.
+        tokens: How many places of an epoch hold a token.
+
+    Gives:
+        ({'token_ids', 'segment_ids', 'padding_mask', 'mask_positions', and, where packed, 'packing_ids' and
+        'position_ids'}, mask_ids, mask_weights); with `next_sentence` targets are {'masked_lm': mask_ids,
+        'next_sentence': 0 where the second follows, else 1}, weights {'masked_lm': mask_weights, 'next_sentence': 1}.
+
+    Raises:
+        ArgumentError: An argument is wrong, or two do not go together.
+        DataError: There is no text, or a file is not of that encoding.
+
+    Example:
+        >>> lines = ['the cat sat on the mat', 'the dog sat on the cat'] * 20
+        >>> tokenizer = WordPieceTokenizer.train(lines, vocabulary_size=60)
+        >>> data = MaskedLanguageDataset(lines, tokenizer, length=32, batch_size=4)
+        >>> x, mask_ids, mask_weights = data[0]
+        >>> x['token_ids'].shape, mask_ids.shape, data.waste
+        ((4, 32), (4, 5), 0.0)
+    """
+
+    def __init__(
+        self,
+        texts: Texts,
+        tokenizer: WordPieceTokenizer,
+        length: int = 128,
+        batch_size: int = 32,
+        *,
+        mask_selection_rate: float = 0.15,
+        whole_word: bool = True,
+        next_sentence: bool = False,
+        packed: bool | None = None,
+        seed: int = 0,
+        shuffle: bool = True,
+        dynamic: bool = True,
+        shard: tuple[int, int] = (0, 1),
+        column: str | None = None,
+        encoding: str = 'utf-8',
+        separator: str = 'blank line',
+        tokens_file: str | os.PathLike[str] | None = None,
+    ) -> None:
+        super().__init__(batch_size, seed, shuffle, shard)
+        if next_sentence and packed:
+            raise ArgumentError(
+                'Expected packed or next_sentence, received both: whether a sentence follows is asked of a whole row. '
+                'Leave out one.'
+            )
+        self.length, self._dynamic = length, dynamic
+        self.packed = not next_sentence if packed is None else packed
+        room = room_for(length, 2 if next_sentence else 1)
+        self._tokenizer = tokenizer
+        self._hide = MaskedLMMaskGenerator(tokenizer, length, mask_selection_rate, whole_word=whole_word)
+        documents = read_documents(texts, column=column, encoding=encoding, separator=separator)
+        store = store_of(documents, tokenizer, None if tokens_file is None else Path(tokens_file))
+        self._pieces: Pieces | PairedPieces
+        if next_sentence:
+            pairs = sentence_pairs(store, length, np.random.default_rng([seed]))
+            self._pieces = PairedPieces(tokenizer, pairs)
+        else:
+            self._pieces = Pieces(tokenizer, store, room, full=self.packed)
+        lengths = self._pieces.lengths()
+        self._rows = list(plan(lengths, length, WINDOW)) if self.packed else [[one] for one in range(len(lengths))]
+        self.tokens = sum(lengths)
+        self.waste = 1 - self.tokens / (len(self._rows) * length)
+
+    def groups(self) -> list[NDArray[np.int64]]:
+        return [np.arange(len(self._rows))]
+
+    def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
+        numbers = self.rows_of(index)
+        pieces, rows = self._pieces, [self._rows[one] for one in numbers]
+        x = filled(pieces, rows, self.length, self._tokenizer.pad_id, pieces.segments)
+        hidden = self._hide(x['token_ids'], self.drawn(index, _MASKS, self._dynamic), self.shard)
+        if not self.packed:
+            x = {name: x[name] for name in ('token_ids', 'segment_ids', 'padding_mask')}
+        x |= {'token_ids': hidden.token_ids, 'mask_positions': hidden.mask_positions}
+        if not isinstance(pieces, PairedPieces):
+            return x, hidden.mask_ids, hidden.mask_weights
+        y = {'masked_lm': hidden.mask_ids, 'next_sentence': pieces.apart(numbers)}
+        return x, y, {'masked_lm': hidden.mask_weights, 'next_sentence': np.ones(len(numbers), np.float32)}
+
+    def __str__(self) -> str:
+        what = 'pairs' if isinstance(self._pieces, PairedPieces) else 'texts'
+        return (
+            f'{len(self._pieces):,} {what} in {len(self._rows):,} rows of {self.length}, {self.waste:.1%} of them '
+            f'padding, {self.num_batches:,} batches of {self.batch_size}'
+        )
+
+
+class TextDataset(EpochsInOrder):
+    """Texts with labels, in batches of like length, so that little of a batch is padding.
+
+    Args:
+        texts: A list, an array or a column of strings, an iterable, or a frame with `column`.
+        labels: As many: numbers, or a column of the frame by name; None for texts alone.
+        tokenizer: What cuts them.
+        length: Tokens a row at most; longer texts are cut.
+        batch_size: Rows a batch, over all hosts.
+        pairs: As many second texts, or a column of the frame by name.
+        lengths: What batches' rows are long: a text goes where it just fits. Each costs one compilation; None is
+            `length` alone.
+        column: Of a frame, which holds the texts.
+        seed: Of the order.
+        shuffle: Whether each epoch has an order of its own.
+        shard: (index, count): this host's part of each batch.
+
+    Attributes:
+        waste: The share of all places that is padding.
+
+    Gives:
+        ({'token_ids', 'segment_ids', 'padding_mask'}, labels), or the dict alone.
+
+    Raises:
+        ArgumentError: An argument is wrong, or labels or pairs are not as many as texts.
+        DataError: There is no text.
+
+    Example:
+        >>> texts, labels = ['so good', 'so very bad indeed', 'good', 'bad'], [1, 0, 1, 0]
+        >>> tokenizer = WordPieceTokenizer.train(texts * 2, vocabulary_size=60)
+        >>> data = TextDataset(texts, labels, tokenizer, length=16, batch_size=2, lengths=(4, 16))
+        >>> sorted(x['token_ids'].shape for x, _ in data)
+        [(1, 4), (1, 16), (2, 4)]
+    """
+
+    def __init__(
+        self,
+        texts: Texts,
+        labels: Any,
+        tokenizer: WordPieceTokenizer,
+        length: int = 128,
+        batch_size: int = 32,
+        *,
+        pairs: Texts | None = None,
+        lengths: Sequence[int] | None = None,
+        column: str | None = None,
+        seed: int = 0,
+        shuffle: bool = True,
+        shard: tuple[int, int] = (0, 1),
+    ) -> None:
+        super().__init__(batch_size, seed, shuffle, shard)
+        if isinstance(pairs, str):
+            pairs = texts[pairs]
+        labels = texts[labels] if isinstance(labels, str) else labels
+        self._pad_id = tokenizer.pad_id
+        self._rows = tokenizer.framed(texts, pairs, length=length, column=column)
+        self._labels = None if labels is None else np.asarray(labels)
+        if self._labels is not None and len(self._labels) != len(self._rows):
+            raise ArgumentError(f'Expected as many labels as texts, {len(self._rows)}, received {len(self._labels)}.')
+        self.lengths = _checked_lengths(lengths, length)
+        sizes = np.array([len(ids) for ids, _ in self._rows])
+        self._bucket = np.searchsorted(self.lengths, sizes)
+        self.waste = 1 - sizes.sum() / np.array(self.lengths)[self._bucket].sum()
+        if not self.num_batches:
+            raise DataError(f'Expected at least a text for each of {shard[1]} hosts, received {len(self._rows)}.')
+
+    def groups(self) -> list[NDArray[np.int64]]:
+        return [np.flatnonzero(self._bucket == number) for number in range(len(self.lengths))]
+
+    def __getitem__(self, index: int) -> Any:
+        numbers = self.rows_of(index)
+        x = padded([self._rows[one] for one in numbers], self.lengths[self._bucket[numbers[0]]], self._pad_id)
+        return x if self._labels is None else (x, self._labels[numbers])
+
+
+def _checked_lengths(lengths: Sequence[int] | None, length: int) -> list[int]:
+    chosen = sorted({*chain(lengths or (), (length,))})
+    if chosen[0] < 3 or chosen[-1] != length:
+        raise ArgumentError(f'Expected lengths from 3 tokens to length={length}, received {list(lengths or ())}.')
+    return chosen

@@ -1,0 +1,168 @@
+"""What `fit` takes: every text once an epoch, masks anew, the same after a resume, each host its part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hefted.errors import ArgumentError, DataError
+from hefted.text import MaskedLanguageDataset, TextDataset, WordPieceTokenizer
+
+WORDS = ['the', 'a', 'cat', 'dog', 'fox', 'sat', 'ran', 'on', 'in', 'mat', 'house', 'quickly', 'slowly', 'again']
+
+
+def documents(count: int = 60, seed: int = 0) -> list[str]:
+    rng = np.random.default_rng(seed)
+    return ['\n'.join(' '.join(rng.choice(WORDS, rng.integers(2, 30))) for _ in range(rng.integers(1, 6)))
+            for _ in range(count)]  # fmt: skip
+
+
+TEXTS = documents()
+
+
+@pytest.fixture(scope='module')
+def tokenizer() -> WordPieceTokenizer:
+    return WordPieceTokenizer.train(TEXTS, vocabulary_size=90)
+
+
+def begin(data: MaskedLanguageDataset | TextDataset, epoch: int) -> None:
+    """As `fit` does: a look at the first batch, and the epochs before."""
+    for _ in range(epoch + 1):
+        data.on_epoch_begin()
+        data.on_epoch_end()
+
+
+def unmasked(batch: tuple) -> np.ndarray:
+    x, ids, weights = batch
+    rows = x['token_ids'].copy()
+    for row in range(len(rows)):
+        there = weights[row] == 1
+        rows[row, x['mask_positions'][row][there]] = ids[row][there]
+    return rows
+
+
+def all_rows(data: MaskedLanguageDataset) -> list[list[int]]:
+    return [row.tolist() for batch in data for row in unmasked(batch)]
+
+
+def test_every_token_of_the_text_comes_once_an_epoch(tokenizer: WordPieceTokenizer):
+    data = MaskedLanguageDataset(TEXTS, tokenizer, length=48, batch_size=8)
+    special = tokenizer.special_ids()
+    found = np.sort([token for row in all_rows(data) for token in row if token not in special])
+    wanted = np.sort([token for text in TEXTS for token in next(tokenizer.encode([text]))])
+    assert found.tolist() == wanted.tolist()
+    assert data.waste < 0.05
+    assert 'batches of 8' in str(data)
+
+
+def test_a_batch_is_what_bert_takes(tokenizer: WordPieceTokenizer):
+    x, ids, weights = MaskedLanguageDataset(TEXTS, tokenizer, length=48, batch_size=8)[0]
+    names = {'token_ids', 'segment_ids', 'packing_ids', 'position_ids', 'padding_mask', 'mask_positions'}
+    assert {*x} == names
+    assert ids.shape == weights.shape == x['mask_positions'].shape == (8, 7)
+    x, *_ = MaskedLanguageDataset(TEXTS, tokenizer, length=48, batch_size=8, packed=False)[0]
+    assert {*x} == names - {'packing_ids', 'position_ids'}
+
+
+def test_each_epoch_has_its_own_order_and_masks_and_the_same_rows(tokenizer: WordPieceTokenizer):
+    data = MaskedLanguageDataset(TEXTS, tokenizer, length=48, batch_size=8)
+    begin(data, 0)
+    first, one = all_rows(data), data[0]
+    begin(data, 0)
+    second, two = all_rows(data), data[0]
+    assert first != second
+    assert sorted(first) == sorted(second)
+    assert (one[0]['mask_positions'] != two[0]['mask_positions']).any()
+
+
+def test_what_is_validated_on_can_stay_as_it_is(tokenizer: WordPieceTokenizer):
+    data = MaskedLanguageDataset(TEXTS, tokenizer, length=48, batch_size=8, shuffle=False, dynamic=False)
+    before = data[1]
+    begin(data, 3)
+    np.testing.assert_equal(data[1], before)
+
+
+def test_a_resumed_training_sees_what_it_would_have_seen(tokenizer: WordPieceTokenizer):
+    data = MaskedLanguageDataset(TEXTS, tokenizer, length=48, batch_size=8, seed=3)
+    begin(data, 2)
+    resumed = MaskedLanguageDataset(TEXTS, tokenizer, length=48, batch_size=8, seed=3)
+    begin(resumed, 0)
+    resumed.set_state(data.get_state())
+    np.testing.assert_equal(resumed[4], data[4])
+    other = MaskedLanguageDataset(TEXTS, tokenizer, length=48, batch_size=8, seed=4)
+    with pytest.raises(ArgumentError, match='seed=3 as in the training that is resumed, received 4'):
+        other.set_state(data.get_state())
+
+
+def test_hosts_share_each_batch_and_have_as_many(tokenizer: WordPieceTokenizer):
+    def made(shard: tuple[int, int]) -> MaskedLanguageDataset:
+        return MaskedLanguageDataset(TEXTS, tokenizer, length=48, batch_size=8, shard=shard)
+
+    whole, parts = made((0, 1)), [made((index, 4)) for index in range(4)]
+    assert len({part.num_batches for part in parts}) == 1
+    whole_first = sorted(row.tolist() for row in unmasked(whole[0]))
+    assert sorted(row.tolist() for part in parts for row in unmasked(part[0])) == whole_first
+    for index, part in enumerate(parts):  # masks are those of the whole batch
+        np.testing.assert_array_equal(part[0][0]['token_ids'], whole[0][0]['token_ids'][index::4])
+    assert len({len(unmasked(part[part.num_batches - 1])) for part in parts}) == 1
+    with pytest.raises(ArgumentError, match='a multiple of 3, received 8'):
+        made((0, 3))
+    with pytest.raises(ArgumentError, match=r'index from 0 to count - 1, received \(4, 4\)'):
+        made((4, 4))
+
+
+def test_pairs_tell_whether_the_second_follows(tokenizer: WordPieceTokenizer):
+    data = MaskedLanguageDataset(TEXTS, tokenizer, length=32, batch_size=8, next_sentence=True)
+    labels = []
+    for x, y, weights in data:
+        assert {*x} == {'token_ids', 'segment_ids', 'padding_mask', 'mask_positions'}
+        assert {*y} == {*weights} == {'masked_lm', 'next_sentence'}
+        assert ((x['token_ids'] == tokenizer.sep_id).sum(axis=1) == 2).all()
+        assert (x['segment_ids'].max(axis=1) == 1).all()
+        labels += y['next_sentence'].tolist()
+    assert 0.2 < np.mean(labels) < 0.9
+    with pytest.raises(ArgumentError, match='packed or next_sentence, received both'):
+        MaskedLanguageDataset(TEXTS, tokenizer, next_sentence=True, packed=True)
+
+
+def test_numbers_can_be_kept_in_a_file(tokenizer: WordPieceTokenizer, tmp_path: Path):
+    kept = MaskedLanguageDataset(TEXTS, tokenizer, length=48, batch_size=8, tokens_file=tmp_path / 'tokens')
+    np.testing.assert_equal(kept[0], MaskedLanguageDataset(TEXTS, tokenizer, length=48, batch_size=8)[0])
+    assert (tmp_path / 'tokens').stat().st_size == 4 * sum(len(one) for one in tokenizer.encode(TEXTS))
+
+
+def test_text_without_a_token_is_refused(tokenizer: WordPieceTokenizer):
+    with pytest.raises(DataError, match='none of which anything is a token'):
+        MaskedLanguageDataset(['\u200b'], tokenizer)
+    with pytest.raises(ArgumentError, match='at least 3 tokens, received 2'):
+        MaskedLanguageDataset(TEXTS, tokenizer, length=2)
+
+
+def test_labelled_texts_come_in_batches_of_like_length(tokenizer: WordPieceTokenizer):
+    texts, labels = [text.replace('\n', ' ') for text in TEXTS], np.arange(len(TEXTS))
+    data = TextDataset(texts, labels, tokenizer, length=64, batch_size=4, lengths=(16, 32))
+    plain = TextDataset(texts, labels, tokenizer, length=64, batch_size=4)
+    seen = {}
+    for x, y in data:
+        assert x['token_ids'].shape[1] in (16, 32, 64)
+        seen |= {
+            int(label): row[mask].tolist()
+            for label, row, mask in zip(y, x['token_ids'], x['padding_mask'], strict=True)
+        }
+    whole = tokenizer(texts, length=64)
+    assert seen == {n: whole['token_ids'][n][whole['padding_mask'][n]].tolist() for n in range(len(texts))}
+    assert data.waste < plain.waste
+
+
+def test_a_frame_gives_texts_pairs_and_labels_by_the_names_of_its_columns(tokenizer: WordPieceTokenizer):
+    frame = {'one': ['the cat', 'a dog'], 'two': ['sat', 'ran'], 'label': [1, 0]}
+    data = TextDataset(frame, 'label', tokenizer, length=16, batch_size=2, column='one', pairs='two', shuffle=False)
+    x, y = data[0]
+    assert y.tolist() == [1, 0]
+    assert (x['token_ids'] == tokenizer(frame['one'], frame['two'], length=16)['token_ids']).all()
+    with pytest.raises(ArgumentError, match='as many labels as texts, 2, received 3'):
+        TextDataset(frame['one'], [1, 2, 3], tokenizer)
+    with pytest.raises(ArgumentError, match='lengths from 3 tokens to length=16'):
+        TextDataset(frame['one'], None, tokenizer, length=16, lengths=(32,))
