@@ -33,6 +33,9 @@ _MPI_PORT = 51427
 
 _Environment = Mapping[str, str]
 
+endings: list[Callable[[BaseException], object]] = []
+"""What is to be done before a process is left that waits for one that is lost, such as closing journals."""
+
 
 @dataclass(frozen=True)
 class World:
