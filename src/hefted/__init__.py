@@ -52,9 +52,10 @@ _PUBLIC: dict[str, str | None] = {
     **dict.fromkeys(
         (
             'activations', 'applications', 'backend', 'callbacks', 'config', 'constraints', 'datasets',
-            'distillation', 'dtype_policies', 'errors', 'export', 'initializers', 'layers', 'ledger', 'legacy',
-            'losses', 'metrics', 'mixed_precision', 'models', 'ops', 'optimizers', 'preprocessing',
-            'quantizers', 'random', 'regularizers', 'saving', 'tree', 'utils', 'visualization', 'wrappers',
+            'distillation', 'distribution', 'dtype_policies', 'errors', 'export', 'initializers', 'layers',
+            'ledger', 'legacy', 'losses', 'metrics', 'mixed_precision', 'models', 'ops', 'optimizers',
+            'preprocessing', 'quantizers', 'random', 'regularizers', 'saving', 'tree', 'utils', 'visualization',
+            'wrappers',
         )
     ),
 }  # fmt: skip

@@ -208,6 +208,7 @@ class Variable:
         self.aggregation = aggregation
         self.synchronization = synchronization
         self.overwrite_with_gradient = False
+        self.placed_like: Variable | None = None  # of an optimizer's slot, the weight: it lies on the same devices
         self.regularizer: Callable[[Array], Array] | None = None
         self.constraint: Callable[[Array], Array] | None = None
         if isinstance(initializer, str):
@@ -263,7 +264,7 @@ class Variable:
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """A copy of the value on the host."""
-        return np.array(self.value)
+        return np.array(gathered(self.value))
 
     # Writing
 
@@ -308,7 +309,7 @@ class Variable:
         return self.value
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        return np.array(self.value, dtype=dtype)
+        return np.array(gathered(self.value), dtype=dtype)
 
     def __repr__(self) -> str:
         held = self._value
@@ -345,6 +346,15 @@ class Variable:
         if name.startswith('_') or name in ('dtype', 'shape', 'ndim', 'path'):
             raise AttributeError(name)
         return getattr(self.value, name)
+
+
+def gathered(array: Array) -> Array:
+    """An array that this process has all of; of shares on several hosts, all of which must ask for it, put together."""
+    if not isinstance(array, jax.Array) or array.is_fully_addressable or array.is_fully_replicated:
+        return array
+    from jax.experimental import multihost_utils
+
+    return multihost_utils.process_allgather(array, tiled=True)
 
 
 def _raw(other: Any) -> Any:

@@ -176,7 +176,7 @@ def trained(kind: Any, build: Any, steps: int | None, **arguments: Any) -> tuple
     listeners = CallbackList(add_history=True, model=model)
     loop.fit(
         loop.Job(
-            compile_training(program, state, source), source, binding, state, listeners, progress_for(0, 3, 7),
+            compile_training(program, state, source.layout), source, binding, state, listeners, progress_for(0, 3, 7),
             NullRun(), 3, np.zeros(2, np.uint32), steps_per_epoch=steps,
         )
     )  # fmt: skip

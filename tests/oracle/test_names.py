@@ -11,12 +11,12 @@ from hefted.applications import taken_over
 from hefted.errors import ArgumentError
 
 GAPS = {
-    '': {'distribution': 'not written yet', 'src': "Keras's own files"},
+    '': {'src': "Keras's own files"},
     'optimizers': {'legacy': "Keras's own only raise"},
 }
 NAMESPACES = (
     '', 'activations', 'applications', 'applications.mobilenet_v2', 'backend', 'callbacks', 'config', 'constraints',
-    'datasets', 'datasets.cifar10', 'datasets.imdb', 'datasets.reuters', 'distillation', 'dtype_policies', 'export',
+    'datasets', 'datasets.cifar10', 'datasets.imdb', 'datasets.reuters', 'distillation', 'distribution', 'dtype_policies', 'export',
     'initializers', 'layers', 'legacy', 'legacy.saving', 'losses', 'metrics', 'mixed_precision', 'models', 'ops',
     'optimizers', 'optimizers.schedules', 'preprocessing', 'preprocessing.image', 'preprocessing.sequence',
     'quantizers', 'random', 'regularizers', 'saving', 'tree', 'utils', 'utils.bounding_boxes',

@@ -82,7 +82,7 @@ def by_hand(steps: int) -> Any:
 def test_a_pass_with_a_short_batch_equals_the_steps_by_hand(independent: bool) -> None:
     mine = program(independent)
     data = source()
-    state, logs = run(compile_training(mine, mine.init(), data), mine.init(), data, 0, 5)
+    state, logs = run(compile_training(mine, mine.init(), data.layout), mine.init(), data, 0, 5)
     wanted, wanted_logs = by_hand(5)
     np.testing.assert_allclose(state['weights'], wanted['weights'], rtol=1e-5)
     assert int(state['steps']) == 5
@@ -93,7 +93,7 @@ def test_a_pass_with_a_short_batch_equals_the_steps_by_hand(independent: bool) -
 def test_any_number_of_steps_runs_in_one_compiled_program_to_the_same_bits(independent: bool) -> None:
     mine = program(independent)
     data = source()
-    compiled = compile_training(mine, mine.init(), data)
+    compiled = compile_training(mine, mine.init(), data.layout)
     whole, _ = run(compiled, mine.init(), data, 0, 5)
     for parts in ((1, 1, 1, 1, 1), (2, 3), (4, 1), (3, 2)):
         state, first = mine.init(), 0
@@ -108,7 +108,7 @@ def test_an_evaluation_weighs_rows_and_keeps_the_state() -> None:
     mine = program(True)
     data = source()
     state = mine.init()
-    compiled = compile_evaluation(mine, state, data)
+    compiled = compile_evaluation(mine, state, data.layout)
     logs, _ = evaluation.evaluate(compiled, state, mine.init_metrics(), data)
     assert logs['loss'] == pytest.approx(float(np.mean(np.square(Y))), rel=1e-5)
     assert not state['weights'].any()
@@ -138,7 +138,7 @@ def test_two_networks_with_an_optimizer_each_are_one_program() -> None:
     start = {'critic': np.float32(0.1), 'generator': np.float32(-3)}
     mine = Program(lambda: dict(start), gan_step)
     data = source()
-    state, logs = run(compile_training(mine, start, data), dict(start), data, 0, 5)
+    state, logs = run(compile_training(mine, start, data.layout), dict(start), data, 0, 5)
     assert set(logs) == {'critic_loss', 'generator_loss'}
     assert float(state['generator']) > -3
 
@@ -162,7 +162,7 @@ def test_a_foreign_convolution_is_exchanged_or_run_step_by_step(groups: int, ste
 
     data = ResidentSource(Rows(images, targets, None), 8)
     kernel = rng.random((3, 3, 2 // groups, 2)).astype('float32')
-    compiled = compile_training(Program(lambda: kernel, conv_step), kernel, data)
+    compiled = compile_training(Program(lambda: kernel, conv_step), kernel, data.layout)
     assert compiled.single == (groups > 1)
     assert _steps_of_a_fit(compiled, data, kernel) == steps
 

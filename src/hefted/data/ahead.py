@@ -67,6 +67,7 @@ class Ahead:
 
     def __init__(self, convert: Callable[[Any], Rows], block_bytes: int) -> None:
         self.block_steps = _MOST_STEPS  # at most so many batches a block
+        self.whole = False  # whether a block is taken full alone, however long that takes: the same on all hosts
         self._convert, self._block_bytes = convert, block_bytes
         self._full: dict[Any, int] = {}  # rows of a full batch, by its shapes
         self._changed = threading.Condition()
@@ -130,7 +131,7 @@ class Ahead:
         if self._waiting:
             return self._waiting.popleft()
         block = self._open
-        if block is not None and block.count and (anything or self._ended):
+        if block is not None and block.count and ((anything and not self.whole) or self._ended):
             block.taken, self._open = True, None
             return block
         return None

@@ -19,7 +19,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import jax
 import numpy as np
@@ -30,6 +30,9 @@ from hefted.data.identity import told_of
 from hefted.data.passes import Passes
 from hefted.errors import warn
 from hefted.variables import Array
+
+if TYPE_CHECKING:
+    from hefted.distribution.placing import Placing
 
 _RESIDENT_SHARE = 0.25  # of the device's memory: the rest is for weights, activations and other programs
 _TRIAL_STEPS = 4  # of real rows in a block to try steps on
@@ -50,11 +53,15 @@ class Layout:
         shapes: ShapeDtypeStructs of a stretch's data and order.
         batch_size: Rows a step.
         rows: How many there are; where that is no multiple of `batch_size`, the last batch is short.
+        placing: How it lies on many devices; None on one.
+        stepped: Whether the data is (steps, batch, …), each batch split over the devices, and has no order.
     """
 
     shapes: tuple[Any, Any]
     batch_size: int
     rows: int
+    placing: Placing | None = None
+    stepped: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,9 +143,10 @@ class Source(Protocol):
 class _Ordered:
     """Rows in an order of their own for each pass."""
 
-    def __init__(self, rows: Rows, batch_size: int, shuffle: bool | str) -> None:
+    def __init__(self, rows: Rows, batch_size: int, shuffle: bool | str, placing: Placing | None) -> None:
         self.rows = rows.count
         self.batch_size = batch_size
+        self.placing = placing
         self.steps = math.ceil(self.rows / batch_size)
         self._passes = Passes(self.rows, batch_size, self.steps, shuffle)
 
@@ -159,7 +167,7 @@ class _Ordered:
 
     @property
     def layout(self) -> Layout:
-        return Layout(self.shapes, self.batch_size, self.rows)
+        return Layout(self.shapes, self.batch_size, self.rows, self.placing)
 
     @property
     def shapes(self) -> tuple[Any, Any]:
@@ -192,11 +200,15 @@ class ResidentSource(_Ordered):
         rows: What to train on.
         batch_size: Rows a step.
         shuffle: Whether each pass has an order of its own, or 'batch'.
+        placing: Which devices; each has all rows.
     """
 
-    def __init__(self, rows: Rows, batch_size: int, shuffle: bool | str = False) -> None:
-        super().__init__(rows, batch_size, shuffle)
-        self._data = jax.device_put((rows.x, rows.y, rows.weight))
+    def __init__(
+        self, rows: Rows, batch_size: int, shuffle: bool | str = False, placing: Placing | None = None
+    ) -> None:
+        super().__init__(rows, batch_size, shuffle, placing)
+        data = (rows.x, rows.y, rows.weight)
+        self._data = jax.device_put(data) if placing is None else _map(placing.everywhere, data)
 
     @property
     def parts(self) -> Any:
@@ -204,7 +216,10 @@ class ResidentSource(_Ordered):
 
     @property
     def shapes(self) -> tuple[Any, Any]:
-        return shapes_of(self._data), jax.ShapeDtypeStruct((self.steps * self.batch_size,), np.int32)
+        order = jax.ShapeDtypeStruct((self.steps * self.batch_size,), np.int32)
+        if self.placing is None:
+            return shapes_of(self._data), order
+        return _map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=a.sharding), self._data), order
 
     def epoch(self, epoch: int, steps: int | None = None, start: int = 0) -> Iterator[Stretch]:
         number, first, count = self._part(epoch, steps, start)
@@ -224,6 +239,7 @@ class StreamedSource(_Ordered):
         batch_size: Rows a step.
         shuffle: Whether each pass has an order of its own, or 'batch'.
         block_bytes: About how much to send at a time.
+        placing: Which devices; each is sent its own rows of every batch.
     """
 
     def __init__(
@@ -232,19 +248,24 @@ class StreamedSource(_Ordered):
         batch_size: int,
         shuffle: bool | str = False,
         block_bytes: int = _BLOCK_BYTES,
+        placing: Placing | None = None,
     ) -> None:
-        super().__init__(rows, batch_size, shuffle)
+        super().__init__(rows, batch_size, shuffle, placing)
         self._host = rows
         row_bytes = max(1, rows.nbytes // rows.count)
         self._block_steps = min(self.steps, max(1, block_bytes // (row_bytes * batch_size)))
-        self._arange = jax.device_put(np.arange(self._block_steps * batch_size, dtype=np.int32))
+        self._arange: Array = np.arange(self._block_steps * batch_size, dtype=np.int32)
+        if placing is None:
+            self._arange = jax.device_put(self._arange)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix='hefted-data')
 
     @property
     def shapes(self) -> tuple[Any, Any]:
-        size = self._block_steps * self.batch_size
-        block = _map(lambda a: jax.ShapeDtypeStruct((size, *a.shape[1:]), a.dtype), self.parts)
-        return block, jax.ShapeDtypeStruct((size,), np.int32)
+        return block_shapes(self.parts, self._block_steps, self.batch_size, self.placing)
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.shapes, self.batch_size, self.rows, self.placing, self.placing is not None)
 
     def epoch(self, epoch: int, steps: int | None = None, start: int = 0) -> Iterator[Stretch]:
         number, first, count = self._part(epoch, steps, start)
@@ -281,13 +302,40 @@ class StreamedSource(_Ordered):
         size = self._block_steps * self.batch_size
         rows = order[start * self.batch_size :][:size]
         rows = np.pad(rows, (0, size - len(rows)))
-        return self._pool.submit(lambda: jax.device_put(_map(lambda a: a[rows], self.parts)))
+        return self._pool.submit(lambda: self._sent(rows))
+
+    def _sent(self, rows: HostArray) -> Any:
+        placing = self.placing
+        if placing is None:
+            return jax.device_put(_map(lambda a: a[rows], self.parts))
+        steps = rows.reshape(-1, self.batch_size)
+        return _map(lambda a: placing.steps((*steps.shape, *a.shape[1:]), lambda at: a[steps[at[:2]]]), self.parts)
 
 
-def source_for(rows: Rows, batch_size: int, shuffle: bool | str = False) -> ResidentSource | StreamedSource:
-    """Rows on the device if they fit in a quarter of its memory, else streamed."""
-    kind = ResidentSource if rows.nbytes <= _RESIDENT_SHARE * _device_memory() else StreamedSource
-    return kind(rows, batch_size, shuffle)
+def source_for(
+    rows: Rows, batch_size: int, shuffle: bool | str = False, placing: Placing | None = None
+) -> ResidentSource | StreamedSource:
+    """Rows on the device if they fit in a quarter of its memory, on each of many alike; else streamed."""
+    sharing = len(jax.local_devices()) if placing is not None and jax.default_backend() == 'cpu' else 1
+    if rows.nbytes * sharing <= _RESIDENT_SHARE * _device_memory():
+        return ResidentSource(rows, batch_size, shuffle, placing)
+    return StreamedSource(rows, batch_size, shuffle, placing=placing)
+
+
+def block_shapes(parts: Any, steps: int, size: int, placing: Placing | None) -> tuple[Any, Any]:
+    """ShapeDtypeStructs of a block of so many batches and of its order.
+
+    Args:
+        parts: Arrays (rows, …), nested.
+        steps: How many batches.
+        size: Rows of each.
+        placing: Which devices: the block is (steps, size, …) then, else (steps * size, …).
+    """
+    order = jax.ShapeDtypeStruct((steps * size,), np.int32)
+    if placing is None:
+        return _map(lambda a: jax.ShapeDtypeStruct((steps * size, *a.shape[1:]), a.dtype), parts), order
+    rows = placing.rows(size, axis=1)
+    return _map(lambda a: jax.ShapeDtypeStruct((steps, size, *a.shape[1:]), a.dtype, sharding=rows), parts), order
 
 
 def part_of_pass(epoch: int, steps: int | None, whole: int) -> tuple[int, int, int]:

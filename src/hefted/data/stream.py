@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 from itertools import repeat
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -14,9 +14,12 @@ import numpy as np
 from hefted.data.ahead import Ahead, Block
 from hefted.data.arrays import Rows, rows_of
 from hefted.data.feeds import Feed, IteratedFeed
-from hefted.data.source import RAN_OUT, Layout, Stretch, part_of_pass
+from hefted.data.source import RAN_OUT, Layout, Stretch, block_shapes, part_of_pass
 from hefted.errors import ArgumentError, warn
 from hefted.variables import Array
+
+if TYPE_CHECKING:
+    from hefted.distribution.placing import Placing
 
 _BLOCK_BYTES = 8 << 20  # of a few tens of usual batches: a fraction of a second of steps, and four fit anywhere
 
@@ -35,6 +38,7 @@ class StreamSource:
 
     Attributes:
         sample: The first batch.
+        placing: Which devices, once that is known; each is sent its own rows of every batch.
         check: Called with the rows of each block, before it is trained on.
     """
 
@@ -46,6 +50,7 @@ class StreamSource:
         block_bytes: int = _BLOCK_BYTES,
     ) -> None:
         self.feed = feed
+        self._placing: Placing | None = None
         self._enter = enter
         self.check: Callable[[Rows], None] = lambda _: None
         self._class_weight = class_weight
@@ -65,12 +70,22 @@ class StreamSource:
             self.close()
             raise
 
+    @property
+    def placing(self) -> Placing | None:
+        """On which devices its batches lie."""
+        return self._placing
+
+    @placing.setter
+    def placing(self, placing: Placing | None) -> None:
+        self._placing = placing
+        self._ahead.whole = placing is not None and jax.process_count() > 1
+
     def rehearsal(self) -> StreamSource:
         """Its first batch again and again, converted, gathered and sent as all of them will be; to be closed."""
         other = copy.copy(self)
         other.feed = IteratedFeed(self.feed.kind, repeat(self._first), restarts=False)
         other._ahead = Ahead(other._rows, self._block_bytes)
-        other._ahead.block_steps = self._ahead.block_steps
+        other._ahead.block_steps, other._ahead.whole = self._ahead.block_steps, self._ahead.whole
         other._iterator, other._at, other._began = None, (0, 0), (0, 0)
         return other
 
@@ -152,7 +167,7 @@ class StreamSource:
     def _blocks(self, most: int | None) -> Iterator[Block | None]:
         self._ahead.begin(self._drawn, most)
         while True:
-            block = self._ahead.take()
+            block = self._ahead.take(wait=self._ahead.whole)
             if block is None and not self._ahead.finished:
                 yield None  # the device may finish what it has; meanwhile batches come in
                 block = self._ahead.take(wait=True)
@@ -239,22 +254,25 @@ class StreamSource:
     def _stretch(self, block: Block) -> Stretch:
         rows = block.whole
         layout = self._layout(rows, block.size, block.capacity, block.rows % block.size)
-        data = jax.tree.unflatten(block.structure, jax.device_put(block.parts))
+        placing, size = self.placing, block.size
+        parts = jax.device_put(block.parts) if placing is None else [placing.block(part, size) for part in block.parts]
+        data = jax.tree.unflatten(block.structure, parts)
         return Stretch(data, self._order(block.capacity * block.size), 0, block.count, block.rows, layout)
 
     def _layout(self, rows: Rows, size: int, capacity: int, tail: int) -> Layout:
         parts, structure = jax.tree.flatten((rows.x, rows.y, rows.weight))
         key = (structure, size, capacity, tail, *((a.shape[1:], a.dtype) for a in parts))
         if key not in self._layouts:
-            total = capacity * size
-            shapes = [jax.ShapeDtypeStruct((total, *a.shape[1:]), a.dtype) for a in parts]
-            order = jax.ShapeDtypeStruct((total,), np.int32)
-            self._layouts[key] = Layout((jax.tree.unflatten(structure, shapes), order), size, tail or total)
+            placing = self.placing
+            shapes = block_shapes(jax.tree.unflatten(structure, parts), capacity, size, placing)
+            rows_there = tail or capacity * size
+            self._layouts[key] = Layout(shapes, size, rows_there, placing, placing is not None)
         return self._layouts[key]
 
     def _order(self, total: int) -> Array:
         if total not in self._orders:
-            self._orders[total] = jax.device_put(np.arange(total, dtype=np.int32))
+            order = np.arange(total, dtype=np.int32)
+            self._orders[total] = jax.device_put(order) if self.placing is None else order
         return self._orders[total]
 
 

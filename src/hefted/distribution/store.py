@@ -23,6 +23,10 @@ class Store(Protocol):
         """All that is in a folder now, by its whole key."""
         ...
 
+    def drop(self, key: str) -> None:
+        """Forget a value."""
+        ...
+
 
 class CoordinatorStore:
     """That of the runtime that runs.
@@ -46,6 +50,9 @@ class CoordinatorStore:
             if 'DEADLINE_EXCEEDED' in str(error):
                 return None
             raise
+
+    def drop(self, key: str) -> None:
+        self._client.key_value_delete(key)
 
     def below(self, folder: str) -> dict[str, str]:
         return {str(key): str(value) for key, value in self._client.key_value_dir_get(folder)}

@@ -259,6 +259,7 @@ def evaluate(
         steps = checks.limited_steps(steps, source.steps)
         listeners = CallbackList(callbacks, model=self, verbose=verbose, epochs=1, steps=steps or source.steps)
         binding = binding_of(self)
+        binding.place(source.layout.placing)
         run.enter('compile')
         judge = judge_of(self, program_of(self, binding), binding, source, listeners, steps)
         run.enter('validate')

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+import jax
 import numpy as np
 
 from hefted.data.arrays import Rows, batch_size_for, rows_of, split, weighted
@@ -18,6 +21,7 @@ from hefted.models import checks
 from hefted.random import make_run_seed
 
 if TYPE_CHECKING:
+    from hefted.distribution.placing import Placing
     from hefted.models.model import Model
 
 Made = TypeVar('Made')
@@ -83,21 +87,32 @@ def for_fit(
         if train.class_weight is not None:  # which is for what is trained on alone
             rows = weighted(rows, train.class_weight)
         validation = Arguments(None, batch_size=validation_size, where=' of validation_data')
-        return _of_rows(model, rows, train, True), _of_rows(model, held_out, validation)
+        mine = _of_rows(model, rows, train, True)
+        return mine, _of_rows(model, held_out, validation, placing=mine.source.layout.placing)
     # Rows that are validated on may use a batch size that a generator does not.
     mine = given(model, train, 'fit', warns=validation is None or feed_of(validation.x) is not None)
     try:
-        return mine, validation and given(model, validation, 'fit')
+        return mine, validation and given(model, validation, 'fit', placing=mine.source.layout.placing)
     except BaseException:
         mine.source.close()
         raise
 
 
-def given(model: Model, arguments: Arguments, method: str, warns: bool = False) -> Given:
-    """The source of what was passed; the model and its objective are made for it."""
+def given(
+    model: Model, arguments: Arguments, method: str, warns: bool = False, placing: Placing | EllipsisType | None = ...
+) -> Given:
+    """The source of what was passed; the model and its objective are made for it.
+
+    Args:
+        model: A compiled one.
+        arguments: What was passed.
+        method: To which method.
+        warns: Whether to say what is not used.
+        placing: On which devices it is to lie; what its batches suggest if left out.
+    """
     feed = feed_of(arguments.x)
     if feed is None:
-        return _of_rows(model, _rows(model, arguments), arguments, warns, method)
+        return _of_rows(model, _rows(model, arguments), arguments, warns, method, placing)
     refuse_beside(feed, y=arguments.y, sample_weight=arguments.sample_weight)
     if warns and arguments.batch_size is not None:
         warn(f'batch_size={arguments.batch_size} is not used: a {feed.kind} makes batches of its own.')
@@ -107,6 +122,7 @@ def given(model: Model, arguments: Arguments, method: str, warns: bool = False) 
     try:
         sample = source.sample
         model.prepare(sample.x, sample.y, sample.count, method)
+        source.placing = placing_of(sample.count, method, placing)
         source.check = partial(_check, model, arguments)
         source.check(sample)
     except BaseException:
@@ -119,7 +135,25 @@ def _rows(model: Model, a: Arguments) -> Rows:
     return rows_of(model.entered(a.x), a.y, a.sample_weight, a.class_weight, a.where)
 
 
-def _of_rows(model: Model, rows: Rows, a: Arguments, warns: bool = False, method: str = 'fit') -> Given:
+def placing_of(size: int, method: str, given: Placing | EllipsisType | None = ...) -> Placing | None:
+    """On which devices batches of so many rows lie."""
+    if not isinstance(given, EllipsisType):
+        return given
+    if jax.device_count() == 1 and 'hefted.distribution.parallel' not in sys.modules:
+        return None  # nobody can have asked for more
+    from hefted.distribution.placing import placing_for
+
+    return placing_for(size, fits=method == 'fit')
+
+
+def _of_rows(
+    model: Model,
+    rows: Rows,
+    a: Arguments,
+    warns: bool = False,
+    method: str = 'fit',
+    placing: Placing | EllipsisType | None = ...,
+) -> Given:
     size = batch_size_for(rows.count, a.batch_size, warns, a.steps)
     looks = model.builds_from_data() or bool(a.shuffle and model.__dict__.get(LOOK_OWED))
     model.prepare(rows.x, rows.y, size, method)
@@ -128,7 +162,7 @@ def _of_rows(model: Model, rows: Rows, a: Arguments, warns: bool = False, method
         model.__dict__.pop(LOOK_OWED, None)
     if looks and a.shuffle:  # Keras looks at a first batch then, and draws an order for it
         np.random.permutation(rows.count)
-    return Given(source_for(rows, size, a.shuffle), size)
+    return Given(source_for(rows, size, a.shuffle, placing_of(size, method, placing)), size)
 
 
 def _check(model: Model, arguments: Arguments, rows: Rows, size: int | None = None) -> None:

@@ -38,7 +38,7 @@ def trainer_of(
             known[layout] = inputs.kept(
                 model,
                 ('train', (single, _signature(model, program, binding, layout))),
-                lambda: compile_training(program, binding.held(), layout, single),
+                lambda: compile_training(program, binding.held(), layout, single, binding.placed),
             )
             if later:
                 run.enter('train')
@@ -80,7 +80,7 @@ def judge_of(
         return inputs.kept(
             model,
             ('evaluate', _signature(model, program, binding, layout)),
-            lambda: compile_evaluation(program, binding.held(), layout),
+            lambda: compile_evaluation(program, binding.held(), layout, binding.placed),
         )
 
     compiled = evaluator(source.layout)
@@ -107,4 +107,11 @@ def _signature(model: Model, program: Program, binding: Binding, layout: Layout)
     tail = layout.rows % layout.batch_size
     short = min(tail, 1) if program.spec.rows_independent else tail  # a masked tail may be of any size
     leaves, structure = jax.tree.flatten(layout.shapes)
-    return structure, tuple(leaves), layout.batch_size, short, switches_of(model, binding)
+    return (
+        structure,
+        tuple(leaves),
+        layout.batch_size,
+        short,
+        layout.placing and layout.placing.how,
+        switches_of(model, binding),
+    )

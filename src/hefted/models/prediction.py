@@ -14,7 +14,7 @@ from hefted.callbacks.callback import CallbackList
 from hefted.data.arrays import Rows
 from hefted.layers.calling import call_in_step
 from hefted.models import checks
-from hefted.models.inputs import batches_of, kept
+from hefted.models.inputs import batches_of, kept, placing_of
 from hefted.models.steps import rows_independent
 from hefted.train import compile_cache
 from hefted.train.binding import hold_changed
@@ -55,7 +55,7 @@ def predict(
         listeners.call('on_predict_begin')
         if not self.built:
             self.build_for(batches.sample, batches.size)
-        forward = Forward(self)
+        forward = Forward(self, batches.size)
         parts: list[Any] = []
         for step, batch in enumerate(batches.each):
             listeners.call('on_predict_batch_begin', step)
@@ -82,18 +82,27 @@ def _outputs(model: Model, batch: Rows, size: int, forward: Forward) -> Any:
 class Forward:
     """The compiled forward pass of a built model, batch after batch; what layers carry goes on from one to the next."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, size: int) -> None:
         self._model = model
+        self._placing = placing = placing_of(size, 'predict')
         variables = model.variables
         self._carried = [v for v in variables if not v.made_trainable]
         self._rest = [v for v in variables if v.made_trainable]
         self._values = [v.held for v in self._rest]
         self._states = self._begun = [v.held for v in self._carried]
+        if placing is not None:
+            from hefted.distribution.placing import put
+
+            self._values = [put(v.held, placing.of(v)) for v in self._rest]
+            self._states = [*map(placing.everywhere, self._states)]
 
     def __call__(self, x: Any) -> Any:
         """The outputs for one batch of arrays."""
         shapes = str(tree.map_structure(lambda a: (a.shape, str(a.dtype)), x))
-        key = 'forward', (shapes, len(self._values), tuple(map(id, self._carried)))
+        placing = self._placing
+        key = 'forward', (shapes, placing and placing.how, len(self._values), tuple(map(id, self._carried)))
+        if placing is not None:
+            x = tree.map_structure(placing.split, x)
         run = kept(self._model, key, lambda: self._compiled(x))
         outputs, self._states = run(self._values, self._states, x)
         return outputs
@@ -108,4 +117,7 @@ class Forward:
                 y = call_in_step(self._model, x, training=False)
             return y, scope.values(self._carried)
 
-        return compile_cache.compile(jax.jit(outputs).trace(self._values, self._states, x).lower())
+        placing = self._placing
+        ends: Any = {} if placing is None else {'out_shardings': placing.whole}
+        lowered = jax.jit(outputs, **ends).trace(self._values, self._states, x).lower()
+        return compile_cache.compile(lowered, devices=placing and placing.devices)

@@ -175,6 +175,7 @@ def made_ready(
     run.enter('compile')
     with unchanging():
         binding = binding_of(model)
+        binding.place(source.layout.placing)
         program = program_of(model, binding)
         trainer = trainer_of(model, program, binding, by_batch, run)
         first = trainer(source.layout)

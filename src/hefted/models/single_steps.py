@@ -11,7 +11,7 @@ import numpy as np
 from hefted import runs, tree
 from hefted.data.arrays import Rows, rows_of
 from hefted.models import checks
-from hefted.models.inputs import kept
+from hefted.models.inputs import kept, placing_of
 from hefted.models.prediction import Forward
 from hefted.models.steps import binding_of, program_of, switches_of
 from hefted.train import compile_cache
@@ -57,7 +57,7 @@ def predict_on_batch(self: Model, x: Any) -> Any:
         rows = rows_of(self.entered(x))
         if not self.built:
             self.build_for(rows, rows.count)
-        forward = Forward(self)
+        forward = Forward(self, rows.count)
         outputs = forward(rows.x)
         forward.hold()
         return tree.map_structure(np.asarray, outputs)
@@ -73,17 +73,22 @@ def _rows(model: Model, method: str, x: Any, y: Any, sample_weight: Any, class_w
 
 def _step(model: Model, kind: str, rows: Rows, return_dict: bool) -> Any:
     binding = binding_of(model)
+    placing = placing_of(rows.count, f'{kind}_on_batch')
+    binding.place(placing)
     state = binding.held()
     batch = Batch(rows.x, rows.y, rows.weight, None)
+    if placing is not None:
+        batch = jax.tree.map(placing.split, batch)
 
     def compiled() -> Any:
         program = program_of(model, binding)
         step = _train_step(program) if kind == 'train' else _test_step(program, binding)
-        traced = jax.jit(step).trace(state, batch, np.zeros(2, np.uint32))
-        return compile_cache.compile(traced.lower())
+        ends: Any = {} if placing is None else {'out_shardings': (binding.placed, placing.whole)}
+        traced = jax.jit(step, **ends).trace(state, batch, np.zeros(2, np.uint32))
+        return compile_cache.compile(traced.lower(), devices=placing and placing.devices)
 
     shapes = str(jax.tree.map(lambda a: (a.shape, str(a.dtype)), batch))
-    step = kept(model, (f'{kind} on batch', (shapes, switches_of(model, binding))), compiled)
+    step = kept(model, (f'{kind} on batch', (shapes, placing and placing.how, switches_of(model, binding))), compiled)
     state, logs = step(state, batch, np.zeros(2, np.uint32))
     binding.drain(state)
     logs = read_logs(logs)

@@ -74,6 +74,7 @@ def program_of(model: Any, binding: Binding) -> Program:
     ) -> Any:
         """(loss, (outputs, new values of what is not trained, of metrics, loss unscaled)); to train, `optimizer`."""
         training = optimizer is not None
+        trainable = binding.put_together(trainable)
         scope = bind(groups['trainable'] + groups['frozen'] + measured, trainable + frozen + metrics[: len(measured)])
         with scope, calling(None, batch.rows):
             y_pred = call_in_step(model, batch.x, training=training, rows=batch.rows)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hefted import host
 from hefted.data.stream import StreamSource
+from hefted.errors import HostLostError
 from hefted.forecast.local import Watts, watts_at, watts_between
 from hefted.forecast.pace import Pace, doubt_of, roofline
 from hefted.models.preparing import Prepared
@@ -79,6 +80,8 @@ def tried(prepared: Prepared, plan: Plan, run: Any) -> tuple[Pace, Watts]:
 def _tried_safely(prepared: Prepared, plan: Plan, run: Any) -> tuple[Pace, Watts] | None:
     try:
         return _tried(prepared, plan, run)
+    except HostLostError:
+        raise
     except Exception:  # steps that fail do so in the training too, which then says why
         return None
 

@@ -67,7 +67,9 @@ class State:
     ) -> Variable:
         """Make a slot: a variable of a weight's shape and dtype, named after both."""
         name = f'{reference_variable.path.replace("/", "_")}_{name or "var"}'
-        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=name)
+        slot = self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=name)
+        slot.placed_like = reference_variable
+        return slot
 
     def add_optimizer_variables(
         self, trainable_variables: Iterable[Variable], name: str | Sequence[str], initializer: Any = 'zeros'

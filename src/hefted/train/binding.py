@@ -14,11 +14,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 
 from hefted.variables import Array, Variable
+
+if TYPE_CHECKING:
+    from hefted.distribution.placing import Placing
 
 Groups = dict[str, list[Variable]]
 Evaluation = dict[str, list[Array]]  # 'metrics' and 'carried'
@@ -29,12 +33,23 @@ class Binding:
 
     Args:
         groups: Variables by the state's entry; each variable in one entry only.
+
+    Attributes:
+        placing: Where the state lies, of many devices; None on one.
+        placed: The sharding of each variable then.
     """
 
     def __init__(self, groups: Groups) -> None:
         self.groups = groups
+        self.placing: Placing | None = None
+        self.placed: dict[str, list[Any]] | None = None
         self._given: dict[int, Array] = {}
         self._begun: list[Array] = []  # what layers carried when an evaluation began
+
+    def place(self, placing: Placing | None) -> None:
+        """Say on which devices the state lies."""
+        self.placing = placing
+        self.placed = placing and placing.of_groups(self.groups)
 
     def take(self, own: bool = True, large: bool = False) -> dict[str, list[Array]]:
         """The state to begin with.
@@ -47,8 +62,15 @@ class Binding:
             state = {name: [_let_go(v) for v in group] for name, group in self.groups.items()}
         else:
             state = copy_state(self.held()) if own else self.held()
+        state = self._in_place(state)
         self._given = {id(v): v.held for v in self.variables()}
         return state
+
+    def put_together(self, trainable: list[Array]) -> list[Array]:
+        """Inside of a step, the weights as a layer uses them: whole, where each device has a share of them."""
+        if self.placing is None or self.placed is None:
+            return trainable
+        return [*map(self.placing.put_together, trainable, self.placed['trainable'])]
 
     def variables(self) -> Iterator[Variable]:
         """All of them."""
@@ -57,7 +79,15 @@ class Binding:
 
     def held(self) -> dict[str, list[Array]]:
         """The state that the variables hold, not to be given away."""
-        return {name: [v.held for v in group] for name, group in self.groups.items()}
+        return self._in_place({name: [v.held for v in group] for name, group in self.groups.items()})
+
+    def _in_place(self, state: dict[str, list[Array]]) -> dict[str, list[Array]]:
+        """The same arrays, on their devices."""
+        if self.placed is None:
+            return state
+        from hefted.distribution.placing import put
+
+        return {name: [*map(put, arrays, self.placed[name])] for name, arrays in state.items()}
 
     def drain(self, state: dict[str, list[Array]]) -> None:
         """Let the variables hold arrays that the loop will not give away."""
@@ -77,7 +107,10 @@ class Binding:
         """Metrics and what layers carry, to be given away: what an evaluation goes on from."""
         zeros = [np.zeros(v.shape, v.dtype) for v in self.groups['metrics']]
         self._begun = [v.held for v in self.carried()]
-        return {'metrics': zeros, 'carried': [_copy(array) for array in self._begun]}
+        evaluation = {'metrics': zeros, 'carried': [_copy(array) for array in self._begun]}
+        if self.placing is None:
+            return evaluation
+        return {name: [*map(self.placing.everywhere, arrays)] for name, arrays in evaluation.items()}
 
     def end_evaluation(self, evaluation: Evaluation) -> None:
         """Let the variables hold what an evaluation ended with, as if it had been assigned to them."""
@@ -111,13 +144,15 @@ class Binding:
 
     def refresh(self, state: dict[str, list[Array]]) -> dict[str, list[Array]]:
         """The state with what was assigned to the variables since the last drain."""
-        return {
-            name: [
-                array if v.held is self._given.get(id(v)) else _copy(v.held)
-                for v, array in zip(group, state[name], strict=True)
-            ]
-            for name, group in self.groups.items()
-        }
+        return self._in_place(
+            {
+                name: [
+                    array if v.held is self._given.get(id(v)) else _copy(v.held)
+                    for v, array in zip(group, state[name], strict=True)
+                ]
+                for name, group in self.groups.items()
+            }
+        )
 
 
 def hold_changed(variables: list[Variable], before: list[Array], after: list[Array]) -> None:
@@ -162,6 +197,6 @@ _ALONE = Variable(np.zeros(0), name='alone')
 
 def _copy(array: Array) -> Array:
     """On CPU a host copy, which costs a microsecond; else one on the device."""
-    if isinstance(array, np.ndarray) or jax.default_backend() == 'cpu':
+    if isinstance(array, np.ndarray) or (jax.default_backend() == 'cpu' and len(array.sharding.device_set) == 1):
         return np.array(array)
     return jax.device_put(array, array.sharding, may_alias=False)

@@ -13,7 +13,7 @@ import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,13 @@ _MAGIC = b'hefted-xla-1\n'
 _CAP_BYTES = 1 << 30
 
 
-def compile(lowered: Any, brief: bool = False) -> Any:
+def compile(lowered: Any, brief: bool = False, devices: Sequence[Any] | None = None) -> Any:
     """Compile a lowered program, or load it if this machine compiled the same before.
 
     Args:
         lowered: A `jax.stages.Lowered`.
         brief: Whether it runs so short a time that its compilation is what counts.
+        devices: Which it is for; the first if None.
 
     Returns:
         A callable `jax.stages.Compiled`.
@@ -39,8 +40,9 @@ def compile(lowered: Any, brief: bool = False) -> Any:
     folder, options = _folder(), _options(brief)
     if folder is None:
         return _compile(lowered, options)
-    path = folder / f'{_key(lowered, options)}.xla'
-    found = _load(path, lowered)
+    devices = jax.local_devices()[:1] if devices is None else list(devices)
+    path = folder / f'{_key(lowered, options, devices)}.xla'
+    found = _load(path, lowered, devices)
     if found is not None:
         return found
     compiled = _compile(lowered, options)
@@ -87,14 +89,16 @@ def _folder() -> Path | None:
     return folder if host.is_private_folder(folder) else None
 
 
-def _key(lowered: Any, options: dict[str, str]) -> str:
-    device = jax.local_devices()[0]
+def _key(lowered: Any, options: dict[str, str], devices: Sequence[Any]) -> str:
+    device = devices[0]
+    which = [each.id for each in devices] if len(devices) > 1 or device.id else ''
     parts: Iterable[str] = (
         jax.__version__,
         jaxlib_version,
         os.environ.get('XLA_FLAGS', ''),
         str(options),
-        f'{device.platform} {device.device_kind} {jax.device_count()} {os.cpu_count()}',
+        f'{device.platform} {device.device_kind} {jax.device_count()} {os.cpu_count()} {which}',
+        f'{jax.process_index()} of {jax.process_count()}',
         host.cpu_features(),
         lowered.as_text(),
     )
@@ -105,7 +109,7 @@ def _key(lowered: Any, options: dict[str, str]) -> str:
     return digest.hexdigest()
 
 
-def _load(path: Path, lowered: Any) -> Any:
+def _load(path: Path, lowered: Any, devices: Sequence[Any]) -> Any:
     try:
         blob = path.read_bytes()
     except OSError:
@@ -116,7 +120,9 @@ def _load(path: Path, lowered: Any) -> Any:
         from jax.experimental import serialize_executable
 
         try:
-            compiled = serialize_executable.deserialize_and_load(bytes(body), lowered.in_tree, lowered.out_tree)
+            compiled = serialize_executable.deserialize_and_load(
+                bytes(body), lowered.in_tree, lowered.out_tree, execution_devices=devices
+            )
             os.utime(path)
             return compiled
         except Exception:

@@ -62,7 +62,8 @@ def evaluate(
                         each(end - 1, told)
                 elif behind[1]:  # one chunk ahead, and no more: data takes memory
                     jax.block_until_ready(behind[0])
-                    pace.learn(behind[1], perf_counter() - clock)
+                    if jax.process_count() == 1:  # of several, all dispatch alike
+                        pace.learn(behind[1], perf_counter() - clock)
                 behind, clock = (logs, size), perf_counter()
                 interrupts.safe_point()
         return read_logs(behind[0]), metrics

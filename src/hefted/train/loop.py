@@ -22,6 +22,7 @@ from hefted.train import interrupts
 from hefted.train.binding import Binding
 from hefted.train.checkpoint import Keeper, Place, capture, restore
 from hefted.train.governor import Ahead, Governor
+from hefted.train.led import led
 from hefted.train.pace import Pace
 from hefted.train.program import Logs, State, Stretcher
 from hefted.train.progress import Progress
@@ -79,7 +80,7 @@ class Job:
 def fit(job: Job) -> None:
     """Train; afterwards the variables hold the last whole state, whatever happened."""
     with interrupts.deferred():
-        _Training(job).run()
+        _Training(led(job)).run()
 
 
 class _Training:

@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from hefted.data.source import Stretch
+from hefted.train import led
 from hefted.train.pace import steps_of_a_chunk
 from hefted.train.program import Stretcher
 
@@ -54,7 +55,7 @@ class Clocks(NamedTuple):
     cpu: Callable[[], float]
 
 
-_CLOCKS = Clocks(time.perf_counter, time.process_time)
+_CLOCKS = Clocks(led.clock, time.process_time)
 
 
 def try_out(

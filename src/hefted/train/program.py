@@ -109,7 +109,9 @@ class Stretcher(NamedTuple):
     step: Any = None
 
 
-def compile_training(program: Program, state: State, layout: Layout, single: bool = False) -> Stretcher:
+def compile_training(
+    program: Program, state: State, layout: Layout, single: bool = False, placed: Any = None
+) -> Stretcher:
     """The training loop over data of a layout, compiled (or loaded from the cache).
 
     Args:
@@ -117,6 +119,7 @@ def compile_training(program: Program, state: State, layout: Layout, single: boo
         state: As from `program.init()`; only its shapes are used.
         layout: Of the data that it runs over.
         single: Whether somebody stops at every step.
+        placed: The shardings of the state, where the layout is of many devices.
     """
 
     def step(_: None, state: State, batch: Batch, key: Array) -> tuple[State, Logs]:
@@ -125,11 +128,12 @@ def compile_training(program: Program, state: State, layout: Layout, single: boo
     nbytes = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
     garbage.count_model(nbytes)
     around = _Around(program.begin_epoch, program.results)
-    found = _compile(step, around, program.spec, None, state, layout, single, donates=nbytes > _KEPT_BYTES)
+    donates = nbytes > _KEPT_BYTES
+    found = _compile(step, around, program.spec, None, state, layout, single, donates, (None, placed))
     return found._replace(large=found.donates and nbytes > _COPIED_BYTES)
 
 
-def compile_evaluation(program: Program, state: State, layout: Layout) -> Stretcher:
+def compile_evaluation(program: Program, state: State, layout: Layout, placed: Any = None) -> Stretcher:
     """The evaluation loop over data of a layout: the state is a constant, the metrics are what is carried."""
     eval_step = program.eval_step
     assert eval_step is not None
@@ -138,7 +142,10 @@ def compile_evaluation(program: Program, state: State, layout: Layout) -> Stretc
         return eval_step(state, metrics, batch)
 
     around = _Around(program.begin_evaluation, program.evaluation_results)
-    return _compile(step, around, program.spec, state, program.init_metrics(), layout)
+    metrics = program.init_metrics()
+    placing = layout.placing
+    whole = None if placing is None else jax.tree.map(lambda _: placing.whole, metrics)
+    return _compile(step, around, program.spec, state, metrics, layout, placed=(placed, whole))
 
 
 class _Around(NamedTuple):
@@ -158,23 +165,25 @@ def _compile(
     layout: Layout,
     single: bool = False,
     donates: bool = True,
+    placed: tuple[Any, Any] = (None, None),
 ) -> Stretcher:
     data, order = layout.shapes
     size, tail = layout.batch_size, layout.rows % layout.batch_size
     masked = bool(tail) and spec.rows_independent
     once = order.shape[0] == size  # each stretch is one step: there is room for one batch
     donates = donates and not single  # as asked: the loops of one training agree, whatever their convolutions
-    avals = _avals((constants, carry))
+    avals = _avals(constants, placed[0]), _avals(carry, placed[1])
     key = jax.ShapeDtypeStruct((2,), np.uint32)
     # An inlined jit traces the step once, for its logs here and for the loop's body below.
+    step = _kept_in_place(step, placed[1])
     inner = jax.jit(step, inline=True)
-    traced = inner.trace(*avals, _batch_avals(data, size, masked), key)
+    traced = inner.trace(*avals, _batch_avals(layout, masked), key)
     logs = traced.out_info[1]
     if jax.default_backend() == 'cpu' and has_slow_convolution(traced.jaxpr):
         from hefted.train.rewriting import rewritten
 
         inner = jax.jit(rewritten(step), inline=True)
-        traced = inner.trace(*avals, _batch_avals(data, size, masked), key)
+        traced = inner.trace(*avals, _batch_avals(layout, masked), key)
         single = single or has_slow_convolution(traced.jaxpr)
 
     def stretch(
@@ -185,15 +194,13 @@ def _compile(
 
         def body(i: Array, carried: tuple[Any, Logs]) -> tuple[Any, Logs]:
             first, rows, done = numbers  # within the loop, where they are no kernels of their own
-            start = lax.mul(lax.add(first, i), np.int32(size))
-            index = lax.dynamic_slice(order, (start,), (size,))
-            real = lax.lt(lax.iota(np.int32, size), lax.full((size,), lax.sub(rows, start))) if masked else None
-            return inner(constants, carried[0], _batch(data, index, real), _key(key, lax.add(done, i)))
+            batch = _batch(layout, data, order, lax.add(first, i), size, rows if masked else None)
+            return inner(constants, carried[0], batch, _key(key, lax.add(done, i)))
 
         def last(carried: tuple[Any, Logs]) -> tuple[Any, Logs]:
             first, _, done = numbers
-            index = lax.dynamic_slice(order, ((first + full) * size,), (tail,))
-            return inner(constants, carried[0], _batch(data, index, None), _key(key, lax.add(done, full)))
+            batch = _batch(layout, data, order, lax.add(first, full), tail, None)
+            return inner(constants, carried[0], batch, _key(key, lax.add(done, full)))
 
         zeros = tree.map_structure(lambda s: jnp.zeros(s.shape, s.dtype), logs)
         start = (carry, zeros)
@@ -212,17 +219,37 @@ def _compile(
 
     counts = (jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in (((), np.int32), ((), np.bool_), ((3,), np.int32)))
     with interrupts.deferred():
-        lowered = jax.jit(loop, donate_argnums=1 if donates else ()).trace(*avals, data, order, *counts, key).lower()
-        compiled = compile_cache.compile(lowered, brief=once and products.are_small(traced.jaxpr))
+        placing = layout.placing
+        ends: Any = {} if placing is None else {'out_shardings': (placed[1], placing.whole)}
+        jitted = jax.jit(loop, donate_argnums=1 if donates else (), **ends)
+        lowered = jitted.trace(*avals, data, order, *counts, key).lower()
+        brief = once and products.are_small(traced.jaxpr)
+        compiled = compile_cache.compile(lowered, brief, placing and placing.devices)
     return Stretcher(compiled, single, compiled, donates, step=traced.jaxpr)
 
 
-def _avals(structure: Any) -> Any:
-    return jax.tree.map(lambda a: jax.ShapeDtypeStruct(np.shape(a), a.dtype), structure)
+def _avals(structure: Any, placed: Any = None) -> Any:
+    """Shapes and dtypes of arrays, and their shardings, where they lie on many devices."""
+    if placed is None:
+        return jax.tree.map(lambda a: jax.ShapeDtypeStruct(np.shape(a), a.dtype), structure)
+    return jax.tree.map(lambda a, s: jax.ShapeDtypeStruct(np.shape(a), a.dtype, sharding=s), structure, placed)
 
 
-def _batch_avals(data: Any, size: int, masked: bool) -> Batch:
-    x, y, weight = jax.tree.map(lambda s: jax.ShapeDtypeStruct((size, *s.shape[1:]), s.dtype), data)
+def _kept_in_place(step: Callable[..., Any], placed: Any) -> Callable[..., Any]:
+    """The same step, its state split over the devices after it as before."""
+    if placed is None:
+        return step
+
+    def placing(*arguments: Any) -> Any:
+        carry, logs = step(*arguments)
+        return lax.with_sharding_constraint(carry, placed), logs
+
+    return placing
+
+
+def _batch_avals(layout: Layout, masked: bool) -> Batch:
+    size, own = layout.batch_size, 2 if layout.stepped else 1
+    x, y, weight = jax.tree.map(lambda s: jax.ShapeDtypeStruct((size, *s.shape[own:]), s.dtype), layout.shapes[0])
     return Batch(x, y, weight, jax.ShapeDtypeStruct((size,), np.float32) if masked else None)
 
 
@@ -230,9 +257,34 @@ def _batch_avals(data: Any, size: int, masked: bool) -> Batch:
 # millisecond or two of every start.
 
 
-def _batch(data: Any, index: Array, rows: Array | None) -> Batch:
-    x, y, weight = jax.tree.map(lambda a: _take(a, index), data)
-    return Batch(x, y, weight, None if rows is None else lax.convert_element_type(rows, np.float32))
+def _batch(layout: Layout, data: Any, order: Array, step: Array, count: int, rows: Array | None) -> Batch:
+    """A step's batch: the rows that its part of the order names, or its own where the data comes by steps.
+
+    Args:
+        layout: Of the data.
+        data: (x, y, weight).
+        order: Of its rows.
+        step: Which step.
+        count: Its rows.
+        rows: How many of all rows are real, where the others are masked.
+    """
+    size = layout.batch_size
+    start = lax.mul(step, np.int32(size))
+    if layout.stepped:
+        x, y, weight = jax.tree.map(lambda a: lax.dynamic_index_in_dim(a, step, keepdims=False)[:count], data)
+    else:
+        index = _split(layout, lax.dynamic_slice(order, (start,), (count,)))
+        x, y, weight = jax.tree.map(lambda a: _take(a, index), data)
+    real = None if rows is None else lax.lt(lax.iota(np.int32, size), lax.full((size,), lax.sub(rows, start)))
+    batch = Batch(x, y, weight, None if real is None else lax.convert_element_type(real, np.float32))
+    return jax.tree.map(lambda a: _split(layout, a), batch)
+
+
+def _split(layout: Layout, array: Array) -> Array:
+    """An array of a batch's rows, these split over the devices."""
+    if layout.placing is None:
+        return array
+    return lax.with_sharding_constraint(array, layout.placing.rows(array.shape[0]))
 
 
 def _take(array: Array, index: Array) -> Array:

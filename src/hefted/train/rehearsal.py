@@ -18,7 +18,7 @@ import numpy as np
 from hefted.callbacks.callback import Callback, CallbackList
 from hefted.data.source import Source
 from hefted.run_ticks import NullRun
-from hefted.train import loop
+from hefted.train import led, loop
 from hefted.train.binding import Binding, Groups
 from hefted.train.governor import Ahead, Governor, Work
 from hefted.train.pilot import Clocks, spread_of, usual
@@ -30,7 +30,7 @@ LEAST_EPOCHS = 4  # the first of which counts for nothing
 _MOST_EPOCHS = 4000
 _PARTS = 5
 _PATIENCE = 3  # how many times its seconds it may take, where epochs are longer than was thought
-_CLOCKS = Clocks(time.perf_counter, time.process_time)
+_CLOCKS = Clocks(led.clock, time.process_time)
 
 
 class Rehearsed(NamedTuple):
@@ -172,7 +172,9 @@ class _Stand:
 def _aside(binding: Binding) -> Binding:
     groups: Any = {name: [_Stand(variable) for variable in group] for name, group in binding.groups.items()}
     stands: Groups = groups
-    return Binding(stands)
+    aside = Binding(stands)
+    aside.placing, aside.placed = binding.placing, binding.placed
+    return aside
 
 
 class _AtBatches(Callback):

@@ -19,6 +19,7 @@ from typing import Any
 
 from hefted import host
 from hefted.callbacks.backup_and_restore import LATEST, PREVIOUS
+from hefted.distribution import lead
 from hefted.errors import ArchiveError, ArgumentError, warn
 from hefted.identifiers import uuid7
 from hefted.ledger import attempts as records
@@ -210,7 +211,7 @@ class Resuming:
     def due(self) -> bool:
         now = self._clock()
         soonest = self._last + max(self._how.seconds, self._pause)
-        return now >= max(soonest, self._began + (self._spent + self._expected) / self._how.share)
+        return lead.decide(now >= max(soonest, self._began + (self._spent + self._expected) / self._how.share))
 
     def save(self, checkpoint: Checkpoint) -> None:
         checkpoint.about = self._about

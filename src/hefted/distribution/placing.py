@@ -1,0 +1,167 @@
+"""What the engine needs of a distribution: where rows, weights and everything else of one training lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+
+from hefted.distribution.parallel import DataParallel, Distribution, distribution
+from hefted.errors import ArgumentError
+
+
+class Placing:
+    """Where the arrays of a training lie, of one distribution.
+
+    Args:
+        how: The distribution.
+
+    Attributes:
+        whole: The sharding of what every device has.
+        shares: Into how many parts a batch is split.
+        devices: All of the mesh's, in its order.
+    """
+
+    def __init__(self, how: Distribution) -> None:
+        self.how = how
+        self.mesh = how.device_mesh.backend_mesh
+        self.whole = NamedSharding(self.mesh, PartitionSpec())
+        self.shares = how.num_model_replicas
+        self.devices: list[Any] = [*self.mesh.devices.ravel()]
+
+    def rows(self, count: int, axis: int = 0) -> NamedSharding:
+        """The sharding of so many rows along an axis; whole, where the devices do not divide them."""
+        if count % self.shares:
+            return self.whole
+        return NamedSharding(self.mesh, PartitionSpec(*[None] * axis, self.how.batch_dim_name))
+
+    def of(self, variable: Any) -> NamedSharding:
+        """The sharding of a variable; that of an optimizer's slot is its weight's."""
+        like = getattr(variable, 'placed_like', None)
+        return self.how.get_variable_layout(variable if like is None else like).backend_layout
+
+    def of_groups(self, groups: Mapping[str, Sequence[Any]]) -> dict[str, list[NamedSharding]]:
+        """The same of all of a state's variables."""
+        return {name: [self.of(variable) for variable in group] for name, group in groups.items()}
+
+    def put_together(self, weight: Any, sharding: NamedSharding) -> Any:
+        """A weight as a step uses it: whole, if each device keeps a share of it for memory's sake alone.
+
+        Its gradient comes back in shares: summed and scattered at once, where the compiler can.
+        """
+        if not self.how.gathers or sharding.is_fully_replicated:
+            return weight
+        return _gathered(weight, self.whole, sharding)
+
+    def everywhere(self, array: Any) -> Any:
+        """A host array, all of it on every device."""
+        return put(array, self.whole)
+
+    def split(self, array: Any) -> Any:
+        """A host array of rows, these split over the devices, where they divide them."""
+        return put(array, self.rows(array.shape[0]))
+
+    def steps(self, shape: tuple[int, ...], part: Callable[[Any], Any]) -> Any:
+        """Batches (steps, rows, …), the rows of each split over the devices; each host makes the parts of its own.
+
+        Args:
+            shape: Of all of them.
+            part: Gives the part of an index, a tuple of slices.
+        """
+        return jax.make_array_from_callback(shape, self.rows(shape[1], axis=1), part)
+
+    def block(self, array: Any, size: int) -> Any:
+        """A host array (steps * rows, …) as batches of `size` rows, (steps, rows, …), split likewise."""
+        batches = array.reshape(-1, size, *array.shape[1:])
+        return self.steps(batches.shape, lambda at: batches[at])
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1, 2))
+def _gathered(weight: Any, whole: NamedSharding, shares: NamedSharding) -> Any:
+    del shares
+    return jax.lax.with_sharding_constraint(weight, whole)
+
+
+def _forth(weight: Any, whole: NamedSharding, shares: NamedSharding) -> Any:
+    return _gathered(weight, whole, shares), None
+
+
+def _back(whole: NamedSharding, shares: NamedSharding, _: None, gradient: Any) -> Any:
+    del whole
+    return (jax.lax.with_sharding_constraint(gradient, shares),)
+
+
+_gathered.defvjp(_forth, _back)
+
+
+def placing_for(batch_size: int, fits: bool = True) -> Placing | None:
+    """How a batch of so many rows is trained on: by the distribution that is set, else on all devices.
+
+    Args:
+        batch_size: Rows a step.
+        fits: Whether the rows must be divided; else those that devices do not divide are whole on each.
+
+    Returns:
+        None where there is one device, and nobody asked for it.
+
+    Raises:
+        ArgumentError: The devices do not divide the batch.
+    """
+    how = distribution()
+    if how is None:
+        how = _by_itself(batch_size)
+        if how is None:
+            return None
+    placing = Placing(how)
+    if fits and batch_size % placing.shares:
+        raise ArgumentError(
+            f'Expected a batch_size that {placing.shares} devices divide, received {batch_size}. '
+            f'Take {batch_size - batch_size % placing.shares or placing.shares} or '
+            f'{batch_size + -batch_size % placing.shares} rows a step, or fewer devices: '
+            'DataParallel(devices=list_devices()[:n]).'
+        )
+    return placing
+
+
+def _by_itself(batch_size: int) -> Distribution | None:
+    """All devices where nobody said which: of one host, as many as divide the batch."""
+    devices = jax.devices()
+    if len(devices) == 1:
+        return None
+    if jax.process_count() > 1:
+        return DataParallel()
+    count = max(n for n in range(1, len(devices) + 1) if batch_size % n == 0)
+    return _kept(count) if count > 1 else None
+
+
+_made: dict[int, Distribution] = {}
+
+
+def _kept(count: int) -> Distribution:
+    if count not in _made:
+        _made[count] = DataParallel(devices=jax.devices()[:count])
+    return _made[count]
+
+
+def put(array: Any, sharding: NamedSharding) -> Any:
+    """An array laid out so, of which every host has all.
+
+    Args:
+        array: On the host or on devices.
+        sharding: Of the result.
+    """
+    if isinstance(array, jax.Array) and array.sharding.is_equivalent_to(sharding, array.ndim):
+        return array
+    if sharding.is_fully_addressable:
+        return jax.device_put(array, sharding)
+    host = np.asarray(array)
+    return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])
+
+
+def moved(array: Any) -> Any:
+    """A copy of an array on many devices, laid out alike, in memory of its own."""
+    return jax.device_put(array, array.sharding, may_alias=False)

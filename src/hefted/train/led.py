@@ -1,0 +1,86 @@
+"""A training of several processes: rank 0's governor, clock and callbacks decide for all of them.
+
+Alone, all of this does nothing and costs nothing: `led` gives the job back as it is.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from hefted.distribution import lead, together
+from hefted.train.governor import Ahead, Governor, Work
+
+if TYPE_CHECKING:
+    from hefted.runs import Tick
+    from hefted.train.loop import Job
+
+
+def led(job: Job) -> Job:
+    """The same training, with what decides about its chunks asked of rank 0."""
+    if together.watch() is None:
+        return job
+    stopped = job.stopped
+    job.governor = Led(job.governor)
+    job.stopped = lambda: lead.decide(stopped())
+    return job
+
+
+def clock() -> float:
+    """Seconds, of rank 0's clock: what is made of them is the same in all processes."""
+    return lead.decide(time.perf_counter())
+
+
+class Led(Governor):
+    """Answers as rank 0's governor does; what this process hears, its own does.
+
+    Args:
+        own: This process's.
+    """
+
+    def __init__(self, own: Governor) -> None:
+        self._own = own
+        self._stopped_by = ''
+
+    @property
+    def stopped_by(self) -> str | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self._stopped_by or self._own.stopped_by
+
+    @property
+    def held_back(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self._own.held_back
+
+    def begin(self, done: int, epoch: int) -> None:
+        self._own.begin(done, epoch)
+
+    def allow(self, ahead: Ahead) -> int:
+        steps = lead.decide(self._own.allow(ahead))
+        if steps < 1 and not ahead.waiting:
+            self._stopped_by = lead.decide(self._own.stopped_by or '')
+        return steps
+
+    def may(self, work: Work) -> bool:
+        may = lead.decide(self._own.may(work))
+        if not may:
+            self._stopped_by = lead.decide(self._own.stopped_by or '')
+        return may
+
+    def hear(self, steps: int, seconds: float, tick: Tick) -> None:
+        self._own.hear(steps, seconds, tick)
+
+    def did(self, work: Work, seconds: float) -> None:
+        self._own.did(work, seconds)
+
+    def holds(self) -> bool:
+        return lead.decide(self._own.holds())
+
+    def wait(self) -> None:
+        """Rank 0 waits; the others do at their next question."""
+        if lead.first():
+            self._own.wait()
+
+    def end(self) -> None:
+        self._own.end()
+
+    def over(self) -> None:
+        self._own.over()
