@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from hefted.callbacks.history import History
+from hefted.distribution import lead, together
 from hefted.models import reporting
 from hefted.models.governing import own_of
 from hefted.train import interrupts
@@ -61,7 +62,7 @@ def ended_well(run: Any, model: Model, verbose: Any, resumed: Resuming | None = 
     ended = Ended(run, resumed)
     status, error = 'finished', None
     try:
-        with interrupts.deferred(), nullcontext() if resumed is None else resumed.begun(run.id):
+        with together.training(), interrupts.deferred(), nullcontext() if resumed is None else resumed.begun(run.id):
             yield ended
         if model.stop_training or ended.stopped_by:
             status = 'stopped'
@@ -78,5 +79,5 @@ def ended_well(run: Any, model: Model, verbose: Any, resumed: Resuming | None = 
             history.attempt = max(1, len(ended.attempts))
             history.keep(run, lambda: reporting.receipt_of(run, model.name, status, ended.attempts))
             model.history = model.face.history = ended.history
-            if verbose not in (0, False) and (receipt := history.receipt()) is not None:
+            if lead.first() and verbose not in (0, False) and (receipt := history.receipt()) is not None:
                 reporting.show(receipt, run)
