@@ -6,16 +6,20 @@ to process. So at each such question rank 0 answers, and all others take its ans
 
     steps = lead.decide(steps)
 
-The questions are numbered as they are asked: every process asks the same ones in the same order.
+The questions are numbered as they are asked: every process asks the same ones in the same order. Every training imports
+this file, so it imports the rest of the room only where there are others.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-from typing import TypeVar
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, TypeVar
 
-from hefted.distribution import together
+if TYPE_CHECKING:
+    from hefted.distribution.watch import Watch
 
 Answer = TypeVar('Answer', bool, int, str, float)
 
@@ -26,10 +30,25 @@ _SECONDS = 1.0  # of waiting, after which it is seen whether rank 0 still lives
 _questions = itertools.count()
 
 
+def watch() -> Watch | None:
+    """Who watches over the processes that train together; None where this one is alone."""
+    together = sys.modules.get('hefted.distribution.together')
+    return None if together is None else together.watch()
+
+
 def first() -> bool:
     """Whether this process decides."""
-    watch = together.watch()
-    return watch is None or watch.world.rank == 0
+    watched = watch()
+    return watched is None or watched.world.rank == 0
+
+
+def training() -> AbstractContextManager[None]:
+    """While it lasts, all processes run one program, step by step (`together.training`)."""
+    if watch() is None:
+        return nullcontext()
+    from hefted.distribution import together
+
+    return together.training()
 
 
 def decide(answer: Answer) -> Answer:
@@ -45,17 +64,17 @@ def decide(answer: Answer) -> Answer:
         >>> decide(4)
         4
     """
-    watch = together.watch()
-    if watch is None:
+    watched = watch()
+    if watched is None:
         return answer
     number = next(_questions)
     key = f'{_FOLDER}{number}'
-    watch.check()
-    if watch.world.rank == 0:
-        watch.store.put(key, json.dumps(answer))
+    watched.check()
+    if watched.world.rank == 0:
+        watched.store.put(key, json.dumps(answer))
         if number >= _KEPT:
-            watch.store.drop(f'{_FOLDER}{number - _KEPT}')
+            watched.store.drop(f'{_FOLDER}{number - _KEPT}')
         return answer
-    while (found := watch.store.get(key, _SECONDS)) is None:
-        watch.check()
+    while (found := watched.store.get(key, _SECONDS)) is None:
+        watched.check()
     return json.loads(found)

@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from hefted.callbacks.history import History
-from hefted.distribution import lead, together
+from hefted.distribution import lead
 from hefted.models import reporting
 from hefted.models.governing import own_of
 from hefted.train import interrupts
@@ -62,7 +62,8 @@ def ended_well(run: Any, model: Model, verbose: Any, resumed: Resuming | None = 
     ended = Ended(run, resumed)
     status, error = 'finished', None
     try:
-        with together.training(), interrupts.deferred(), nullcontext() if resumed is None else resumed.begun(run.id):
+        own = nullcontext() if resumed is None else resumed.begun(run.id)
+        with interrupts.deferred(), lead.training(), own:
             yield ended
         if model.stop_training or ended.stopped_by:
             status = 'stopped'

@@ -12,6 +12,7 @@ import numpy as np
 from hefted import runs
 from hefted.callbacks.callback import CallbackList
 from hefted.callbacks.history import History
+from hefted.distribution import lead
 from hefted.models import checks, inputs, reporting
 from hefted.models.ending import ended_well
 from hefted.models.foreseeing import foresee, listening, tried_step
@@ -251,6 +252,7 @@ def evaluate(
     run = runs.start('evaluate', name=self.name, place=place, meter=meter)
     status, error = 'finished', None
     opened = ExitStack()
+    opened.enter_context(lead.training())
     try:
         run.enter('input')
         arguments = Arguments(x, y, sample_weight, batch_size=batch_size, steps=steps)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hefted.callbacks.callback import CallbackList
 from hefted.data.source import Layout, Source
 from hefted.data.stream import StreamSource
+from hefted.distribution import lead
 from hefted.layers.tracking import unchanging
 from hefted.models import checks, inputs
 from hefted.models.inputs import Arguments
@@ -175,6 +176,10 @@ def made_ready(
     run.enter('compile')
     with unchanging():
         binding = binding_of(model)
+        if lead.watch() is not None:
+            from hefted.models.agreeing import agree
+
+            agree(model, binding, source, held, steps, listeners)
         binding.place(source.layout.placing)
         program = program_of(model, binding)
         trainer = trainer_of(model, program, binding, by_batch, run)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from hefted.distribution import lead, together
+from hefted.distribution import lead
 from hefted.train.governor import Ahead, Governor, Work
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def led(job: Job) -> Job:
     """The same training, with what decides about its chunks asked of rank 0."""
-    if together.watch() is None:
+    if lead.watch() is None:
         return job
     stopped = job.stopped
     job.governor = Led(job.governor)
