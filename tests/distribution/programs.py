@@ -6,6 +6,7 @@ import numpy as np
 import hefted
 from hefted import Sequential, callbacks, distribution
 from hefted.layers import Dense, Dropout
+from hefted.train.resuming import Resume
 
 world = distribution.initialize()
 hefted.utils.set_random_seed(7)
@@ -17,13 +18,17 @@ model.compile(optimizer='adam', loss='binary_crossentropy', metrics=['accuracy']
 
 
 class Dies(callbacks.Callback):
+    def on_train_batch_begin(self, batch, logs=None):
+        time.sleep(0.01 if os.environ.get('DIES') else 0)
+
     def on_epoch_begin(self, epoch, logs=None):
         if os.environ.get('DIES') == str(world.rank) and epoch == 3:
             print(json.dumps({'died': time.time()}), flush=True)
             os.kill(os.getpid(), signal.SIGSTOP if os.environ.get('HOW') == 'stop' else signal.SIGKILL)
 
 
-resume = os.environ.get('RESUME') or False
+folder = os.environ.get('RESUME')
+resume = Resume(folder, seconds=0.0, share=0.5) if folder else False
 try:
     history = model.fit(x, y, epochs=5, batch_size=32, verbose=0, callbacks=[Dies()], resume=resume)
 except Exception as error:

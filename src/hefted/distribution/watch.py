@@ -164,9 +164,9 @@ class Watch:
             if self.lost is None:
                 self._verdict = [what, rank] if tell else None
                 self.lost = HostLostError(
-                    f'A process was lost: {what.rstrip(".")}. This is rank {self.world.rank} of {self.world.size} (host '
-                    f'{self.hosts[self.world.rank]}); the run has ended on all of them. Start it again on as many '
-                    'hosts as there are: with resume= it goes on from its last checkpoint.',
+                    f'A process was lost: {what.rstrip(".")}. This is rank {self.world.rank} of {self.world.size} '
+                    f'(host {self.hosts[self.world.rank]}); the run has ended on all of them. Start it again on as '
+                    'many hosts as there are: with resume= it goes on from its last checkpoint.',
                     rank,
                     self.hosts[rank],
                 )

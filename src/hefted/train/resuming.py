@@ -176,8 +176,9 @@ class Resuming:
         mine = self.found and [*self.found.place]
         if (all_have := json.loads(lead.decide(json.dumps(mine)))) != mine:
             raise ArgumentError(
-                f'Expected resume to be a folder that all processes see, such as one of a network file system, received '
-                f'{str(self._folder)!r}: rank 0 finds a checkpoint of {_of(all_have)} there, this process of {_of(mine)}.'
+                f'Expected resume to be a folder that all processes see, received {str(self._folder)!r}, where rank 0 '
+                f'finds a checkpoint of {_of(all_have)} and this process of {_of(mine)}. Give one of a network file '
+                'system.'
             )
 
     def told(self) -> str | None:
