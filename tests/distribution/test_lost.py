@@ -57,18 +57,19 @@ def test_a_process_that_is_killed_is_named_by_all_others_and_the_training_goes_o
 
 def test_one_that_only_stops_is_lost_as_well_and_who_waits_for_it_inside_of_a_collective_is_ended(tmp_path: Path):
     port = worlds['free_port']()
-    told = [worlds['plain'](rank, 3, port) | {'DIES': '1', 'HOW': 'stop'} for rank in range(3)]
-    group = worlds['Group'](TRAINS, 3, tmp_path, told)
+    told = [worlds['plain'](rank, 4, port) | {'DIES': '1', 'HOW': 'stop'} for rank in range(4)]
+    group = worlds['Group'](TRAINS, 4, tmp_path, told)
     try:
-        codes = [group.processes[rank].wait(150) for rank in (0, 2)]
+        codes = [group.processes[rank].wait(150) for rank in (0, 2, 3)]
         at = time.time()
     finally:
         group.processes[1].kill()
     ended = group.end()
     assert all(code in (1, 75) for code in codes), ended
+    assert 'died' in said(ended[1]), ended
     assert at - said(ended[1])['died'] < WITHIN_SECONDS
-    for rank in (0, 2):
+    for rank in (0, 2, 3):
         assert 'rank 1 (host ' in ended[rank].out + ended[rank].error
         assert 'showed no sign of life' in ended[rank].out + ended[rank].error
     closed = [(end.get('status'), end.get('error')) for end in ends_of_runs(tmp_path) if end.get('end')]
-    assert closed == [('failed', 'HostLostError')] * 2
+    assert closed == [('failed', 'HostLostError')] * 3

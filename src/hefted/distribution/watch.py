@@ -50,6 +50,9 @@ class Watch:
 
     Attributes:
         lost: What to raise, once somebody is lost; None before.
+        beside: What its thread does besides, now and then.
+        missed: Why accounts could not be sent or taken in.
+        unreachable: Whether the coordinator has gone: nobody can be told anything.
     """
 
     def __init__(
@@ -76,6 +79,9 @@ class Watch:
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._changed = threading.Condition()
+        self.beside: Callable[[], None] | None = None
+        self.missed: str | None = None
+        self.unreachable = False
         self._thread = threading.Thread(target=self._go, name='hefted-watch', daemon=True)
 
     @property
@@ -163,6 +169,7 @@ class Watch:
         with self._changed:
             if self.lost is None:
                 self._verdict = [what, rank] if tell else None
+                self.unreachable = not tell
                 self.lost = HostLostError(
                     f'A process was lost: {what.rstrip(".")}. This is rank {self.world.rank} of {self.world.size} '
                     f'(host {self.hosts[self.world.rank]}); the run has ended on all of them. Start it again on as '
@@ -222,6 +229,8 @@ class Watch:
             try:
                 self.show()
                 self.look()
+                if self.beside is not None:
+                    self.beside()
             except Exception as error:  # whatever the runtime raises
                 if self._clock() - self._reached > _SUSPICIOUS:
                     what = f'rank 0 (host {self.hosts[0]}) coordinates and no longer answers: {_first(error)}'
