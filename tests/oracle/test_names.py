@@ -16,11 +16,11 @@ GAPS = {
 }
 NAMESPACES = (
     '', 'activations', 'applications', 'applications.mobilenet_v2', 'backend', 'callbacks', 'config', 'constraints',
-    'datasets', 'datasets.cifar10', 'datasets.imdb', 'datasets.reuters', 'distillation', 'distribution', 'dtype_policies', 'export',
-    'initializers', 'layers', 'legacy', 'legacy.saving', 'losses', 'metrics', 'mixed_precision', 'models', 'ops',
-    'optimizers', 'optimizers.schedules', 'preprocessing', 'preprocessing.image', 'preprocessing.sequence',
-    'quantizers', 'random', 'regularizers', 'saving', 'tree', 'utils', 'utils.bounding_boxes',
-    'visualization', 'wrappers',
+    'datasets', 'datasets.cifar10', 'datasets.imdb', 'datasets.reuters', 'distillation', 'distribution',
+    'dtype_policies', 'export', 'initializers', 'layers', 'legacy', 'legacy.saving', 'losses', 'metrics',
+    'mixed_precision', 'models', 'ops', 'optimizers', 'optimizers.schedules', 'preprocessing',
+    'preprocessing.image', 'preprocessing.sequence', 'quantizers', 'random', 'regularizers', 'saving', 'tree',
+    'utils', 'utils.bounding_boxes', 'visualization', 'wrappers',
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, TypeVar
 
+from hefted.distribution import lead
 from hefted.errors import ArgumentError
 
 Logs = dict[str, Any]
@@ -30,6 +31,9 @@ class Callback:
 
     #: False only for callbacks that read the logs and never the model: they may be called a little behind.
     reads_state: ClassVar[bool] = True
+
+    #: True for callbacks that write files or show something: of several processes one alone calls them.
+    once: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}
@@ -192,7 +196,10 @@ class CallbackList(Callback):
             return
         *index, logs = arguments if arguments and isinstance(arguments[-1], dict) else (*arguments, {})
         shared = dict(logs)
+        elsewhere = not lead.first()
         for callback in self._called[hook]:
+            if elsewhere and getattr(callback, 'once', False):
+                continue
             stop = self._stops.get(id(callback)) if hook == 'on_train_batch_end' else None
             if stop is not None and stop > self.step:
                 continue

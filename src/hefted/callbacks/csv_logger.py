@@ -25,6 +25,7 @@ class CSVLogger(Callback):
     """
 
     reads_state = False
+    once = True
 
     def __init__(self, filename: str | Path, separator: str = ',', append: bool = False) -> None:
         super().__init__()

@@ -19,6 +19,7 @@ class ProgbarLogger(Callback):
     """
 
     reads_state = False
+    once = True
     #: `fit` shows nothing of its own beside it.
     shows_progress = True
 

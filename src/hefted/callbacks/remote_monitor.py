@@ -25,6 +25,7 @@ class RemoteMonitor(Callback):
     """
 
     reads_state = False
+    once = True
 
     def __init__(
         self,

@@ -37,6 +37,8 @@ class TensorBoard(Callback):
         ArgumentError: `profile_batch` is none of these, or `embeddings_metadata` names no embedding.
     """
 
+    once = True
+
     def __init__(
         self,
         log_dir: str | Path = 'logs',

@@ -16,7 +16,7 @@ import copy
 import math
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -53,7 +53,7 @@ class Layout:
         shapes: ShapeDtypeStructs of a stretch's data and order.
         batch_size: Rows a step.
         rows: How many there are; where that is no multiple of `batch_size`, the last batch is short.
-        placing: How it lies on many devices; None on one.
+        placing: How it lies on many devices; None on one. Sizes are those of all processes together.
         stepped: Whether the data is (steps, batch, …), each batch split over the devices, and has no order.
     """
 
@@ -167,7 +167,8 @@ class _Ordered:
 
     @property
     def layout(self) -> Layout:
-        return Layout(self.shapes, self.batch_size, self.rows, self.placing)
+        hosts = 1 if self.placing is None else self.placing.hosts
+        return Layout(self.shapes, self.batch_size * hosts, self.rows * hosts, self.placing)
 
     @property
     def shapes(self) -> tuple[Any, Any]:
@@ -265,7 +266,7 @@ class StreamedSource(_Ordered):
 
     @property
     def layout(self) -> Layout:
-        return Layout(self.shapes, self.batch_size, self.rows, self.placing, self.placing is not None)
+        return replace(super().layout, stepped=self.placing is not None)
 
     def epoch(self, epoch: int, steps: int | None = None, start: int = 0) -> Iterator[Stretch]:
         number, first, count = self._part(epoch, steps, start)
@@ -278,7 +279,8 @@ class StreamedSource(_Ordered):
                 ahead = self._send(order, following)
             assert at is not None
             real = min(self.rows - at * self.batch_size, self._block_steps * self.batch_size)
-            yield Stretch(data, self._arange, 0, min(self._block_steps, first + count - at), real)
+            hosts = 1 if self.placing is None else self.placing.hosts
+            yield Stretch(data, self._arange, 0, min(self._block_steps, first + count - at), hosts * real)
 
     def trial(self) -> Stretch:
         from hefted.data.trial import block_of
@@ -317,7 +319,8 @@ def source_for(
 ) -> ResidentSource | StreamedSource:
     """Rows on the device if they fit in a quarter of its memory, on each of many alike; else streamed."""
     sharing = len(jax.local_devices()) if placing is not None and jax.default_backend() == 'cpu' else 1
-    if rows.nbytes * sharing <= _RESIDENT_SHARE * _device_memory():
+    own = placing is not None and placing.hosts > 1  # then nobody has all of them
+    if not own and rows.nbytes * sharing <= _RESIDENT_SHARE * _device_memory():
         return ResidentSource(rows, batch_size, shuffle, placing)
     return StreamedSource(rows, batch_size, shuffle, placing=placing)
 
@@ -328,12 +331,13 @@ def block_shapes(parts: Any, steps: int, size: int, placing: Placing | None) -> 
     Args:
         parts: Arrays (rows, …), nested.
         steps: How many batches.
-        size: Rows of each.
+        size: Rows of each that this process has.
         placing: Which devices: the block is (steps, size, …) then, else (steps * size, …).
     """
     order = jax.ShapeDtypeStruct((steps * size,), np.int32)
     if placing is None:
         return _map(lambda a: jax.ShapeDtypeStruct((steps * size, *a.shape[1:]), a.dtype), parts), order
+    size *= placing.hosts
     rows = placing.rows(size, axis=1)
     return _map(lambda a: jax.ShapeDtypeStruct((steps, size, *a.shape[1:]), a.dtype, sharding=rows), parts), order
 

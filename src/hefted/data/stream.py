@@ -15,7 +15,7 @@ from hefted.data.ahead import Ahead, Block
 from hefted.data.arrays import Rows, rows_of
 from hefted.data.feeds import Feed, IteratedFeed
 from hefted.data.source import RAN_OUT, Layout, Stretch, block_shapes, part_of_pass
-from hefted.errors import ArgumentError, warn
+from hefted.errors import ArgumentError, DataError, warn
 from hefted.variables import Array
 
 if TYPE_CHECKING:
@@ -257,7 +257,13 @@ class StreamSource:
         placing, size = self.placing, block.size
         parts = jax.device_put(block.parts) if placing is None else [placing.block(part, size) for part in block.parts]
         data = jax.tree.unflatten(block.structure, parts)
-        return Stretch(data, self._order(block.capacity * block.size), 0, block.count, block.rows, layout)
+        hosts = 1 if placing is None else placing.hosts
+        if hosts > 1 and block.rows < block.size * block.count:
+            raise DataError(
+                f'Expected batches of {block.size} rows of each process with auto_shard_dataset=False, received one of '
+                f'{block.rows} of the {self.feed.kind}. Leave out short batches.'
+            )
+        return Stretch(data, self._order(block.capacity * size), 0, block.count, hosts * block.rows, layout)
 
     def _layout(self, rows: Rows, size: int, capacity: int, tail: int) -> Layout:
         parts, structure = jax.tree.flatten((rows.x, rows.y, rows.weight))
@@ -265,8 +271,9 @@ class StreamSource:
         if key not in self._layouts:
             placing = self.placing
             shapes = block_shapes(jax.tree.unflatten(structure, parts), capacity, size, placing)
-            rows_there = tail or capacity * size
-            self._layouts[key] = Layout(shapes, size, rows_there, placing, placing is not None)
+            hosts = 1 if placing is None else placing.hosts
+            rows_there = hosts * (tail or capacity * size)
+            self._layouts[key] = Layout(shapes, hosts * size, rows_there, placing, placing is not None)
         return self._layouts[key]
 
     def _order(self, total: int) -> Array:

@@ -42,17 +42,19 @@ def block_of(rows: Rows, layout: Layout) -> Stretch:
     total = order.shape[0]
     given = jax.tree.leaves((rows.x, rows.y, rows.weight))
     count = min(rows.count, total)
-    leaves = [_begun_with(leaf, shape, count) for leaf, shape in zip(given, jax.tree.leaves(shapes), strict=True)]
-    placing, size = layout.placing, layout.batch_size
+    placing = layout.placing
+    hosts = 1 if placing is None else placing.hosts
+    size = layout.batch_size // hosts
+    leaves = [_begun_with(*pair, count, hosts) for pair in zip(given, jax.tree.leaves(shapes), strict=True)]
     put = jax.device_put if placing is None else lambda found: [placing.block(leaf, size) for leaf in found]
     data = jax.tree.unflatten(jax.tree.structure(shapes), put(leaves))
-    return Stretch(data, scattered(count, total), 0, max(1, total // layout.batch_size), total)
+    return Stretch(data, scattered(count, total), 0, max(1, total // size), hosts * total)
 
 
-def _begun_with(leaf: Any, shape: Any, count: int) -> HostArray:
+def _begun_with(leaf: Any, shape: Any, count: int, hosts: int) -> HostArray:
     dtype = np.dtype(shape.dtype)
     whole = (-1, *leaf.shape[1:])
-    nbytes = math.prod(shape.shape) * dtype.itemsize
+    nbytes = math.prod(shape.shape) // hosts * dtype.itemsize
     pages = np.zeros(nbytes + _ALIGNMENT, np.uint8)
     start = -pages.ctypes.data % _ALIGNMENT
     array = pages[start : start + nbytes].view(dtype).reshape(whole)

@@ -24,6 +24,7 @@ class Placing:
         whole: The sharding of what every device has.
         shares: Into how many parts a batch is split.
         devices: All of the mesh's, in its order.
+        hosts: How many processes bring rows of their own; 1 where each brings all.
     """
 
     def __init__(self, how: Distribution) -> None:
@@ -32,6 +33,7 @@ class Placing:
         self.whole = NamedSharding(self.mesh, PartitionSpec())
         self.shares = how.num_model_replicas
         self.devices: list[Any] = [*self.mesh.devices.ravel()]
+        self.hosts = 1 if how.auto_shard_dataset else jax.process_count()
 
     def rows(self, count: int, axis: int = 0) -> NamedSharding:
         """The sharding of so many rows along an axis; whole, where the devices do not divide them."""
@@ -66,13 +68,23 @@ class Placing:
         return put(array, self.rows(array.shape[0]))
 
     def steps(self, shape: tuple[int, ...], part: Callable[[Any], Any]) -> Any:
-        """Batches (steps, rows, …), the rows of each split over the devices; each host makes the parts of its own.
+        """Batches (steps, rows, …), the rows of each split over the devices; each process makes the parts of its own.
 
         Args:
-            shape: Of all of them.
-            part: Gives the part of an index, a tuple of slices.
+            shape: Of all that this process has.
+            part: Gives the part of an index into it, a tuple of slices.
         """
-        return jax.make_array_from_callback(shape, self.rows(shape[1], axis=1), part)
+        steps, rows, *rest = shape
+        if self.hosts == 1:
+            return jax.make_array_from_callback(shape, self.rows(rows, axis=1), part)
+        before = jax.process_index() * rows  # rows of a batch that processes before this one bring
+
+        def own(index: Any) -> Any:
+            at = index[1]
+            return part((index[0], slice(at.start - before, at.stop - before), *index[2:]))
+
+        whole = (steps, self.hosts * rows, *rest)
+        return jax.make_array_from_callback(whole, self.rows(whole[1], axis=1), own)
 
     def block(self, array: Any, size: int) -> Any:
         """A host array (steps * rows, …) as batches of `size` rows, (steps, rows, …), split likewise."""
@@ -98,18 +110,19 @@ def _back(whole: NamedSharding, shares: NamedSharding, _: None, gradient: Any) -
 _gathered.defvjp(_forth, _back)
 
 
-def placing_for(batch_size: int, fits: bool = True) -> Placing | None:
+def placing_for(batch_size: int, fits: bool = True, rows: int | None = None) -> Placing | None:
     """How a batch of so many rows is trained on: by the distribution that is set, else on all devices.
 
     Args:
         batch_size: Rows a step.
         fits: Whether the rows must be divided; else those that devices do not divide are whole on each.
+        rows: How many there are in all; None where nobody knows.
 
     Returns:
         None where there is one device, and nobody asked for it.
 
     Raises:
-        ArgumentError: The devices do not divide the batch.
+        ArgumentError: The devices do not divide the batch; or processes bring rows of their own, and a short batch.
     """
     how = distribution()
     if how is None:
@@ -117,6 +130,12 @@ def placing_for(batch_size: int, fits: bool = True) -> Placing | None:
         if how is None:
             return None
     placing = Placing(how)
+    if placing.hosts > 1 and rows is not None and rows % batch_size:
+        raise ArgumentError(
+            f'Expected whole batches of each process with auto_shard_dataset=False, received {rows} rows here, which '
+            f'batch_size={batch_size} does not divide. Leave out the last {rows % batch_size}.'
+        )
+    batch_size *= placing.hosts
     if fits and batch_size % placing.shares:
         raise ArgumentError(
             f'Expected a batch_size that {placing.shares} devices divide, received {batch_size}. '

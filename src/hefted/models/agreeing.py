@@ -40,16 +40,18 @@ def agree(
     """
     identity = identity_of(model, binding, source, held)
     data = identity.pop('data')
+    placing = source.layout.placing
+    apart = isinstance(source, StreamSource) or (placing is not None and placing.hosts > 1)  # each has its own
     told = {
         'the model': _short(identity),
         'the weights': _weights(binding),
         'the rows': None if isinstance(source, StreamSource) else source.layout.rows,
         'batch_size': source.layout.batch_size,
         'steps of an epoch': steps,
-        'the data': None if isinstance(source, StreamSource) else _short(data),
+        'the data': None if apart else _short(data),
         'the validation data': held and [held.layout.rows, held.layout.batch_size],
-        'devices of a batch': source.layout.placing and source.layout.placing.shares,
-        'the distribution': source.layout.placing and str(source.layout.placing.how),
+        'devices of a batch': placing and placing.shares,
+        'the distribution': placing and str(placing.how),
         'stops at batches': listeners.stops_at_batches(),
         "the state of NumPy's random numbers": _random(),
     }
@@ -66,10 +68,10 @@ def _weights(binding: Binding) -> str:
     whole = [array for array in arrays if not isinstance(array, jax.Array) or array.is_fully_addressable]
     if sum(array.nbytes for array in whole) > _MOST_BYTES:
         return 'not compared'
-    sums = [zlib.crc32(np.ascontiguousarray(array)) for array in whole]
+    sums = [zlib.crc32(np.asarray(array).tobytes()) for array in whole]
     return _short(sums)
 
 
 def _random() -> str:
     name, state, at, *rest = np.random.get_state()
-    return _short((name, zlib.crc32(np.ascontiguousarray(state)), at, rest))
+    return _short((name, zlib.crc32(np.asarray(state).tobytes()), at, rest))

@@ -110,6 +110,7 @@ def fit(
     limits = limits_for(budget)
     resumed = _resuming(resume, self.name)
     run = _started(self, resumed, place, meter)
+    verbose = verbose if lead.first() else 0  # of several processes one alone shows it
     params: dict[str, Any] = {'verbose': verbose, 'epochs': epochs}
     with ended_well(run, self, verbose, resumed) as ended, ExitStack() as opened:
         limits = within(limits, run)

@@ -135,7 +135,9 @@ def _rows(model: Model, a: Arguments) -> Rows:
     return rows_of(model.entered(a.x), a.y, a.sample_weight, a.class_weight, a.where)
 
 
-def placing_of(size: int, method: str, given: Placing | EllipsisType | None = ...) -> Placing | None:
+def placing_of(
+    size: int, method: str, given: Placing | EllipsisType | None = ..., rows: int | None = None
+) -> Placing | None:
     """On which devices batches of so many rows lie."""
     if not isinstance(given, EllipsisType):
         return given
@@ -143,7 +145,7 @@ def placing_of(size: int, method: str, given: Placing | EllipsisType | None = ..
         return None  # nobody can have asked for more
     from hefted.distribution.placing import placing_for
 
-    return placing_for(size, fits=method == 'fit')
+    return placing_for(size, method == 'fit', rows)
 
 
 def _of_rows(
@@ -162,7 +164,7 @@ def _of_rows(
         model.__dict__.pop(LOOK_OWED, None)
     if looks and a.shuffle:  # Keras looks at a first batch then, and draws an order for it
         np.random.permutation(rows.count)
-    return Given(source_for(rows, size, a.shuffle, placing_of(size, method, placing)), size)
+    return Given(source_for(rows, size, a.shuffle, placing_of(size, method, placing, rows.count)), size)
 
 
 def _check(model: Model, arguments: Arguments, rows: Rows, size: int | None = None) -> None:

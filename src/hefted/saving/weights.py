@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from hefted.distribution import lead
 from hefted.errors import ArchiveError, ArgumentError, MissingFileError, NotBuiltError, warn
 from hefted.saving.hooks import load_own_variables, overrides, own_variables
 from hefted.saving.places import Place, places
@@ -298,9 +299,11 @@ def _numbers(node: Any) -> np.ndarray[Any, Any]:
 
 
 def write_aside(path: Path, blob: bytes, overwrite: bool) -> None:
-    """Write a file whole or not at all: aside first, then renamed."""
+    """Write a file whole or not at all: aside first, then renamed; of several processes, the first alone."""
     import os
 
+    if not lead.first():
+        return
     if path.exists() and not overwrite:
         raise ArgumentError(f'Expected overwrite=True for {str(path)!r}, which is there already.')
     aside = path.with_name(f'.{path.name}.{os.getpid()}.tmp')

@@ -24,10 +24,12 @@ import numpy as np
 from hefted import host
 from hefted.callbacks.backup_and_restore import LATEST, PREVIOUS, BackupAndRestore
 from hefted.callbacks.callback import CallbackList
+from hefted.distribution import lead
 from hefted.errors import ArchiveError, ArgumentError
 from hefted.train import state_file
 from hefted.train.binding import copy_state
 from hefted.utils import random_states
+from hefted.variables import gathered
 
 if TYPE_CHECKING:
     from hefted.train.loop import Job
@@ -137,7 +139,7 @@ def capture(job: Job, state: Any, place: Place, logs: Logs) -> Checkpoint:
     """The checkpoint of a training whose pipeline is drained."""
     return Checkpoint(
         place,
-        {name: [np.asarray(array) for array in arrays] for name, arrays in state.items()},
+        {name: [np.asarray(gathered(array)) for array in arrays] for name, arrays in state.items()},
         job.key,
         job.source.get_state(),
         logs,
@@ -210,6 +212,8 @@ def machine_here() -> dict[str, str]:
     """
     device = jax.local_devices()[0]
     told = {'jax': jax.__version__, 'device': device.device_kind}
+    if jax.device_count() > 1:
+        told['devices'] = str(jax.device_count())
     if device.platform == 'cpu':
         cpu = host.cpu_identity()
         told['device'] = cpu.name or f'{cpu.vendor} {cpu.family} {cpu.model}'
@@ -235,6 +239,20 @@ def other_machine(checkpoint: Checkpoint) -> str | None:
 
 
 def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
+    """The last checkpoint of a folder that can be read; the same for all processes that train together.
+
+    Returns, Raises: As `_newest`; and HostsDifferError, where not all see the same.
+    """
+    found, passed_over = _newest(folder)
+    if lead.watch() is not None:
+        from hefted.distribution import hosts
+
+        seen = None if found is None else found.place.done
+        hosts.agree('the checkpoint to go on from', {f'the last step in {folder}, which all must see': seen})
+    return found, passed_over
+
+
+def _newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     """The last checkpoint of a folder that can be read.
 
     Returns:
@@ -268,9 +286,13 @@ def write(folder: Path, checkpoint: Checkpoint, keep: bool = True) -> OSError | 
         checkpoint: What.
         keep: Whether the one before it stays too.
 
+    Of several processes, which all have the same state, the first alone does.
+
     Returns:
         Why it could not be written, which costs this checkpoint and not the training; it is warned of.
     """
+    if not lead.first():
+        return None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         state_file.write(folder / LATEST, vars(checkpoint), folder / PREVIOUS if keep else None)

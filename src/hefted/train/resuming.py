@@ -128,9 +128,11 @@ class Resuming:
                 yield
                 return
             journal.settle()  # an attempt that is known has what it took in the ledger, whenever it is killed
-            self._lock = self._locked(run_id or uuid7())
-            if self._lock is None:
-                raise self._in_use()
+            if lead.first():
+                self._lock = self._locked(run_id or uuid7())
+                if self._lock is None:
+                    raise self._in_use()
+            lead.decide(True)  # the others look for a checkpoint when the first has the folder
             yield
         finally:
             _open.discard(self._folder)
@@ -217,7 +219,8 @@ class Resuming:
     def forget(self) -> None:
         """Delete what was kept."""
         self._unlock()
-        records.forget(self.attempts)
+        if lead.first():
+            records.forget(self.attempts)
 
     # The loop's keeper
 
