@@ -6,7 +6,11 @@ what="$1" folder="$2"
 
 stop() {
     for name in slurmd slurmctld munged; do
-        if [[ -s "$folder/$name.pid" ]]; then kill "$(cat "$folder/$name.pid")" 2>/dev/null || true; fi
+        [[ -s "$folder/$name.pid" ]] || continue
+        number="$(cat "$folder/$name.pid")"
+        kill "$number" 2>/dev/null || continue
+        for _ in $(seq 20); do kill -0 "$number" 2>/dev/null || continue 2; sleep 0.1; done
+        kill -9 "$number" 2>/dev/null || true
     done
     if [[ -s "$folder/munge.folder" ]]; then rm -rf "$(cat "$folder/munge.folder")"; fi
 }
