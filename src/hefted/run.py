@@ -60,6 +60,8 @@ class Run:
         shares: Seconds and joules by phase, so far.
         accuracies: Of the sensors.
         told: What the journal was told by `tell`.
+        group: Which of several processes that train together it is of; None for one alone.
+        others: What the others' runs of the same training came to, once that is known (`hefted.footprint.group`).
     """
 
     def __init__(
@@ -86,6 +88,8 @@ class Run:
         self._machine = machine_of(meter)
         self._grid = Repricing(grid)
         self.told: dict[str, Any] = {}
+        self.group = run_lines.group(kind)
+        self.others: list[dict[str, Any]] = []
         self._factors = self._grid.first(factors_for(place, self._machine))
         self.meter = meter
         self._meter_version: int = meter.version
@@ -119,6 +123,7 @@ class Run:
                 'started': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
                 'versions': run_lines.versions(),
                 'attributes': dict(attributes or {}),
+                **({} if self.group is None else {'group': self.group}),
                 'place': place,
                 'machine': self._machine.to_json(),
                 'factors': self._factors,
@@ -223,6 +228,20 @@ class Run:
             self.told |= told
             self._journal.write(told)
 
+    def take_in(self, others: list[dict[str, Any]]) -> None:
+        """Count what other processes took for the same training: this run's figures are of all of them then."""
+        if not self._over and others:
+            self.others = others
+            self._journal.write({'others': others})
+
+    def account(self) -> dict[str, Any]:
+        """What it took so far, for the process that counts for all: as lines that tell it again, at any time."""
+        from hefted.footprint import group
+
+        factors = self._grid.priced(self._factors, self.shares, self.accuracies)
+        lines = group.lines_of(self.shares, self.accuracies, self._place, factors, self._gaps_told)
+        return {**(self.group or {}), 'of': self.id, 'lines': lines}
+
     def so_far(self) -> Footprint | None:
         """What it took up to now, start-up counted, by a reading made now: for budgets (about 0.5 ms)."""
         if not self._over:
@@ -281,9 +300,21 @@ class Run:
         return account.footprint(shares, self.accuracies, self._place, factors, gaps)
 
     def _accounted(self) -> Footprint:
-        told = self._footprint or self.foresee(self.shares, self._gaps_told)
+        told = self._footprint or self._with_others(self.foresee(self.shares, self._gaps_told))
         self._footprint = told if self._over else None
         return told
+
+    def _with_others(self, own: Footprint) -> Footprint:
+        if not self.others:
+            return own
+        from hefted.footprint import group
+
+        return group.whole(own, self.others)
+
+    @property
+    def alone(self) -> Footprint:
+        """What this process took by itself."""
+        return self.foresee(self.shares, self._gaps_told)
 
     def beat(self, reading: RawReading) -> None:
         """Called by the meter's thread each second: a run that does not tick is kept as well."""

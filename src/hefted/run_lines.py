@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from hefted import host, world
 from hefted.footprint.account import Accuracies
 
 if TYPE_CHECKING:
     from hefted.run import Run
+
+
+_counts: Counter[str] = Counter()
+
+
+def group(kind: str) -> dict[str, Any] | None:
+    """Which of several processes that train together a run is of; None for one alone.
+
+    All have the same name of the group and number of the run: by these the ledger finds what belongs together.
+    """
+    joined = world.joined()
+    if joined is None or kind != 'fit':
+        return None
+    _counts[kind] += 1
+    return {
+        'id': joined.group,
+        'run': _counts[kind],
+        'rank': joined.rank,
+        'size': joined.size,
+        'machine': host.boot_id(),
+        'by': joined.by,
+    }
 
 
 class Accounted:

@@ -20,12 +20,13 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from hefted import settings
+from hefted import settings, world
 from hefted.errors import ArgumentError
 from hefted.footprint import place as places
 from hefted.footprint import splitting
 from hefted.footprint.account import rebuild
 from hefted.footprint.totals import Total
+from hefted.ledger.journal import settle
 from hefted.metering.meter import Meter
 from hefted.run import NullRun, Run, Status, Tick
 from hefted.run_process import Process
@@ -195,6 +196,7 @@ def joined(kind: str, name: str) -> Generator[None]:
         _process.pause(run)
 
 
+_LEFT_SECONDS = 5.0  # for the disk, before a process is left
 _process = Process()
 
 
@@ -211,11 +213,19 @@ def _end_own() -> None:
         run.finish('finished')
 
 
+def _lost(error: BaseException) -> None:
+    """This process is about to be left, as it waits for one that is lost: its runs end here."""
+    for run in _process.runs:
+        run.end('failed', error)
+    settle(_LEFT_SECONDS)
+
+
 def _received(count: int) -> None:
     _process.moved(count, 0)
 
 
 traffic.listen(_received)
+world.endings.append(_lost)
 atexit.register(_end_own)  # before the journals are drained: handlers run last-in-first-out
 if hasattr(os, 'register_at_fork'):
     os.register_at_fork(after_in_child=_forked)

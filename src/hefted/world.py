@@ -33,6 +33,12 @@ _MPI_PORT = 51427
 
 _Environment = Mapping[str, str]
 
+endings: list[Callable[[BaseException], object]] = []
+"""What is to be done before a process is left that waits for one that is lost, such as closing journals."""
+
+
+_joined: World | None = None
+
 
 @dataclass(frozen=True)
 class World:
@@ -84,6 +90,17 @@ def found_or_alone(environment: _Environment | None = None) -> World:
         return found(environment)
     except ArgumentError:
         return World()
+
+
+def join(world: World) -> None:
+    """From now on this process works in a world (`hefted.distribution.initialize`)."""
+    global _joined
+    _joined = world
+
+
+def joined() -> World | None:
+    """The world that this process works in; None where it works alone."""
+    return _joined
 
 
 def checked(world: World) -> World:

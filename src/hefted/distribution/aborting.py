@@ -23,6 +23,13 @@ from typing import Any
 _kept: list[Any] = []  # what C points to must not be collected
 
 
+def _library() -> Any:
+    library = ctypes.CDLL(None)
+    library.signal.restype = ctypes.c_void_p
+    library.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
+    return library
+
+
 def keep(ours: Callable[[], bool]) -> bool:
     """From now on ask at an abort outside Python's threads.
 
@@ -34,10 +41,8 @@ def keep(ours: Callable[[], bool]) -> bool:
     """
     if sys.platform == 'win32':
         return False
-    library = ctypes.CDLL(None)
+    library = _library()
     kind = ctypes.CFUNCTYPE(None, ctypes.c_int)
-    library.signal.restype = ctypes.c_void_p
-    library.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
     known = threading._active  # type: ignore[attr-defined]
     former = None
 
@@ -51,7 +56,19 @@ def keep(ours: Callable[[], bool]) -> bool:
     handler = kind(caught)
     _kept.append(handler)
     former = library.signal(int(signal.SIGABRT), ctypes.cast(handler, ctypes.c_void_p))
+    _kept.append(former)
     return True
+
+
+def forget(*, hold: bool = False) -> None:
+    """Ask no longer: at its end Python cannot be called any more.
+
+    Args:
+        hold: Whether a thread that aborts from now on is kept for good, without being asked.
+    """
+    if _kept:
+        library = _library()
+        library.signal(int(signal.SIGABRT), ctypes.cast(library.pause, ctypes.c_void_p) if hold else _kept[-1])
 
 
 def answers(host: str, port: int, seconds: float = 2.0) -> bool:

@@ -67,6 +67,7 @@ def initialize(
     placed = _placed(asked, all_told)
     _start(placed, _devices(placed, all_told), timeout)
     _now = placed
+    world.join(placed)
     together.begin(placed, [str(each['host']) for each in all_told])
     _seed(all_told)
     return placed

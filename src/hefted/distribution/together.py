@@ -8,10 +8,12 @@ with together.training():      # while it lasts this process waits for others, a
 from __future__ import annotations
 
 import atexit
+import ctypes
 import os
+import signal
 import sys
-import threading
-from collections.abc import Callable, Generator, Sequence
+import time
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from hefted.distribution import aborting
@@ -19,14 +21,16 @@ from hefted.distribution.rendezvous import ranks_told
 from hefted.distribution.store import CoordinatorStore
 from hefted.distribution.watch import EXIT_CODE, Watch
 from hefted.errors import HeftedError, HostLostError
-from hefted.world import COORDINATOR, World, address
+from hefted.world import COORDINATOR, World, address, endings
 
 _NAMING_SECONDS = 15.0  # after a collective has failed, to learn whose fault it was
 _END_SECONDS = 300.0  # that rank 0 waits for the others when it is done
+_TOLD_SECONDS = 4.0  # for the others to see who is lost, before this process goes too
+_ALARM_SECONDS = 20.0
+_FAREWELL_SECONDS = 0.5
 _OF_OTHERS = ('gloo', 'nccl', 'connection', 'socket', 'unavailable', 'collective', 'coordination', 'deadline', 'peer')
 
 _watch: Watch | None = None
-_endings: list[Callable[[HostLostError], None]] = []
 
 
 def watch() -> Watch | None:
@@ -52,11 +56,6 @@ def check() -> None:
     """
     if _watch is not None:
         _watch.check()
-
-
-def when_lost(ending: Callable[[HostLostError], None]) -> None:
-    """Have something done before a process that is blocked is left, such as closing a journal."""
-    _endings.append(ending)
 
 
 @contextmanager
@@ -124,14 +123,14 @@ def _coordinator_gone() -> bool:
     host, port = address(watched.world.coordinator or '', COORDINATOR)
     if watched.lost is None and aborting.answers(host, port):
         return False
-    watched.lose(f'rank 0 (host {watched.hosts[0]}), which coordinates the others, has gone', 0)
+    watched.lose(f'rank 0 (host {watched.hosts[0]}), which coordinates the others, has gone', 0, tell=False)
     return True
 
 
 def _blocked(lost: HostLostError) -> None:
     """Nobody could raise it: the main thread waits inside a collective. Say it, end what is open, and leave."""
     print(f'\nhefted: {lost}', file=sys.stderr, flush=True)
-    for ending in _endings:
+    for ending in endings:
         try:
             ending(lost)
         except Exception as error:
@@ -141,6 +140,8 @@ def _blocked(lost: HostLostError) -> None:
 
 def _leave() -> None:
     """At the process's end: tell the others; rank 0 goes last, as the runtime goes with it."""
+    from jax._src import distributed
+
     watched = _watch
     if watched is None:
         return
@@ -151,21 +152,28 @@ def _leave() -> None:
             if watched.world.rank == 0:
                 watched.wait_for_end(_END_SECONDS)
         except Exception as error:
-            watched.lose(f'the coordinator at {watched.world.coordinator} no longer answers: {error}', 0)
-    watched.stop()
+            watched.lose(f'the coordinator at {watched.world.coordinator} no longer answers: {error}', 0, tell=False)
+    watched.raised = True  # it ends: nobody is blocked
     if watched.lost is not None:
-        _leave_broken()
+        watched.wait_until_told(_TOLD_SECONDS)
+    watched.stop()
+    aborting.forget(hold=watched.lost is not None)
+    if watched.lost is not None:
+        _leave_without_farewell()
+    elif watched.world.rank == 0:
+        time.sleep(_FAREWELL_SECONDS)
+    else:
+        distributed.shutdown()  # now, and not after what others do at the end: rank 0 has heard that this one leaves
 
 
-def _leave_broken() -> None:
-    """End without JAX's farewell, which waits for those who are lost; what else is to be done at the end is done."""
+def _leave_without_farewell() -> None:
+    """End as a process ends, but for JAX's farewell, which waits for those who are lost; at the latest by an alarm."""
     from jax._src import distributed
 
-    kept = distributed.global_state.client, distributed.global_state.service
-    distributed.global_state.client = distributed.global_state.service = None
-    atexit._run_exitfuncs()
-    threading.excepthook = lambda _: None
-    sys.stdout.flush()
-    sys.stderr.flush()
-    del kept
-    os._exit(EXIT_CODE)
+    state = distributed.global_state
+    for each in (state.client, state.service, state.preemption_sync_manager):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(each))  # never collected: their ends wait as well
+    state.client = state.service = state.preemption_sync_manager = None
+    if hasattr(signal, 'setitimer'):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, _ALARM_SECONDS)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -49,6 +50,9 @@ class Watch:
 
     Attributes:
         lost: What to raise, once somebody is lost; None before.
+        beside: What its thread does besides, now and then.
+        missed: Why accounts could not be sent or taken in.
+        unreachable: Whether the coordinator has gone: nobody can be told anything.
     """
 
     def __init__(
@@ -66,12 +70,18 @@ class Watch:
         self._blocked, self._clock = blocked, clock
         self._seen: dict[int, tuple[int, float]] = {}  # the last sign of each, and when it was new
         self._left: set[int] = set()
-        self._count, self._said = 0, ''
+        self._count = 0
+        self._left_with: str | bool = False
         self._suspicion: float | None = None
         self._reached = clock()
-        self._lost_at = 0.0
+        self._verdict: list[Any] | None = None  # what is lost and which rank, for the others
+        self._knowing: set[int] = set()  # who has said the same
         self._stop = threading.Event()
+        self._wake = threading.Event()
         self._changed = threading.Condition()
+        self.beside: Callable[[], None] | None = None
+        self.missed: str | None = None
+        self.unreachable = False
         self._thread = threading.Thread(target=self._go, name='hefted-watch', daemon=True)
 
     @property
@@ -82,8 +92,12 @@ class Watch:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
+    def stop(self, seconds: float = 2.0) -> None:
+        """Look no longer; wait for the thread, unless it waits for the coordinator."""
         self._stop.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(seconds)
 
     def check(self) -> None:
         """Raise what is to be raised, if somebody is lost.
@@ -101,14 +115,17 @@ class Watch:
         Args:
             why: What it failed of; nothing where it is done.
         """
-        self._said = json.dumps(why or True)
+        self._left_with = why or True
         self.show()
 
     def show(self) -> None:
         """Show a sign of life."""
         self._count += 1
-        said = f', "left": {self._said}' if self._said else ''
-        self.store.put(f'{_FOLDER}{self.world.rank}', f'{{"n": {self._count}{said}}}')
+        verdict = self._verdict
+        said = ({'left': self._left_with} if self._left_with else {}) | ({'lost': verdict} if verdict else {})
+        self.store.put(f'{_FOLDER}{self.world.rank}', json.dumps({'n': self._count} | said))
+        if verdict:
+            self._knowing.add(self.world.rank)
 
     def look(self) -> None:
         """See who has shown one, and who has not for too long."""
@@ -116,13 +133,19 @@ class Watch:
         signs = self.store.below(_FOLDER)
         self._reached = now
         left: dict[int, Any] = {}
+        verdicts: dict[int, Any] = {}
         for key, text in signs.items():
             rank, sign = int(key.rpartition('/')[2]), json.loads(text)
             if self._seen.get(rank, (0, 0.0))[0] != sign['n']:
                 self._seen[rank] = sign['n'], now
             if 'left' in sign:
                 left[rank] = sign['left']
-        self._left = set(left)
+            if 'lost' in sign:
+                verdicts[rank] = sign['lost']
+        self._left, self._knowing = set(left), set(verdicts)
+        if verdicts:
+            self.lose(*verdicts[min(verdicts)])
+            return
         failed = {rank: why for rank, why in left.items() if why is not True and rank != self.world.rank}
         silent = [r for r in range(self.world.size) if r not in left and self._silence(r, now) > self._patience(now)]
         if failed:
@@ -135,20 +158,35 @@ class Watch:
         elif self.waiting and (gone := self._left - {self.world.rank}):
             self.lose(f'{self._who(sorted(gone))} ended while others still worked', min(gone))
 
-    def lose(self, what: str, rank: int | None) -> None:
-        """Somebody is lost: from now on whoever checks raises it."""
+    def lose(self, what: str, rank: int, *, tell: bool = True) -> None:
+        """Somebody is lost: from now on whoever checks raises it.
+
+        Args:
+            what: Who, and how that was seen.
+            rank: Which; its host is named by the error.
+            tell: Whether the others can be told.
+        """
         with self._changed:
             if self.lost is None:
-                name = None if rank is None else self.hosts[rank]
+                self._verdict = [what, rank] if tell else None
+                self.unreachable = not tell
                 self.lost = HostLostError(
-                    f'A process was lost: {what}. This is rank {self.world.rank} of {self.world.size} (host '
-                    f'{self.hosts[self.world.rank]}); the run has ended on all of them. Start it again on as many '
-                    'hosts as there are: with resume= it goes on from its last checkpoint.',
+                    f'A process was lost: {what.rstrip(".")}. This is rank {self.world.rank} of {self.world.size} '
+                    f'(host {self.hosts[self.world.rank]}); the run has ended on all of them. Start it again on as '
+                    'many hosts as there are: with resume= it goes on from its last checkpoint.',
                     rank,
-                    name,
+                    self.hosts[rank],
                 )
-                self._lost_at = self._clock()
+                # By a thread of its own: that of the watch may wait for the coordinator, who is gone.
+                after = threading.Timer(_GRACE if self.waiting else _IDLE_GRACE, self._end)
+                after.daemon = True
+                after.start()
             self._changed.notify_all()
+        self._wake.set()
+
+    def _end(self) -> None:
+        if self.lost is not None and not self.raised:
+            self._blocked(self.lost)
 
     def suspect(self, seconds: float) -> None:
         """A collective has failed: wait until it is known who has gone, at most for some seconds."""
@@ -157,12 +195,19 @@ class Watch:
             self._changed.wait_for(lambda: self.lost is not None, seconds)
 
     def wait_for_end(self, seconds: float) -> None:
-        """Wait until all others have left or are lost: with rank 0 goes what they are coordinated by."""
+        """Wait until all others have left: with rank 0 goes what they are coordinated by."""
         until = self._clock() + seconds
         while len(self._left | {self.world.rank}) < self.world.size and self.lost is None and self._clock() < until:
-            if self._stop.wait(0.05):
-                return
+            time.sleep(0.05)
             self.look()
+
+    def wait_until_told(self, seconds: float) -> None:
+        """Wait until the others know who is lost, as far as they live; rank 0 for all, the others for themselves."""
+        until = self._clock() + seconds
+        lost = self.lost.rank if self.lost else None
+        needed = set(range(self.world.size) if self.world.rank == 0 else [self.world.rank]) - {lost}
+        while self._verdict and not needed <= self._knowing and self._clock() < until:
+            time.sleep(0.02)
 
     def _who(self, ranks: list[int]) -> str:
         hosts = sorted({self.hosts[rank] for rank in ranks})
@@ -178,18 +223,18 @@ class Watch:
         return (_SUSPICIOUS if suspicious else _PATIENCE) * max(1.0, self.period / _PERIOD)
 
     def _go(self) -> None:
-        while not self._stop.wait(self.period):
+        while not self._stop.is_set():
+            if self._wake.wait(self.period) and not self._stop.is_set():
+                self._wake.clear()
             try:
                 self.show()
                 self.look()
+                if self.beside is not None:
+                    self.beside()
             except Exception as error:  # whatever the runtime raises
                 if self._clock() - self._reached > _SUSPICIOUS:
-                    self.lose(f'rank 0 (host {self.hosts[0]}) coordinates and no longer answers: {_first(error)}', 0)
-            if self.lost is not None and not self.raised:
-                grace = _GRACE if self.waiting else _IDLE_GRACE
-                if self._clock() - self._lost_at > grace:
-                    self._blocked(self.lost)
-                    return
+                    what = f'rank 0 (host {self.hosts[0]}) coordinates and no longer answers: {_first(error)}'
+                    self.lose(what, 0, tell=False)
 
 
 def _first(error: Exception) -> str:

@@ -16,7 +16,7 @@ def families(runs: Iterable[RunSummary]) -> tuple[list[RunSummary], dict[str, Ru
 
     The runs of a process have a parent that kept no journal: it is made of two runs or more.
     """
-    by_id = {run.id: run for run in runs}
+    by_id = {run.id: run for run in _grouped(list(runs))}
     parts: dict[str, list[RunSummary]] = {}
     for run in by_id.values():
         if run.parent:
@@ -34,6 +34,26 @@ def families(runs: Iterable[RunSummary]) -> tuple[list[RunSummary], dict[str, Ru
         roots.append(grow(family) if len(parts[parent]) > 1 else grow(parts.pop(parent)[0]))
     roots += [run for run in by_id.values() if run.id not in grown]  # damaged: they name one another as parents
     return _one_a_training(roots), by_id | grown
+
+
+def _grouped(runs: list[RunSummary]) -> list[RunSummary]:
+    """Runs of processes that trained together: those of the others are parts of rank 0's, which has counted them.
+
+    One of rank 0 that was killed has counted nobody: the others stand for themselves.
+    """
+    first = {
+        (run.group['id'], run.group['run']): run.id
+        for run in runs
+        if run.group is not None and run.group['rank'] == 0 and run.status not in ('interrupted', 'damaged')
+    }
+    if not first:
+        return runs
+    return [
+        replace(run, parent=first[key])
+        if run.group is not None and run.group['rank'] and (key := (run.group['id'], run.group['run'])) in first
+        else run
+        for run in runs
+    ]
 
 
 def with_attempts(runs: list[RunSummary]) -> list[RunSummary]:

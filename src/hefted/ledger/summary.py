@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -52,6 +52,7 @@ class RunSummary:
         resumes: The id of the first attempt's run.
         attempts: How many attempts at one training are its parts, where that is what it is made of.
         of_all_attempts: Energy of all attempts at its training; None where there was one alone.
+        group: Which of several processes that trained together it is of: 'id', 'run', 'rank', 'size'.
         reason: Why it is damaged.
     """
 
@@ -72,6 +73,7 @@ class RunSummary:
     resumes: str | None = None
     attempts: int = 0
     of_all_attempts: Quantity | None = None
+    group: Mapping[str, Any] | None = None
     path: Path | None = field(default=None, repr=False)
 
     @property
@@ -95,13 +97,18 @@ class RunSummary:
         return found
 
     @property
+    def footprint_alone(self) -> Footprint | None:
+        """What its own process took, where several trained together."""
+        return None if self.path is None else _rebuilt(self.lines(), ())
+
+    @property
     def footprint(self) -> Footprint | None:
         """What it took, recomputed from its journal or those of its parts; None if they do not tell."""
         return self.footprint_without()
 
     def footprint_without(self, *components: str) -> Footprint | None:
         """The footprint without some components, such as 'unseen': every figure of it follows from the others alone."""
-        told = None if self.path is None else _rebuilt(self.lines(), components)
+        told = None if self.path is None else _rebuilt_whole(self.lines(), components)
         if told is not None or not self.children:
             return told
         # It kept no journal, or one that tells no figures: its parts are all that is known of it.
@@ -124,6 +131,7 @@ def summarise(run_id: str, path: Path) -> RunSummary:
         meter_share=_meter_share(header, end),
         attempt=_whole(header.get('attempt')),
         resumes=text_of(header.get('resumes')),
+        group=_group_of(header.get('group')),
         path=path,
     )
     told = (end or {}).get('footprint')
@@ -217,6 +225,25 @@ def _rebuilt(lines: list[Line], without: Iterable[str]) -> Footprint | None:
         ArithmeticError,
     ):  # damaged: it tells no figures
         return None
+
+
+def _rebuilt_whole(lines: list[Line], without: Iterable[str]) -> Footprint | None:
+    """With what other processes took for the same training, where the journal tells it."""
+    own = _rebuilt(lines, without)
+    others: Any = next((line['others'] for line in reversed(lines) if 'others' in line), None)
+    if own is None or not others:
+        return own
+    from hefted.footprint import group
+
+    try:
+        return group.whole(own, others, without)
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError):  # damaged: its own is told
+        return own
+
+
+def _group_of(told: Any) -> Mapping[str, Any] | None:
+    known = isinstance(told, dict) and all(name in told for name in ('id', 'run', 'rank', 'size', 'machine'))
+    return cast(Line, told) if known else None
 
 
 def summed(quantities: Iterable[Quantity | None]) -> Quantity | None:

@@ -56,10 +56,27 @@ class Ended:
             self._run.tell(budget=own_of(limits), stopped_by=self.stopped_by, held_back=governor.held_back)
 
 
+def _end(run: Any, status: Any, error: BaseException | None) -> None:
+    """End a run; of several processes, rank 0's counts what all have taken."""
+    watched = lead.watch()
+    if watched is None or not run.id:
+        run.end(status, error)
+        return
+    from hefted.distribution import accounts
+
+    accounts.end(watched, run)
+    run.end(status, error)
+    accounts.ended(watched, run)
+
+
 @contextmanager
 def ended_well(run: Any, model: Model, verbose: Any, resumed: Resuming | None = None) -> Generator[Ended, None, None]:
     """Close the run, say its receipt, and let every error through."""
     ended = Ended(run, resumed)
+    if (watched := lead.watch()) is not None and run.id:
+        from hefted.distribution import accounts
+
+        accounts.begin(watched, run)
     status, error = 'finished', None
     try:
         own = nullcontext() if resumed is None else resumed.begun(run.id)
@@ -73,12 +90,12 @@ def ended_well(run: Any, model: Model, verbose: Any, resumed: Resuming | None = 
     finally:
         if ended.progress is not None:
             ended.progress.close()
-        run.end(status, error)
+        _end(run, status, error)
         ended.governor.over()
         if ended.history is not None:
             history = ended.history
             history.attempt = max(1, len(ended.attempts))
             history.keep(run, lambda: reporting.receipt_of(run, model.name, status, ended.attempts))
             model.history = model.face.history = ended.history
-            if verbose not in (0, False) and (receipt := history.receipt()) is not None:
+            if lead.first() and verbose not in (0, False) and (receipt := history.receipt()) is not None:
                 reporting.show(receipt, run)

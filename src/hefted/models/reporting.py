@@ -31,7 +31,7 @@ def receipt_of(run: Any, name: str, status: str, attempts: Sequence[str] = ()) -
     if footprint is None:
         return None
     from hefted.report.foreseen import foreseen
-    from hefted.report.receipt import Facts, receipt
+    from hefted.report.receipt import Facts, group_facts, receipt
 
     forecast = run.told.get('forecast')
     facts = Facts(
@@ -44,6 +44,7 @@ def receipt_of(run: Any, name: str, status: str, attempts: Sequence[str] = ()) -
         waited=run.told.get('when', {}).get('told', ''),
         budget=run.told.get('budget'),
         stopped_by=run.told.get('stopped_by'),
+        group=group_facts(run.group, run.others, run.alone) if run.group else None,
     )  # fmt: skip
     return receipt(footprint, facts)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from hefted.quantities import Quantity, parted
 
@@ -28,6 +28,41 @@ _COMPONENTS = {
     'storage': 'storage',
 }
 _GAPS_TOLD = 3
+
+
+class GroupFacts(NamedTuple):
+    """Processes that trained together.
+
+    Attributes:
+        rank: Of the process whose receipt it is.
+        size: How many there were.
+        hosts: Of each host, its ranks and its energy; only where the receipt is of all of them, which is rank 0's.
+        missing: Ranks of which nothing is known.
+    """
+
+    rank: int
+    size: int
+    hosts: tuple[tuple[tuple[int, ...], Quantity | None], ...] = ()
+    missing: tuple[int, ...] = ()
+
+
+def group_facts(group: Mapping[str, Any], others: Sequence[Mapping[str, Any]], own: Footprint | None) -> GroupFacts:
+    """What is told of a group.
+
+    Args:
+        group: Who of it the run is of, as its journal says.
+        others: What the others took, as it says.
+        own: What the run's own process took.
+    """
+    from hefted.footprint.group import by_host
+
+    rank, size = int(group['rank']), int(group['size'])
+    if rank or own is None:
+        return GroupFacts(rank, size)
+    shares = by_host(own, group, others)
+    known = {each for share in shares for each in share.ranks}
+    hosts = tuple((share.ranks, share.footprint.energy) for share in shares)
+    return GroupFacts(rank, size, hosts, tuple(each for each in range(size) if each not in known))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +84,7 @@ class Facts:
         waited: What it waited for a cleaner grid, and what that saved, in words; empty where it did not.
         budget: What it might spend, by quantity, such as {'energy': '50 J'}.
         stopped_by: What ended it before its last step, such as 'budget 50 J'.
+        group: Of several processes that trained together, who they were; None for one alone.
     """
 
     run_id: str
@@ -65,6 +101,7 @@ class Facts:
     waited: str = ''
     budget: Mapping[str, str] | None = None
     stopped_by: str | None = None
+    group: GroupFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +174,7 @@ class Receipt:
             *_others(footprint),
             Line('Duration', footprint.duration.rounded),
             *_about_phases(footprint),
+            *_about_hosts(self.facts.group),
             *_notes('Foreseen', [self.facts.foreseen] if self.facts.foreseen else []),
             *_notes('Waited', [self.facts.waited] if self.facts.waited else []),
             *_about_place(footprint),
@@ -161,6 +199,7 @@ class Receipt:
         facts, footprint = self.facts, self.footprint
         about: dict[str, Any] = {name: getattr(facts, name) for name in Facts.__slots__}
         about['of_all_attempts'] = facts.of_all_attempts and facts.of_all_attempts.to_json()
+        about['group'] = facts.group and _group_json(facts.group)
         return {'schema': 1, **about, 'footprint': footprint and footprint.to_json()}
 
 
@@ -252,6 +291,32 @@ def _about_phases(footprint: Footprint) -> Iterator[Line]:
         value = 'not known' if phase.energy is None else phase.energy.rounded
         duration = Quantity(phase.seconds, 's').rounded
         yield Line(name, value, duration, 'phase', weight / whole if whole else None)
+
+
+def _about_hosts(group: GroupFacts | None) -> Iterator[Line]:
+    """A line for each host; of a process that is not the first, that it is a part."""
+    if group is None:
+        return
+    if not group.hosts:
+        yield Line('Part', f'rank {group.rank} of {group.size}; the receipt of rank 0 is of all of them', kind='note')
+        return
+    for number, (ranks, energy) in enumerate(group.hosts, 1):
+        yield replace(_figure(f'Host {number}', energy), detail=_ranks(ranks))
+    if group.missing:
+        yield Line('Not known', f'{_ranks(group.missing)}: what they took is not counted here', kind='warning')
+
+
+def _ranks(ranks: Sequence[int]) -> str:
+    """Such as 'ranks 0 to 3'."""
+    if len(ranks) == 1:
+        return f'rank {ranks[0]}'
+    whole = list(ranks) == list(range(ranks[0], ranks[-1] + 1))
+    return f'ranks {ranks[0]} to {ranks[-1]}' if whole and len(ranks) > 2 else f'ranks {", ".join(map(str, ranks))}'
+
+
+def _group_json(group: GroupFacts) -> dict[str, Any]:
+    hosts = [{'ranks': list(ranks), 'energy': energy and energy.to_json()} for ranks, energy in group.hosts]
+    return {'rank': group.rank, 'size': group.size, 'hosts': hosts, 'missing': list(group.missing)}
 
 
 def _about_budget(footprint: Footprint, facts: Facts) -> Iterator[Line]:

@@ -16,7 +16,7 @@ from hefted.metering.machine import Machine
 from hefted.quantities import Quantity
 from hefted.report.exports.computation import operations
 from hefted.report.foreseen import foreseen_in
-from hefted.report.receipt import Facts, Receipt, receipt
+from hefted.report.receipt import Facts, Receipt, group_facts, receipt
 
 if TYPE_CHECKING:
     from hefted.footprint.footprint import Footprint
@@ -191,6 +191,7 @@ def facts_of(run: RunSummary, took: Footprint | None = None) -> Facts:
         waited=str(cast(dict[str, Any], when).get('told', '')) if isinstance(when, dict) else '',
         budget=cast(dict[str, str], budget) if isinstance(budget, dict) else None,
         stopped_by=stopped_by if isinstance(stopped_by, str) else None,
+        group=None if run.group is None else group_facts(run.group, run.told('others') or [], run.footprint_alone),
     )
 
 

@@ -1,0 +1,75 @@
+"""A process of four that dies in the middle of a training: all others say so within a minute, and nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+worlds = runpy.run_path(str(HERE / 'worlds.py'))
+TRAINS: str = runpy.run_path(str(HERE / 'programs.py'))['TRAINS']
+WITHIN_SECONDS = 60
+
+
+def train(folder: Path, size: int, **variables: str) -> list[Any]:
+    port = worlds['free_port']()
+    told = [worlds['plain'](rank, size, port) | variables for rank in range(size)]
+    return worlds['run'](TRAINS, size, folder, told)
+
+
+def said(ended: Any) -> dict[str, Any]:
+    """All that a process has printed as JSON."""
+    return {k: v for line in ended.out.splitlines() if line.startswith('{') for k, v in json.loads(line).items()}
+
+
+def ends_of_runs(folder: Path) -> list[dict[str, Any]]:
+    journals = sorted((folder / 'data' / 'runs').glob('*.jsonl'))
+    return [json.loads(path.read_text('utf-8').splitlines()[-1]) for path in journals]
+
+
+@pytest.mark.parametrize('dies', [2, 0])
+def test_a_process_that_is_killed_is_named_by_all_others_and_the_training_goes_on_with_fewer(tmp_path: Path, dies: int):
+    keeps = {'RESUME': str(tmp_path / 'checkpoints')}
+    ended = train(tmp_path, 4, DIES=str(dies), **keeps)
+
+    died = said(ended[dies])['died']
+    survivors = [each for rank, each in enumerate(ended) if rank != dies]
+    for each in survivors:
+        assert each.code == 1, each
+        assert said(each)['error'] == 'HostLostError'
+        assert f'rank {dies} (host ' in said(each)['told']
+        assert 0 <= said(each)['at'] - died < WITHIN_SECONDS
+    ends = ends_of_runs(tmp_path)
+    closed = [(end.get('status'), end.get('error')) for end in ends if end.get('end')]
+    assert closed == [('failed', 'HostLostError')] * 3
+
+    alone = said(train(tmp_path, 1)[0])
+    (first, second) = map(said, train(tmp_path, 2, **keeps))
+    assert first['weights'] == second['weights']
+    assert first['weights'] == pytest.approx(alone['weights'], rel=1e-5)
+    assert first['loss'] == pytest.approx(alone['loss'], rel=1e-5)
+
+
+def test_one_that_only_stops_is_lost_as_well_and_who_waits_for_it_inside_of_a_collective_is_ended(tmp_path: Path):
+    port = worlds['free_port']()
+    told = [worlds['plain'](rank, 4, port) | {'DIES': '1', 'HOW': 'stop'} for rank in range(4)]
+    group = worlds['Group'](TRAINS, 4, tmp_path, told)
+    try:
+        codes = [group.processes[rank].wait(150) for rank in (0, 2, 3)]
+        at = time.time()
+    finally:
+        group.processes[1].kill()
+    ended = group.end()
+    assert all(code in (1, 75) for code in codes), ended
+    assert 'died' in said(ended[1]), ended
+    assert at - said(ended[1])['died'] < WITHIN_SECONDS
+    for rank in (0, 2, 3):
+        assert 'rank 1 (host ' in ended[rank].out + ended[rank].error
+        assert 'showed no sign of life' in ended[rank].out + ended[rank].error
+    closed = [(end.get('status'), end.get('error')) for end in ends_of_runs(tmp_path) if end.get('end')]
+    assert closed == [('failed', 'HostLostError')] * 3
