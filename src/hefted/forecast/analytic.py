@@ -25,6 +25,7 @@ from hefted.forecast.forecast import Forecast
 from hefted.forecast.machines import Machines, machines
 from hefted.forecast.plan import Plan
 from hefted.forecast.planning import plan_of, plan_of_config
+from hefted.forecast.recipes import Recipe
 from hefted.forecast.shapes import Shape, shape_of, shape_of_config
 from hefted.forecast.tables import rows
 from hefted.forecast.utilisation import HELD, utilisation
@@ -34,6 +35,7 @@ __all__ = [
     'Machines',
     'Shape',
     'forecast_for',
+    'forecast_recipe',
     'machines',
     'plan_of',
     'plan_of_config',
@@ -113,6 +115,51 @@ def forecast_for(
         spent.share,
         room.fits,
         tuple(filter(None, (room.note, *_notes(plan, found), note, HELD if _told_tokens(plan) else ''))),
+    )
+
+
+def forecast_recipe(
+    recipe: Recipe, on: str | Machines, place: Place | str | None = None, *, pue: float | None = None
+) -> Forecast:
+    """Tell what a published recipe takes, stage by stage.
+
+    Args:
+        recipe: The training; each stage goes by its own length and batch.
+        on: As of `forecast_for`.
+        place: The same.
+        pue: The same.
+
+    Returns:
+        The whole; its phases are the stages, such as 'length 128'.
+
+    Raises:
+        ArgumentError: If the peak of the accelerators is not known, or the PUE is none.
+        UnknownNameError: If the machines or the place are not known.
+
+    Example:
+        >>> from hefted.forecast.recipes import LAMB_LARGE
+        >>> told = forecast_recipe(LAMB_LARGE, '8 x V100-SXM2-16GB', 'US')  # NVIDIA: 153 h
+        >>> str(told.duration), list(told.footprint.phases)
+        ('6.5 d (3.6 to 19, modelled)', ['length 128', 'length 512'])
+    """
+    found, where = machines(on), find(place)
+    room = fit(recipe.whole, found)
+    of_stages = [
+        (f'length {stage.length}', _by_tokens(recipe.plan(stage), found, recipe.shaped(stage), room))
+        for stage in recipe.stages
+    ]
+    phases = {name: spent.phases['train'] for name, spent in of_stages}
+    duration = total([seconds for seconds, _ in phases.values()])
+    ideal = Quantity((recipe.whole.flops or 0.0) / (found.count * (found.chip.peak(recipe.precision) or 1.0)), 's')
+    footprint, note = _footprint(_Spent(phases, ideal / duration), found, where, _house(pue))
+    return Forecast(
+        replace(recipe.whole, devices=found.count),
+        footprint,
+        str(found),
+        'catalogue',
+        ideal / duration,
+        room.fits,
+        tuple(filter(None, (room.note, *_notes(recipe.whole, found), note, HELD))),
     )
 
 
