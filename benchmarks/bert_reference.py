@@ -2,24 +2,24 @@
 
     python benchmarks/bert_reference.py [FILE] [--keep]
 
-FILE (else HEFTED_BERT_REFERENCE) is `bert_reference.csv`, which does not ship: throughputs of BERT-large on 1 to 16 V100
-and 1 to 8 A100 in two lengths and two precisions, and hours of whole trainings on 8 to 1,472 devices. What is forecast
-knows the shape (24 or 12 layers, 1,024 or 768 wide), the machine, the number of devices, the precision, the length and
-the batch, and nothing of the row.
+FILE (else HEFTED_BERT_REFERENCE) is `bert_reference.csv`, which does not ship: throughputs of BERT-large on 1 to 16
+V100 and 1 to 8 A100 in two lengths and two precisions, and hours of whole trainings on 8 to 1,472 devices. What is
+forecast knows the shape (24 or 12 layers, 1,024 or 768 wide), the machine, the number of devices, the precision, the
+length and the batch, and nothing of the row.
 
 - Batches are those of the README of NVIDIA's DeepLearningExamples, BERT for PyTorch, container 19.07 (read again in
-  November 2026 in a copy that Microsoft's onnxruntime keeps): of a V100 of 16 GB 16 sequences of 128 tokens in mixed
-  precision, of 32 GB 64, with a quarter or an eighth of that at 512, and half in float32. For throughputs, whose
-  container is 20.06, they are taken to be the same; those of the A100 (65,536 and 32,768 in all, as for the V100) are as
-  recalled. Gradients are accumulated over as many passes as make 65,536 and 32,768 sequences, and travel once a step.
+  November 2026 in the copy that Microsoft's onnxruntime keeps): a V100 of 16 GB takes 16 sequences of 128 tokens at
+  once in mixed precision, one of 32 GB 64, and 4 and 8 of 512; gradients are accumulated over as many of those as make
+  65,536 and 32,768 sequences, and travel once a step. Those of the A100 are recalled to be the same in all.
 - Hours of NVIDIA's recipe are of 7,038 steps of 65,536 sequences of 128 tokens, and 1,563 of 32,768 of 512.
-- Left out are rows whose work is not told (MosaicBERT's abstract, 24hBERT and crammed BERT, whose hours were set and not
-  found), and Habana's first Gaudi, which the catalogue does not hold.
+- Left out are rows whose work is not told (MosaicBERT's abstract; 24hBERT and crammed BERT, whose hours were set and
+  not found), and Habana's first Gaudi, which the catalogue does not hold.
 
-What leaves something out: the model's constants were set with NVIDIA's throughputs in sight (utilisation.py says so), so
-the first line proves little. "One factor left out" moves each group by the factor that all other groups set. "Without
-these rows" takes back every constant that they set: those of TF32 and of plain float32 are 1, and the software of V100s
-is what GPT-3's utilisation alone makes it (0.20 and 0.21 of the peak: Chowdhery et al. 2022, table 3).
+What leaves something out: the model's constants were set with NVIDIA's throughputs in sight (utilisation.py says so),
+so the first column proves little. "Left out" moves each group by the one factor that all other groups set. "Without
+what they set" takes back every constant that these rows set: those of TF32 and of plain float32 are 1, and the software
+of V100s is what GPT-3 alone makes it (0.205 of the peak: Chowdhery et al. 2022, table 3). That is how far off a
+stranger's chip may be, and what the interval is for.
 """
 
 from __future__ import annotations

@@ -117,11 +117,11 @@ _ORIGINAL = (Stage(900_000, 256, 128), Stage(100_000, 256, 512))
 _LAMB = (Stage(7_038, 65_536, 128), Stage(1_563, 32_768, 512))
 _BATCH = 4_096  # of MosaicBERT and of crammed BERT
 
-ORIGINAL_BASE = Recipe('BERT base, the original recipe', BERT_BASE, _ORIGINAL, 'float16', DEVLIN)
-ORIGINAL_LARGE = Recipe('BERT large, the original recipe', BERT_LARGE, _ORIGINAL, 'float16', DEVLIN)
-LAMB_LARGE = Recipe("BERT large, NVIDIA's recipe", BERT_LARGE, _LAMB, 'float16', NVIDIA)
+ORIGINAL_BASE = Recipe('BERT base, 2018', BERT_BASE, _ORIGINAL, 'float16', DEVLIN)
+ORIGINAL_LARGE = Recipe('BERT large, 2018', BERT_LARGE, _ORIGINAL, 'float16', DEVLIN)
+LAMB_LARGE = Recipe('BERT large, NVIDIA 2019', BERT_LARGE, _LAMB, 'float16', NVIDIA)
 MODERN_BASE = Recipe(
-    'BERT base, bfloat16, packed, one pass',
+    'BERT base, modern',
     BERT_BASE,
     (Stage(round(WORDS * PIECES_A_WORD / 128 / _BATCH), _BATCH, 128),),
     'bfloat16',
