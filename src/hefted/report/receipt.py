@@ -15,6 +15,7 @@ from hefted.quantities import Quantity, parted
 
 if TYPE_CHECKING:
     from hefted.footprint.footprint import Footprint
+    from hefted.forecast.effort import Yielded
 
 Kind = Literal['figure', 'part', 'phase', 'note', 'warning']
 
@@ -49,6 +50,7 @@ class Facts:
         waited: What it waited for a cleaner grid, and what that saved, in words; empty where it did not.
         budget: What it might spend, by quantity, such as {'energy': '50 J'}.
         stopped_by: What ended it before its last step, such as 'budget 50 J'.
+        yielded: What its training made of energy and devices; None where nothing is known.
     """
 
     run_id: str
@@ -65,6 +67,7 @@ class Facts:
     waited: str = ''
     budget: Mapping[str, str] | None = None
     stopped_by: str | None = None
+    yielded: Yielded | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,7 @@ class Receipt:
             *_about_water(footprint),
             *_others(footprint),
             Line('Duration', footprint.duration.rounded),
+            *([Line('Yield', *self.facts.yielded.words)] if self.facts.yielded else []),
             *_about_phases(footprint),
             *_notes('Foreseen', [self.facts.foreseen] if self.facts.foreseen else []),
             *_notes('Waited', [self.facts.waited] if self.facts.waited else []),
@@ -161,6 +165,7 @@ class Receipt:
         facts, footprint = self.facts, self.footprint
         about: dict[str, Any] = {name: getattr(facts, name) for name in Facts.__slots__}
         about['of_all_attempts'] = facts.of_all_attempts and facts.of_all_attempts.to_json()
+        about['yielded'] = facts.yielded and facts.yielded.to_json()
         return {'schema': 1, **about, 'footprint': footprint and footprint.to_json()}
 
 
