@@ -29,6 +29,8 @@ from hefted.forecast.recipes import Recipe
 from hefted.forecast.shapes import Shape, shape_of, shape_of_config
 from hefted.forecast.tables import rows
 from hefted.forecast.utilisation import HELD, utilisation
+from hefted.metering.reading import Component
+from hefted.metering.switches import switches
 from hefted.quantities import Quantity, Source, total
 
 __all__ = [
@@ -180,7 +182,7 @@ def _footprint(spent: _Spent, on: Machines, where: Place, house: Quantity | None
     factors, note = _factors(on, where)
     factors = factors if house is None else replace(factors, pue=house)
     by_phase = {
-        phase: {name: (watts * seconds).to('J') for name, watts in device_power.power(on, load).items()}
+        phase: {name: (watts * seconds).to('J') for name, watts in _watts(on, load).items()}
         for phase, (seconds, load) in spent.phases.items()
     }
     names = next(iter(by_phase.values()))
@@ -202,9 +204,18 @@ def _footprint(spent: _Spent, on: Machines, where: Place, house: Quantity | None
     return told, note
 
 
+def _watts(on: Machines, load: device_power.Load) -> dict[Component, Quantity]:
+    """W by component: of the nodes and, where there are several, of the switches between them."""
+    found: dict[Component, Quantity] = device_power.power(on, load)
+    if on.nodes > 1:
+        found['switches'] = switches(on.count, on.chip.network_gb_per_s)
+    return found
+
+
 def _covers(on: Machines) -> str:
     nodes = 'an accelerator and its node' if on.count == 1 else f'{on.count:,} accelerators and their nodes'
-    return f'{nodes}; no switches between nodes, no storage elsewhere'
+    between = ', and the switches between nodes' if on.nodes > 1 else ''
+    return f'{nodes}{between}; no storage elsewhere'
 
 
 def _told_tokens(plan: Plan) -> bool:

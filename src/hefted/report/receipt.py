@@ -25,6 +25,7 @@ _COMPONENTS = {
     'gpu': 'GPU',
     'other': 'other',
     'unseen': 'unseen',
+    'switches': 'switches',
     'network': 'network',
     'storage': 'storage',
 }

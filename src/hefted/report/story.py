@@ -12,7 +12,13 @@ from hefted.report.comparison import cut_name, interval
 
 Lines = Iterator[list[Piece]]
 _UNKNOWN = '–'
-_PARTS = {'gpu': 'GPUs', 'cpu': 'processors', 'dram': 'memory', 'unseen': 'fans, supplies, board', 'network': 'network'}
+_PARTS = {
+    'gpu': 'GPUs',
+    'cpu': 'processors',
+    'dram': 'memory',
+    'unseen': 'fans, supplies, board',
+    'switches': 'switches',
+}
 _WIDEST = 118  # no line of text is read well beyond
 _WHY = (
     'The paper multiplied the watts of one Titan X, of 250 W at most, by 64. A DGX-2H lets each V100 draw up to 450 W, '
