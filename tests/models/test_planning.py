@@ -49,11 +49,11 @@ def _of(*shapes: tuple[tuple[int, ...], str]) -> object:
     return [jax.ShapeDtypeStruct(shape, np.dtype(dtype)) for shape, dtype in shapes]
 
 
-def test_tokens_are_the_common_length_of_rows_of_whole_numbers():
+def test_tokens_are_the_length_of_the_longest_rows_of_whole_numbers():
     ids, mask = ((100, 128), 'int32'), ((100, 128), 'int8')
     assert _tokens((_of(ids, mask), None, None)) == 128
     assert _tokens((_of(ids, ((100, 7), 'float32')), None, None)) == 128
-    assert _tokens((_of(ids, ((100, 20), 'int32')), None, None)) is None
+    assert _tokens((_of(((100, 20), 'int32'), ids), None, None)) == 128
     assert _tokens((_of(((100, 128), 'float32')), _of(ids), None)) is None
     assert _tokens((_of(((100,), 'int32')), None, None)) is None
 

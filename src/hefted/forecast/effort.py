@@ -11,8 +11,8 @@ opaque to JAX, such as cuDNN's attention, are not counted, so what is told is th
 A peak is the data sheet's, of dense products in the numbers that the step multiplies (`hefted.forecast.chips`). A
 processor has none there, and gets no MFU: nothing is guessed. Seconds and joules are those of training alone:
 compiling, input that was waited for before the first step, validation and checkpoints are not in them. A row has tokens
-where a step looks something up by whole numbers (an embedding does) and the inputs that are rows of whole numbers all
-have one length; else rows are told. A short last batch counts as a whole one.
+where a step looks something up by whole numbers (an embedding does) and an input is rows of whole numbers, of which the
+longest counts; else rows are told. A short last batch counts as a whole one.
 """
 
 from __future__ import annotations

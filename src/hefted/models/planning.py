@@ -129,18 +129,18 @@ def peak_of(precision: str, device: Any = None) -> float | None:
 
 
 def _tokens(data: Any) -> int | None:
-    """Tokens of a row: the length of what rows of whole numbers have in common, such as ids, segments and masks.
+    """Tokens of a row: the longest rows of whole numbers; ids are as long as masks, and longer than places in them.
 
     Args:
         data: (x, y, weight), as shapes and dtypes.
     """
     given = data[0] if isinstance(data, (tuple, list)) and data else data
-    lengths = {
+    lengths = [
         leaf.shape[1]
         for leaf in jax.tree.leaves(given)
         if len(leaf.shape) == 2 and np.issubdtype(leaf.dtype, np.integer) and leaf.shape[1] > 1
-    }
-    return lengths.pop() if len(lengths) == 1 else None
+    ]
+    return max(lengths, default=None)
 
 
 def fits(work: Work) -> tuple[bool | None, tuple[str, ...]]:
