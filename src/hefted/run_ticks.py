@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from hefted.forecast.effort import Effort
 
 Status = Literal['finished', 'stopped', 'failed', 'interrupted']
 """How a run ended: 'stopped' by a budget, a callback or Ctrl-C."""
@@ -21,6 +24,8 @@ class Tick(NamedTuple):
         power: W over the last tenth of a second or more; None until there is one.
         carbon: g CO2e so far, in use and of the hardware.
         seconds: Since the run began.
+        effort: Of the training since the last reading: its part of the peak, tokens or rows for each joule; None
+            where nothing of that is known.
     """
 
     step: int
@@ -30,6 +35,7 @@ class Tick(NamedTuple):
     power: float | None = None
     carbon: float | None = None
     seconds: float = 0.0
+    effort: Effort | None = None
 
 
 class NullRun:

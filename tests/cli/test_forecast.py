@@ -46,7 +46,7 @@ def test_a_program_gets_every_figure_with_its_errors():
     energy = told['footprint']['energy']
     assert energy['low'] < energy['value'] < energy['high']
     assert energy['sources'][0]['title']
-    assert set(told['footprint']['components']) == {'gpu', 'cpu', 'dram', 'unseen'}
+    assert set(told['footprint']['components']) == {'gpu', 'cpu', 'dram', 'unseen', 'switches'}
 
 
 def test_a_config_is_counted(tmp_path: Path):

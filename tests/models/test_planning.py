@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from hefted.models.planning import Work, fits
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hefted.models.cost import count
+from hefted.models.planning import Work, _tokens, fits, peak_of
 
 
 def test_what_needs_more_memory_than_is_free_does_not_fit_and_says_so():
@@ -17,3 +25,46 @@ def test_what_needs_little_fits():
 
 def test_where_nobody_counted_nobody_knows():
     assert fits(Work(None, None, None, None, 'float32')) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ('kind', 'precision', 'tera'),
+    [
+        ('NVIDIA H200', 'bfloat16', 989),
+        ('Tesla V100-SXM2-16GB', 'float32', 15.7),
+        ('TPU v4', 'bfloat16', 275),
+        ('an accelerator that nobody knows', 'bfloat16', None),
+    ],
+)
+def test_the_peak_is_the_catalogues_or_not_known(kind: str, precision: str, tera: float | None):
+    found = peak_of(precision, SimpleNamespace(platform='gpu', device_kind=kind))
+    assert found == (None if tera is None else pytest.approx(tera * 1e12, rel=0.01))
+
+
+def test_a_processor_has_no_peak():
+    assert peak_of('float32') is None
+
+
+def _of(*shapes: tuple[tuple[int, ...], str]) -> object:
+    return [jax.ShapeDtypeStruct(shape, np.dtype(dtype)) for shape, dtype in shapes]
+
+
+def test_tokens_are_the_length_of_the_longest_rows_of_whole_numbers():
+    ids, mask = ((100, 128), 'int32'), ((100, 128), 'int8')
+    assert _tokens((_of(ids, mask), None, None)) == 128
+    assert _tokens((_of(ids, ((100, 7), 'float32')), None, None)) == 128
+    assert _tokens((_of(((100, 20), 'int32'), ids), None, None)) == 128
+    assert _tokens((_of(((100, 128), 'float32')), _of(ids), None)) is None
+    assert _tokens((_of(((100,), 'int32')), None, None)) is None
+
+
+def test_products_are_told_apart_from_what_works_element_by_element():
+    def step(x, w):
+        def body(carry, _):
+            return jnp.tanh(carry @ w), None
+
+        return jax.lax.scan(body, x, None, length=3)[0]
+
+    jaxpr = jax.make_jaxpr(step)(np.ones((4, 8), np.float32), np.ones((8, 8), np.float32)).jaxpr
+    assert count(jaxpr, products_only=True) == 3 * 2 * 4 * 8 * 8
+    assert count(jaxpr) == 3 * 2 * 4 * 8 * 8 + 3 * 4 * 8

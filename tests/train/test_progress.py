@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from hefted.forecast.effort import Effort
 from hefted.forecast.local import LocalForecast, price_of
 from hefted.forecast.outlook import Outlook
 from hefted.forecast.pace import Pace
@@ -66,3 +67,24 @@ def test_the_forecast_is_folded_between_its_figures(monkeypatch: pytest.MonkeyPa
     stream = io.StringIO()
     LiveProgress(1, 100, stream).foreseen(forecast(), None)
     assert stream.getvalue().splitlines() == ['Forecast: 10 s (8 to 12)', '100 steps']
+
+
+def test_what_a_training_makes_of_its_devices_is_told_where_a_row_has_room():
+    outlook = Outlook(PLAN, PACE)
+    outlook.hear(25, 2.5, 10.0)
+    outlook.hear(25, 2.5, 20.0)
+    shown = LiveProgress(1, 100, io.StringIO())
+    shown.foreseen(None, outlook)
+    tick = Tick(50, 0, {}, 20.0, 4.0, None, 5.0, Effort(0.413, 1234.0, 'tokens'))
+    assert shown._weight(tick, 200).startswith('4.0 W · 20 J · 41 % MFU · 1,200 tokens/J · 5.0 s (')
+    assert shown._weight(tick, 62) == '4.0 W · 20 J · 41 % MFU · 1,200 tokens/J · 5.0 s · 20 J to go'
+    assert 'MFU' not in shown._weight(tick, 50)
+    assert len(shown._weight(tick, 80)) <= 80
+
+
+def test_an_epochs_line_tells_it_too():
+    stream = io.StringIO()
+    shown = LineProgress(1, 100, stream)
+    shown.epoch_begin(0)
+    shown.epoch_end(0, {}, Tick(100, 0, {}, 20.0, 4.0, None, 5.0, Effort(0.413, 1234.0, 'tokens')), 100)
+    assert stream.getvalue().rstrip().endswith('20 J · 41 % MFU · 1,200 tokens/J')

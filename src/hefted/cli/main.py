@@ -23,6 +23,7 @@ _COMMANDS = {
     'paper': ('hefted.cli.paper', 'Compute a famous table again: what it took to train BERT in 2019.'),
     'receipt': ('hefted.cli.receipt', 'Show what one run took.'),
     'resume': ('hefted.cli.resume', 'Let a training that was cut short go on.'),
+    'story': ('hefted.cli.story', 'Tell what it took to train BERT: as published, in fact, and today.'),
 }
 
 

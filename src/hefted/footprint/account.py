@@ -29,6 +29,7 @@ _WORDS = {
     'gpu': 'GPUs',
     'other': 'other parts',
     'unseen': 'supplies, fans and board',
+    'switches': 'switches between nodes',
     'network': 'networks',
     'storage': 'storage elsewhere',
 }

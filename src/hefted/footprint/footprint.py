@@ -51,8 +51,8 @@ class Footprint:
         minerals: kg Sb eq: of making the machine, by the share of its life that was taken, and of electricity.
         cost: USD.
         duration: s, by CLOCK_MONOTONIC, from process start (first run) or run start.
-        components: Energy by component ('cpu', 'dram', 'gpu', 'other', 'unseen'; 'network' and 'storage' where
-            bytes were told).
+        components: Energy by component ('cpu', 'dram', 'gpu', 'other', 'unseen'; 'switches' where several
+            nodes work as one; 'network' and 'storage' where bytes were told).
         phases: Share by phase ('start-up', 'compile', 'input', 'train', 'validate', 'checkpoint').
         place: Where it ran.
         gaps: What the sensors missed, with reasons.

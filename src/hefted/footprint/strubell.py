@@ -22,6 +22,7 @@ from hefted.quantities import Quantity
 
 PUE = 1.58
 POUNDS_PER_KWH = 0.954
+DOLLARS = 0.74, 2.48  # a V100 and hour, preemptible and on demand, in Google's cloud of 2019: by Table 3's two ends
 FLIGHT_POUNDS = 1984  # one passenger, New York to San Francisco and back: its Table 1
 
 
@@ -57,6 +58,12 @@ class Row(NamedTuple):
     def pounds(self) -> float:
         """Lb CO2e by the paper's factor."""
         return POUNDS_PER_KWH * self.kwh
+
+    @property
+    def dollars(self) -> tuple[float, float]:
+        """USD of V100s rented for its hours: the least and the most, as the paper has them."""
+        low, high = (self.devices * self.hours * each for each in DOLLARS)
+        return low, high
 
     def energy_today(self) -> Quantity:
         """The same power and hours in a data centre of today's mean PUE, in kWh."""

@@ -25,15 +25,19 @@ from hefted.forecast.forecast import Forecast
 from hefted.forecast.machines import Machines, machines
 from hefted.forecast.plan import Plan
 from hefted.forecast.planning import plan_of, plan_of_config
+from hefted.forecast.recipes import Recipe
 from hefted.forecast.shapes import Shape, shape_of, shape_of_config
 from hefted.forecast.tables import rows
 from hefted.forecast.utilisation import HELD, utilisation
+from hefted.metering.reading import Component
+from hefted.metering.switches import switches
 from hefted.quantities import Quantity, Source, total
 
 __all__ = [
     'Machines',
     'Shape',
     'forecast_for',
+    'forecast_recipe',
     'machines',
     'plan_of',
     'plan_of_config',
@@ -116,6 +120,51 @@ def forecast_for(
     )
 
 
+def forecast_recipe(
+    recipe: Recipe, on: str | Machines, place: Place | str | None = None, *, pue: float | None = None
+) -> Forecast:
+    """Tell what a published recipe takes, stage by stage.
+
+    Args:
+        recipe: The training; each stage goes by its own length and batch.
+        on: As of `forecast_for`.
+        place: The same.
+        pue: The same.
+
+    Returns:
+        The whole; its phases are the stages, such as 'length 128'.
+
+    Raises:
+        ArgumentError: If the peak of the accelerators is not known, or the PUE is none.
+        UnknownNameError: If the machines or the place are not known.
+
+    Example:
+        >>> from hefted.forecast.recipes import LAMB_LARGE
+        >>> told = forecast_recipe(LAMB_LARGE, '8 x V100-SXM2-16GB', 'US')  # NVIDIA: 153 h
+        >>> str(told.duration), list(told.footprint.phases)
+        ('6.5 d (3.6 to 19, modelled)', ['length 128', 'length 512'])
+    """
+    found, where = machines(on), find(place)
+    room = fit(recipe.whole, found)
+    of_stages = [
+        (f'length {stage.length}', _by_tokens(recipe.plan(stage), found, recipe.shaped(stage), room))
+        for stage in recipe.stages
+    ]
+    phases = {name: spent.phases['train'] for name, spent in of_stages}
+    duration = total([seconds for seconds, _ in phases.values()])
+    ideal = Quantity((recipe.whole.flops or 0.0) / (found.count * (found.chip.peak(recipe.precision) or 1.0)), 's')
+    footprint, note = _footprint(_Spent(phases, ideal / duration), found, where, _house(pue))
+    return Forecast(
+        replace(recipe.whole, devices=found.count),
+        footprint,
+        str(found),
+        'catalogue',
+        ideal / duration,
+        room.fits,
+        tuple(filter(None, (room.note, *_notes(recipe.whole, found), note, HELD))),
+    )
+
+
 def _house(pue: float | None) -> Quantity | None:
     """The overhead that was said; None where nobody said one."""
     if pue is None:
@@ -133,7 +182,7 @@ def _footprint(spent: _Spent, on: Machines, where: Place, house: Quantity | None
     factors, note = _factors(on, where)
     factors = factors if house is None else replace(factors, pue=house)
     by_phase = {
-        phase: {name: (watts * seconds).to('J') for name, watts in device_power.power(on, load).items()}
+        phase: {name: (watts * seconds).to('J') for name, watts in _watts(on, load).items()}
         for phase, (seconds, load) in spent.phases.items()
     }
     names = next(iter(by_phase.values()))
@@ -155,9 +204,18 @@ def _footprint(spent: _Spent, on: Machines, where: Place, house: Quantity | None
     return told, note
 
 
+def _watts(on: Machines, load: device_power.Load) -> dict[Component, Quantity]:
+    """W by component: of the nodes and, where there are several, of the switches between them."""
+    found: dict[Component, Quantity] = device_power.power(on, load)
+    if on.nodes > 1:
+        found['switches'] = switches(on.count, on.chip.network_gb_per_s)
+    return found
+
+
 def _covers(on: Machines) -> str:
     nodes = 'an accelerator and its node' if on.count == 1 else f'{on.count:,} accelerators and their nodes'
-    return f'{nodes}; no switches between nodes, no storage elsewhere'
+    between = ', and the switches between nodes' if on.nodes > 1 else ''
+    return f'{nodes}{between}; no storage elsewhere'
 
 
 def _told_tokens(plan: Plan) -> bool:

@@ -27,7 +27,11 @@ _SLICE = re.compile(r'(?:(?:google |cloud )*tpu[ _-]?)?(v[2-6][a-z]*)[ _-](\d+)'
 _CORES = {'v2': 2, 'v3': 2, 'v4': 2, 'v5p': 2, 'v5e': 1, 'v5litepod': 1, 'v6e': 1}
 # NVIDIA's own servers: accelerators of one, by their data sheets.
 _NODE = re.compile(r'(?:nvidia )?[dh]gx[ -]?(a100|h100|h200|b200|b300)(?:[ -]*(\d+) ?gb)?')
-_OLD_NODES = {'dgx-1': ('V100-SXM2-16GB', 8), 'dgx-2': ('V100-SXM3-32GB', 16)}
+_OLD_NODES = {
+    'dgx-1': ('V100-SXM2-16GB', 8),
+    'dgx-2': ('V100-SXM3-32GB', 16),
+    'dgx-2h': ('V100-SXM3-32GB-H', 16),
+}
 
 
 class Called(NamedTuple):

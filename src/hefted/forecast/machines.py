@@ -15,7 +15,8 @@ from hefted.metering.machine import Machine, with_gpus
 
 _MOST = 10_000_000
 _COUNT = r'([0-9][0-9_,]*)'
-_HERE = ('this', 'this machine', 'here', 'local', 'laptop', 'desktop', 'cpu')
+THIS_MACHINE = ('this', 'this machine', 'here', 'local', 'laptop', 'desktop', 'cpu')
+"""What people call the machine that they sit at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def machines(text: str | Machines, per_node: int | None = None) -> Machines:
     if isinstance(text, Machines):
         return text
     count, name = _parted(text)
-    if name.lower() in _HERE:
+    if name.lower() in THIS_MACHINE:
         raise ArgumentError(
             f'on: received {text!r}, a machine whose peak no catalogue holds. Ask model.forecast without on= there: it '
             f'tries a few steps. {FORM}'

@@ -30,6 +30,10 @@ class Plan:
         precision: Of the products: 'float32', 'bfloat16', 'float16' or 'float8'.
         devices: How many devices share each step.
         bytes_between_devices: Bytes that each device sends to others in one step.
+        products_per_step: Of the operations of a step, those of products of matrices; what MFU counts.
+        peak_flops: Operations a second of one device at its peak, in numbers of that precision, by its data sheet.
+        tokens_per_row: Tokens of a row, where a row is a sequence of them.
+        recomputes: Whether a step computes parts again to save memory.
     """
 
     steps: int | None = None
@@ -49,6 +53,10 @@ class Plan:
     precision: str = 'float32'
     devices: int = 1
     bytes_between_devices: float | None = None
+    products_per_step: float | None = None
+    peak_flops: float | None = None
+    tokens_per_row: int | None = None
+    recomputes: bool = False
 
     @property
     def flops(self) -> float | None:

@@ -8,9 +8,9 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from hefted.quantities import Quantity
 
-Component = Literal['cpu', 'dram', 'gpu', 'other', 'unseen', 'network', 'storage']
-"""What energy is of. 'unseen' is what no sensor sees: supplies, fans, board, disks; 'network' and 'storage' are outside
-the machine."""
+Component = Literal['cpu', 'dram', 'gpu', 'other', 'unseen', 'switches', 'network', 'storage']
+"""What energy is of. 'unseen' is what no sensor sees: supplies, fans, board, disks; 'switches' are
+the network between the nodes of one training; 'network' and 'storage' are outside the machine and its data centre."""
 
 COMPONENTS: tuple[Component, ...] = get_args(Component)
 

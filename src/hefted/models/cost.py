@@ -74,12 +74,12 @@ def flops_of(node: Node) -> int | None:
         return None
 
 
-def count(jaxpr: Any) -> int:
-    """Operations of a traced program."""
-    return sum(_operations(equation) for equation in jaxpr.eqns)
+def count(jaxpr: Any, products_only: bool = False) -> int:
+    """Operations of a traced program; of its products of matrices and convolutions alone, if so wished."""
+    return sum(_operations(equation, products_only) for equation in jaxpr.eqns)
 
 
-def _operations(equation: Any) -> int:
+def _operations(equation: Any, products_only: bool) -> int:
     name, params = equation.primitive.name, equation.params
     size = sum(math.prod(v.aval.shape) for v in equation.outvars)
     if name == 'dot_general':
@@ -92,9 +92,11 @@ def _operations(equation: Any) -> int:
     inner = [getattr(held, 'jaxpr', held) for held in _held(params)]
     programs = [program for program in inner if hasattr(program, 'eqns')]
     if programs and 'branches' in params:  # one of them is taken
-        return max(map(count, programs))
+        return max(count(program, products_only) for program in programs)
     if programs:
-        return int(params.get('length', 1)) * sum(map(count, programs))
+        return int(params.get('length', 1)) * sum(count(program, products_only) for program in programs)
+    if products_only:
+        return 0
     if name.startswith(('reduce_', 'cum', 'arg')):
         return sum(math.prod(v.aval.shape) for v in equation.invars)
     return 0 if name in _FREE else size

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hefted.train.program import Stretcher
 
 _LOOPS = ('scan', 'while')
+_AGAIN = ('checkpoint', 'remat', 'remat2')
 _PRODUCTS = ('dot_general', 'conv_general_dilated')
 _PRECISIONS = ('float8', 'bfloat16', 'float16')
 
@@ -31,6 +32,9 @@ class Work(NamedTuple):
         peak_bytes: The most memory at once.
         more_bytes: Of it, what is not there before it runs.
         precision: Of its products.
+        products: Operations of its products of matrices.
+        recomputes: Whether it computes parts again to save memory.
+        looks_up: Whether it looks anything up by whole numbers, as embeddings do.
     """
 
     flops: float | None
@@ -38,6 +42,9 @@ class Work(NamedTuple):
     peak_bytes: int | None
     more_bytes: int | None
     precision: str
+    products: float | None = None
+    recomputes: bool = False
+    looks_up: bool = False
 
 
 def work_of(loop: Stretcher, layout: Layout) -> Work:
@@ -62,10 +69,11 @@ def work_of(loop: Stretcher, layout: Layout) -> Work:
         counted = cost.get('flops') or flops
         if _has(jaxpr, _LOOPS) and counted < flops:
             nbytes *= flops / counted
+    told = float(count(jaxpr, products_only=True)), _has(jaxpr, _AGAIN), _has(jaxpr, ('gather',))
     if memory is None:
-        return Work(flops, nbytes, None, None, _precision(jaxpr))
+        return Work(flops, nbytes, None, None, _precision(jaxpr), *told)
     more = memory.temp_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
-    return Work(flops, nbytes, memory.argument_size_in_bytes + more, more, _precision(jaxpr))
+    return Work(flops, nbytes, memory.argument_size_in_bytes + more, more, _precision(jaxpr), *told)
 
 
 def plan_of(prepared: Prepared, work: Work, judged: Work | None) -> Plan:
@@ -93,7 +101,46 @@ def plan_of(prepared: Prepared, work: Work, judged: Work | None) -> Plan:
         peak_bytes=work.peak_bytes,
         data_bytes=sum(map(_bytes_of, jax.tree.leaves(source.layout.shapes[0]))),
         precision=work.precision,
+        products_per_step=work.products,
+        peak_flops=peak_of(work.precision),
+        tokens_per_row=_tokens(source.layout.shapes[0]) if work.looks_up else None,
+        recomputes=work.recomputes,
     )
+
+
+def peak_of(precision: str, device: Any = None) -> float | None:
+    """Operations a second of a device at its peak, as the catalogue has it; None of a processor, or of what it lacks.
+
+    Args:
+        precision: Of the products.
+        device: Of JAX; the first here if None.
+    """
+    device = device or jax.local_devices()[0]
+    if device.platform == 'cpu':
+        return None
+    from hefted.errors import ArgumentError
+    from hefted.forecast.called import called  # late: its tables
+    from hefted.forecast.chips import chip
+
+    try:
+        return chip(called(device.device_kind).accelerator).peak(precision)
+    except ArgumentError:
+        return None
+
+
+def _tokens(data: Any) -> int | None:
+    """Tokens of a row: the longest rows of whole numbers; ids are as long as masks, and longer than places in them.
+
+    Args:
+        data: (x, y, weight), as shapes and dtypes.
+    """
+    given = data[0] if isinstance(data, (tuple, list)) and data else data
+    lengths = [
+        leaf.shape[1]
+        for leaf in jax.tree.leaves(given)
+        if len(leaf.shape) == 2 and np.issubdtype(leaf.dtype, np.integer) and leaf.shape[1] > 1
+    ]
+    return max(lengths, default=None)
 
 
 def fits(work: Work) -> tuple[bool | None, tuple[str, ...]]:

@@ -30,10 +30,12 @@ def receipt_of(run: Any, name: str, status: str, attempts: Sequence[str] = ()) -
     footprint = run.footprint
     if footprint is None:
         return None
+    from hefted.forecast.effort import done_of, yielded
     from hefted.report.foreseen import foreseen
     from hefted.report.receipt import Facts, group_facts, receipt
 
-    forecast = run.told.get('forecast')
+    forecast, plan = run.told.get('forecast'), run.told.get('plan')
+    steps = done_of(run.step, run.told.get('resumed'))
     facts = Facts(
         run.id, 'fit', name, status,
         meter_share=run.meter_cost / run.cpu_seconds if run.cpu_seconds > 0 else None,
@@ -45,6 +47,7 @@ def receipt_of(run: Any, name: str, status: str, attempts: Sequence[str] = ()) -
         budget=run.told.get('budget'),
         stopped_by=run.told.get('stopped_by'),
         group=group_facts(run.group, run.others, run.alone) if run.group else None,
+        yielded=yielded(plan, steps, footprint),
     )  # fmt: skip
     return receipt(footprint, facts)
 

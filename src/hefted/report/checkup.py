@@ -31,6 +31,7 @@ _WORDS: dict[Component, str] = {
     'gpu': 'GPU',
     'other': 'other parts',
     'unseen': 'unseen',
+    'switches': 'switches',
     'network': 'network',
     'storage': 'storage',
 }

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hefted import units
+
+if TYPE_CHECKING:
+    from hefted.forecast.effort import Effort
 
 
 class Weighed(Protocol):
@@ -26,6 +29,15 @@ class Weighed(Protocol):
         ...
 
 
+class Worked(Protocol):
+    """What a tick knows of how well a training goes."""
+
+    @property
+    def effort(self) -> Effort | None:
+        """None where nothing is known."""
+        ...
+
+
 def live(tick: Weighed) -> str:
     """Tell power, energy and carbon so far, each in the unit that suits it; what is unknown is left out.
 
@@ -42,6 +54,15 @@ def live(tick: Weighed) -> str:
     """
     told = ((tick.power, 'W'), (tick.energy, 'J'), (tick.carbon, 'g CO2e'))
     return ' · '.join(short(value, unit) for value, unit in told if value is not None)
+
+
+def worked(tick: Worked) -> str:
+    """Tell which part of the peak is used, and tokens for each joule: '41 % MFU · 1,200 tokens/J'; '' if not known."""
+    if tick.effort is None:
+        return ''
+    from hefted.forecast.effort import short
+
+    return short(tick.effort)
 
 
 def short(value: float, unit: str) -> str:

@@ -6,6 +6,7 @@ On white, as it is printed and as it is readable on a dark page too. Needs matpl
 from __future__ import annotations
 
 import textwrap
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -40,17 +41,42 @@ def draw(comparison: Comparison, path: Path) -> None:
     Raises:
         ArgumentError: If the file is of another kind or cannot be written, or matplotlib is not installed.
     """
+    check(path)
+    save(_drawn(comparison), path, _title(comparison), described(comparison))
+
+
+def check(path: Path) -> None:
+    """Refuse a picture's file of another kind, and a picture where nothing draws it.
+
+    Raises:
+        ArgumentError: If the file is of another kind, or matplotlib is not installed.
+    """
     if path.suffix.lower() not in _KINDS:
         raise ArgumentError(f'picture: expected a file that ends in .svg or .png, received {path.name!r}.')
     try:
-        import matplotlib
+        import_module('matplotlib')
     except ImportError as error:
         raise ArgumentError(
             "picture: expected matplotlib, which draws it, but it is not installed. pip install 'hefted[plots]'."
         ) from error
+
+
+def save(figure: Any, path: Path, title: str, description: str) -> None:
+    """Write a picture, the same bytes for the same figures.
+
+    Args:
+        figure: What matplotlib drew.
+        path: Where to.
+        title: Of it, for whoever looks at the file.
+        description: The picture in words, for whoever cannot see it.
+
+    Raises:
+        ArgumentError: If it cannot be written.
+    """
+    import matplotlib
+
     library: Any = matplotlib
-    figure = _drawn(comparison)
-    words = {'Title': _title(comparison), 'Description': described(comparison)}
+    words = {'Title': title, 'Description': description}
     reproducible = {'Date': None} if path.suffix.lower() == '.svg' else {}
     try:
         with library.rc_context({'svg.hashsalt': 'hefted'}):

@@ -15,6 +15,7 @@ from hefted.quantities import Quantity, parted
 
 if TYPE_CHECKING:
     from hefted.footprint.footprint import Footprint
+    from hefted.forecast.effort import Yielded
 
 Kind = Literal['figure', 'part', 'phase', 'note', 'warning']
 
@@ -24,6 +25,7 @@ _COMPONENTS = {
     'gpu': 'GPU',
     'other': 'other',
     'unseen': 'unseen',
+    'switches': 'switches',
     'network': 'network',
     'storage': 'storage',
 }
@@ -85,6 +87,7 @@ class Facts:
         budget: What it might spend, by quantity, such as {'energy': '50 J'}.
         stopped_by: What ended it before its last step, such as 'budget 50 J'.
         group: Of several processes that trained together, who they were; None for one alone.
+        yielded: What its training made of energy and devices; None where nothing is known.
     """
 
     run_id: str
@@ -102,6 +105,7 @@ class Facts:
     budget: Mapping[str, str] | None = None
     stopped_by: str | None = None
     group: GroupFacts | None = None
+    yielded: Yielded | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +177,7 @@ class Receipt:
             *_about_water(footprint),
             *_others(footprint),
             Line('Duration', footprint.duration.rounded),
+            *([Line('Yield', *self.facts.yielded.words)] if self.facts.yielded else []),
             *_about_phases(footprint),
             *_about_hosts(self.facts.group),
             *_notes('Foreseen', [self.facts.foreseen] if self.facts.foreseen else []),
@@ -200,6 +205,7 @@ class Receipt:
         about: dict[str, Any] = {name: getattr(facts, name) for name in Facts.__slots__}
         about['of_all_attempts'] = facts.of_all_attempts and facts.of_all_attempts.to_json()
         about['group'] = facts.group and _group_json(facts.group)
+        about['yielded'] = facts.yielded and facts.yielded.to_json()
         return {'schema': 1, **about, 'footprint': footprint and footprint.to_json()}
 
 

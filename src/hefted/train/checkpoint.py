@@ -241,15 +241,29 @@ def other_machine(checkpoint: Checkpoint) -> str | None:
 def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     """The last checkpoint of a folder that can be read; the same for all processes that train together.
 
-    Returns, Raises: As `_newest`; and HostsDifferError, where not all see the same.
+    Returns:
+        The checkpoint, or None where none was kept; and why later ones were passed over.
+
+    Raises:
+        ArchiveError: Something was kept, and nothing of it can be read.
+        ArgumentError: Not all processes see the same; all of them raise it.
     """
     found, passed_over = _newest(folder)
     if lead.watch() is not None:
         from hefted.distribution import hosts
 
-        seen = None if found is None else found.place.done
-        hosts.agree('the checkpoint to go on from', {f'the last step in {folder}, which all must see': seen})
+        seen = hosts.gather(None if found is None else found.place.done, 'the checkpoint to go on from')
+        if len(set(seen)) > 1:
+            other = next(rank for rank, step in enumerate(seen) if step != seen[0])
+            raise ArgumentError(
+                f'Expected a folder that all processes see, received {str(folder)!r}, where rank 0 finds '
+                f'{_kept(seen[0])} and rank {other} {_kept(seen[other])}. Give one of a network file system.'
+            )
     return found, passed_over
+
+
+def _kept(step: int | None) -> str:
+    return 'nothing' if step is None else f'a checkpoint of step {step:,}'
 
 
 def _newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:

@@ -17,7 +17,7 @@ from hefted.forecast.outlook import Outlook, Rest
 from hefted.forecast.words import line
 from hefted.forecast.words import short as in_short
 from hefted.quantities import Quantity, Source
-from hefted.report.live import live, short
+from hefted.report.live import live, short, worked
 from hefted.report.stream import Stream
 from hefted.runs import Tick
 from hefted.utils.painting import import_rich
@@ -141,7 +141,10 @@ class LiveProgress(Progress):
     def _weight(self, tick: Tick | None, width: int) -> str:
         """What it took so far and what is left: that with its interval, where a row has room for it."""
         taken = live(tick) if tick is not None else ''
-        told = [' · '.join(filter(None, (taken, left))) for left in self._to_go()]
+        use = worked(tick) if tick is not None else ''
+        whole, *shorter = self._to_go()
+        told = [' · '.join(filter(None, (taken, use, left))) for left in (whole, *shorter)]
+        told += [' · '.join(filter(None, (taken, left))) for left in (whole, *shorter)] if use else []
         return next((text for text in told if len(text) <= width), told[-1])
 
     def _to_go(self) -> Sequence[str]:
@@ -228,7 +231,7 @@ def summary(progress: Progress, step: int, logs: Logs, tick: Tick | None) -> str
         f'{_seconds(seconds)} {_seconds(seconds / max(step, 1))}/step',
     ]
     parts += [f'{name}: {_number(value)}' for name, value in sorted(logs.items(), key=_validation_last)]
-    weight = live(tick) if tick is not None else ''
+    weight = ' · '.join(filter(None, (live(tick), worked(tick)))) if tick is not None else ''
     return ' - '.join(parts + ([weight] if weight else []))
 
 

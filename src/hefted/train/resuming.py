@@ -124,11 +124,8 @@ class Resuming:
             raise self._in_use()
         _open.add(self._folder)
         try:
-            if not lead.first():  # rank 0 keeps what all have
-                yield
-                return
             journal.settle()  # an attempt that is known has what it took in the ledger, whenever it is killed
-            if lead.first():
+            if lead.first():  # which keeps what all have
                 self._lock = self._locked(run_id or uuid7())
                 if self._lock is None:
                     raise self._in_use()
@@ -154,7 +151,6 @@ class Resuming:
         """
         self._expected = _GUESS_SECONDS + nbytes / _GUESS_BYTES
         self.found, self.passed_over = newest(self._folder)
-        self._see_alike()
         self._about = {'identity': identity, 'epochs': epochs, 'steps': steps, 'runs': self.attempts.runs}
         if self.found is not None:
             self._compare(identity, self.found)
@@ -168,20 +164,6 @@ class Resuming:
                 )
         self._began = self._last = self._clock()
         return self.found
-
-    def _see_alike(self) -> None:
-        """Of several processes, all go on from what rank 0 has found.
-
-        Raises:
-            ArgumentError: This one does not see it.
-        """
-        mine = self.found and [*self.found.place]
-        if (all_have := json.loads(lead.decide(json.dumps(mine)))) != mine:
-            raise ArgumentError(
-                f'Expected resume to be a folder that all processes see, received {str(self._folder)!r}, where rank 0 '
-                f'finds a checkpoint of {_of(all_have)} and this process of {_of(mine)}. Give one of a network file '
-                'system.'
-            )
 
     def told(self) -> str | None:
         """What a person is told of where the training goes on; None where it begins."""
@@ -321,10 +303,6 @@ def _runs_in(folder: Path) -> list[str]:
         with suppress(ArchiveError, OSError, TypeError, KeyError):  # a damaged one is told of when it is read
             return [str(run) for run in state_file.look(path)['about']['runs']]
     return []
-
-
-def _of(place: list[int] | None) -> str:
-    return 'nothing' if place is None else f'step {place[2]:,}'
 
 
 def _differences(mine: dict[str, Any], theirs: dict[str, Any]) -> Generator[str]:

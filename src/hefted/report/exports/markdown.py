@@ -106,6 +106,8 @@ def _about(record: Record) -> Iterator[tuple[str, str]]:
     if facts.started is not None:
         yield 'Started', instant(facts.started)
     yield 'Status', facts.status
+    if facts.yielded is not None:
+        yield 'Yield of the training', '; '.join(filter(None, facts.yielded.words))
     if facts.foreseen:
         yield 'Foreseen before its first step', facts.foreseen
     told = (('Place', place(record)), ('Grid', record.intensity and str(record.intensity)))

@@ -52,9 +52,23 @@ def _figures(record: Record, told: Footprint, run: Labels) -> Iterator[str]:
     for name, unit, word, says, figure in whole:
         if figure is not None:
             yield from _family(name, word, says, [(run, figure.to(unit))])
+    yield from _yield(record, run)
     yield from _parts(told, run)
     yield from _head('hefted_run_gaps', 'gauge', '', 'Stretches for which a sensor told nothing.')
     yield f'hefted_run_gaps{_labels(run)} {len(told.gaps)}'
+
+
+def _yield(record: Record, run: Labels) -> Iterator[str]:
+    told = record.facts.yielded
+    if told is None:
+        return
+    if told.per_joule is not None:
+        yield from _family(
+            told.of, 'per_joule', f'{told.of.capitalize()} trained on for each joule.', [(run, told.per_joule)]
+        )
+    if told.utilisation is not None:
+        says = 'Products of matrices over the peak of the devices.'
+        yield from _family(f'{told.counted.lower()}', 'ratio', says, [(run, told.utilisation)])
 
 
 def _parts(told: Footprint, run: Labels) -> Iterator[str]:

@@ -20,6 +20,7 @@ from hefted.report.receipt import Facts, Receipt, group_facts, receipt
 
 if TYPE_CHECKING:
     from hefted.footprint.footprint import Footprint
+    from hefted.forecast.effort import Yielded
     from hefted.ledger.index import RunSummary
 
 _UUID7 = re.compile('[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-')
@@ -192,7 +193,22 @@ def facts_of(run: RunSummary, took: Footprint | None = None) -> Facts:
         budget=cast(dict[str, str], budget) if isinstance(budget, dict) else None,
         stopped_by=stopped_by if isinstance(stopped_by, str) else None,
         group=None if run.group is None else group_facts(run.group, run.told('others') or [], run.footprint_alone),
+        yielded=None if took is None else _yielded(run, took),
     )
+
+
+def _yielded(run: RunSummary, took: Footprint) -> Yielded | None:
+    """What its training made of energy and devices, by its journal; None where that cannot be read."""
+    plan = run.told('plan')
+    if not isinstance(plan, dict):
+        return None
+    step, resumed = run.told('step'), run.told('resumed')
+    from hefted.forecast.effort import done_of, yielded
+
+    try:
+        return yielded(cast('dict[str, Any]', plan), done_of(step, resumed), took)
+    except (TypeError, ValueError, OverflowError):  # another version's, or damaged
+        return None
 
 
 def included(record: Record, asked: Iterable[str], no_room: str | None = None) -> dict[str, str]:

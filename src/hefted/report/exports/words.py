@@ -19,6 +19,7 @@ COMPONENTS = {
     'gpu': 'GPU',
     'other': 'other parts',
     'unseen': 'supplies, fans and board',
+    'switches': 'switches between nodes',
     'network': 'networks',
     'storage': 'storage elsewhere',
 }

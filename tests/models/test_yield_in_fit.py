@@ -1,0 +1,73 @@
+"""What a fit tells of its yield: tokens for each joule where rows are sequences, rows elsewhere."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+from hefted import Sequential, layers, ledger
+from hefted.cli.receipt import receipt_of
+
+ROWS, LENGTH = 256, 16
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path, monkeypatch):
+    monkeypatch.setenv('HEFTED_DATA_DIR', str(tmp_path))
+
+
+def _fitted(model: Sequential, x: np.ndarray, epochs: int = 3, **more: object):
+    model.compile('sgd', 'mse')
+    return model.fit(x, np.zeros((len(x), 1), np.float32), epochs=epochs, batch_size=32, verbose=0, **more)
+
+
+def _of_tokens() -> Sequential:
+    return Sequential([layers.Embedding(50, 8), layers.GlobalAveragePooling1D(), layers.Dense(1)])
+
+
+def test_rows_of_ids_that_are_looked_up_are_tokens():
+    history = _fitted(_of_tokens(), np.ones((ROWS, LENGTH), np.int32))
+    assert history.forecast.plan.tokens_per_row == LENGTH
+    told = history.receipt().facts.yielded
+    assert told.of == 'tokens'
+    train = history.footprint.phases['train'].energy.to('J').value
+    assert told.per_joule.to('1/J').value == pytest.approx(3 * ROWS * LENGTH / train)
+    assert told.utilisation is None  # a processor has no peak in the catalogue
+
+
+def test_whole_numbers_that_are_no_ids_are_rows():
+    history = _fitted(Sequential([layers.Dense(1)]), np.ones((ROWS, LENGTH), np.int32))
+    assert history.receipt().facts.yielded.of == 'rows'
+
+
+def test_the_receipt_of_the_ledger_tells_the_same():
+    history = _fitted(_of_tokens(), np.ones((ROWS, LENGTH), np.int32))
+    again = receipt_of(ledger.open().get('last'))
+    mine, its = history.receipt().facts.yielded, again.facts.yielded
+    assert its.per_joule.value == pytest.approx(mine.per_joule.value, rel=1e-6)
+    assert 'tokens/' in str(again)
+    assert again.to_json()['yielded']['of'] == 'tokens'
+
+
+def test_products_of_dense_layers_are_counted_forward_and_backward():
+    model = Sequential([layers.Dense(8, use_bias=False), layers.Dense(4, use_bias=False)])
+    model.compile('sgd', 'mse')
+    history = model.fit(np.ones((ROWS, 4), np.float32), np.ones((ROWS, 4), np.float32), batch_size=32, verbose=0)
+    # Two forward, two to the weights, and one to the first layer's result: no gradient to the data is needed.
+    assert history.forecast.plan.products_per_step == 5 * (2 * 32 * 4 * 8)
+
+
+def test_a_step_that_computes_again_says_so():
+    model = Sequential([layers.Dense(8, activation='tanh'), layers.Dense(1)])
+    assert not _fitted(model, np.ones((ROWS, 4), np.float32)).forecast.plan.recomputes
+
+    class Again(layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.kernel = self.add_weight((4, 1))
+
+        def call(self, x):
+            return jax.checkpoint(lambda x, kernel: jax.numpy.tanh(x @ kernel))(x, self.kernel.value)
+
+    assert _fitted(Sequential([Again()]), np.ones((ROWS, 4), np.float32)).forecast.plan.recomputes
