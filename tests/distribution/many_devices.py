@@ -13,7 +13,7 @@ if __name__ == '__main__':
 
 import numpy as np
 
-from hefted import Sequential, distribution, layers, optimizers
+from hefted import Sequential, distribution, layers, losses, optimizers
 from hefted.data import source
 from hefted.utils import set_random_seed
 
@@ -105,8 +105,26 @@ def batch_by_batch() -> Any:
     return {'losses': losses, 'tested': model.test_on_batch(X[:SIZE], Y[:SIZE])[0]}
 
 
+def bert() -> Any:
+    """Masked language modelling over a stack of blocks, fully sharded, the last batch uneven."""
+    from hefted.models.bert import BertBackbone, BertMaskedLM
+
+    set_random_seed(5)
+    model = BertMaskedLM(BertBackbone(200, 3, 4, 64, 128, max_sequence_length=16))
+    model.compile('adamw', losses.SparseCategoricalCrossentropy(from_logits=True))
+    ids = np.random.default_rng(1).integers(1, 200, (100, 16)).astype('int32')
+    found = {}
+    for how in (distribution.DataParallel, distribution.FullyShardedDataParallel):
+        with how().scope():
+            found[how.__name__] = model.fit({'token_ids': ids}, ids, batch_size=SIZE, epochs=2, verbose=0).history[
+                'loss'
+            ]
+    return found
+
+
 CASES: tuple[Callable[[], Any], ...] = (
     plain, with_batch_statistics, streamed_rows, generated, fully_sharded, by_layouts, accumulated, batch_by_batch,
+    bert,
 )  # fmt: skip
 
 if __name__ == '__main__':

@@ -27,7 +27,8 @@ if __name__ == '__main__':
 
     loops.compile_training = seen
     for kind in ('DataParallel', 'FullyShardedDataParallel'):
-        model = Sequential([layers.Dense(256, 'relu'), layers.Dense(256, 'relu'), layers.Dense(1, 'sigmoid')])
+        blocks = layers.Stack([layers.Dense(128, 'relu') for _ in range(6)])
+        model = Sequential([blocks, layers.Dense(256, 'relu'), layers.Dense(1, 'sigmoid')])
         model.compile('adam', 'binary_crossentropy', metrics=['accuracy'])
         how = getattr(distribution, kind)()
         with how.scope():
@@ -37,5 +38,6 @@ if __name__ == '__main__':
             'sent': collectives.bytes_by_kind(found[-1].compiled),
             'weights': 4 * sum(int(np.prod(v.shape)) for v in model.trainable_variables),
             'split': 4 * sum(int(np.prod(v.shape)) for v in split),
+            'of blocks': 4 * sum(int(np.prod(v.shape)) for v in split if '/stack' in v.path),
         }
     print(json.dumps(told))

@@ -29,15 +29,16 @@ def test_one_device_sends_nothing():
 
 def test_eight_devices_send_what_theory_says():
     """Data parallel: all gradients once, added up (Li et al. 2020, PyTorch Distributed). Fully sharded: the weights
-    that are split are gathered (Rajbhandari et al. 2020, ZeRO stage 3), and on a CPU, whose XLA makes no
-    reduce-scatter of it, all gradients are added up besides.
+    that are split are gathered (Rajbhandari et al. 2020, ZeRO stage 3), those of a stack's blocks once more on the way
+    back; and on a CPU, whose XLA makes no reduce-scatter of it, all gradients are added up besides.
     """
     told = told_by(8)
     parallel, sharded = told['DataParallel'], told['FullyShardedDataParallel']
     assert parallel['sent'].keys() == {'all-reduce'}
     assert 0 < parallel['sent']['all-reduce'] - parallel['weights'] <= _SCALARS
     assert sharded['sent'].keys() == {'all-gather', 'all-reduce'}
-    assert sharded['split'] and sharded['sent']['all-gather'] == sharded['split']
+    assert sharded['of blocks'] and sharded['split'] > sharded['of blocks']
+    assert sharded['sent']['all-gather'] == sharded['split'] + sharded['of blocks']
     assert 0 < sharded['sent']['all-reduce'] - sharded['weights'] <= _SCALARS
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import jax
@@ -60,7 +59,8 @@ class Placing:
         """
         if not self.how.gathers or sharding.is_fully_replicated:
             return weight
-        return _gathered(weight, self.whole, sharding)
+        share = jax.lax.with_sharding_constraint(weight, sharding)  # and so does its gradient lie
+        return jax.lax.with_sharding_constraint(share, self.whole)
 
     def everywhere(self, array: Any) -> Any:
         """A host array, all of it on every device."""
@@ -93,24 +93,6 @@ class Placing:
         """A host array (steps * rows, …) as batches of `size` rows, (steps, rows, …), split likewise."""
         batches = array.reshape(-1, size, *array.shape[1:])
         return self.steps(batches.shape, lambda at: batches[at])
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(1, 2))
-def _gathered(weight: Any, whole: NamedSharding, shares: NamedSharding) -> Any:
-    del shares
-    return jax.lax.with_sharding_constraint(weight, whole)
-
-
-def _forth(weight: Any, whole: NamedSharding, shares: NamedSharding) -> Any:
-    return _gathered(weight, whole, shares), None
-
-
-def _back(whole: NamedSharding, shares: NamedSharding, _: None, gradient: Any) -> Any:
-    del whole
-    return (jax.lax.with_sharding_constraint(gradient, shares),)
-
-
-_gathered.defvjp(_forth, _back)
 
 
 def placing_for(batch_size: int, fits: bool = True, rows: int | None = None) -> Placing | None:

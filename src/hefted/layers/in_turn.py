@@ -10,6 +10,7 @@ from jax import lax
 from jax.core import Tracer
 
 from hefted import dtypes, tree
+from hefted.distribution import gathering
 from hefted.errors import unknown_name
 from hefted.layers.alike import require_alike
 from hefted.layers.layer import Layer
@@ -72,7 +73,11 @@ class InTurn:
 
     def _columns(self) -> _Columns | None:
         """The blocks' weights side by side; None before all are built, or where they cannot be one."""
-        if self._known is None and all(layer.built for block in self._blocks for layer in block.flatten_layers()):
+        if (
+            self._known is None
+            and len(self._blocks) > 1
+            and all(layer.built for block in self._blocks for layer in block.flatten_layers())
+        ):
             self._known = _Columns.of(self._blocks)
         return self._known
 
@@ -86,7 +91,7 @@ class InTurn:
         def body(carried: Any, values: list[Any]) -> Any:
             for leaf, mask in zip(*carried, strict=True):
                 set_mask(leaf, mask)
-            with bind(columns.first, values) as scope:
+            with bind(columns.first, gathering.put_together(values, columns.first)) as scope:
                 outputs = block(structure.unflatten(carried[0]), *args, **kwargs)
             flat, returned = jax.tree.flatten(outputs)
             after = flat, [get_mask(leaf) for leaf in flat]
@@ -95,8 +100,9 @@ class InTurn:
             owners[:] = [next(i for i, layer in enumerate(layers) if layer is owner) for owner, _ in scope.added]
             return after, (scope.values(columns.changing), [loss for _, loss in scope.added])
 
-        if self._remat != 'none':
-            body = jax.checkpoint(body, prevent_cse=False, policy=_KEPT[self._remat])
+        if self._remat != 'none' or gathering.gathers():
+            policy = gathering.keeps if self._remat == 'none' else _KEPT[self._remat]
+            body = jax.checkpoint(body, prevent_cse=False, policy=policy)
         carried, values = (leaves, [get_mask(leaf) for leaf in leaves]), [stack.raw for stack in columns.stacks]
         (flat, masks), (changed, losses) = lax.scan(body, carried, values, len(self._blocks))
         for variable, value in zip(columns.changed, changed, strict=True):

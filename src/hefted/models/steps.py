@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from hefted import tree
+from hefted.distribution import gathering
 from hefted.layers.calling import call_in_step, calling
 from hefted.layers.layer import Layer
 from hefted.models.objective import Objective
@@ -81,9 +82,10 @@ def program_of(model: Any, binding: Binding) -> Program:
     ) -> Any:
         """(loss, (outputs, new values of what is not trained, of metrics, loss unscaled)); to train, `optimizer`."""
         training = optimizer is not None
-        trainable = binding.put_together(trainable)
+        with gathering.gathering(binding.placing):
+            trainable = binding.put_together(trainable)
         scope = bind(groups['trainable'] + groups['frozen'] + measured, trainable + frozen + metrics[: len(measured)])
-        with scope, calling(None, batch.rows):
+        with scope, gathering.gathering(binding.placing), calling(None, batch.rows):
             y_pred = call_in_step(model, batch.x, training=training, rows=batch.rows)
             loss = model.compute_loss_of(batch.x, batch.y, y_pred, batch.weight, training)
         if not training:

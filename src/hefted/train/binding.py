@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from hefted.distribution import gathering
+from hefted.utils.stacked import Stacked
 from hefted.variables import Array, Variable
 
 if TYPE_CHECKING:
@@ -67,10 +69,14 @@ class Binding:
         return state
 
     def put_together(self, trainable: list[Array]) -> list[Array]:
-        """Inside of a step, the weights as a layer uses them: whole, where each device has a share of them."""
-        if self.placing is None or self.placed is None:
+        """Inside of a step, the weights as a layer uses them: whole, where each device has a share of them.
+
+        But for stacks, which a loop over their blocks puts together block by block.
+        """
+        if not gathering.gathers():
             return trainable
-        return [*map(self.placing.put_together, trainable, self.placed['trainable'])]
+        pairs = zip(trainable, self.groups['trainable'], strict=True)
+        return [value if isinstance(v, Stacked) else gathering.put_together([value], [v])[0] for value, v in pairs]
 
     def variables(self) -> Iterator[Variable]:
         """All of them."""
