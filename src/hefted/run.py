@@ -404,7 +404,8 @@ class Run:
         if before is None:
             return
         steps, lasting, used = before
-        taken = None if joules is None or used is None else joules - used
+        size = int(self.group['size']) if self.group else 1  # rows are those of all: the others take as much
+        taken = None if joules is None or used is None else size * (joules - used)
         self._effort = effort(plan, self._step - steps, seconds - lasting, taken) or self._effort
 
     def _renewed(self) -> bool:

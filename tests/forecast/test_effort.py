@@ -98,3 +98,13 @@ def test_plain_data_holds_quantities_or_nothing():
     told = Yielded(Quantity(5.0, '1/J'), 'rows').to_json()
     assert told['per_joule']['unit'] == '1/J'
     assert told['utilisation'] is None
+
+
+def test_the_energy_of_one_process_of_several_is_beside_its_own_rows():
+    whole, quarter = yielded(PLAN, 10, took()), yielded(PLAN, 10, took(), 0.25)
+    assert whole is not None
+    assert quarter is not None
+    assert whole.per_joule is not None
+    assert quarter.per_joule is not None
+    assert quarter.per_joule.value == pytest.approx(whole.per_joule.value / 4)
+    assert quarter.utilisation == whole.utilisation  # of all devices, whoever asks

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -75,3 +77,14 @@ def test_a_sequence_that_is_too_long_is_no_matter_of_more_machines():
 def test_what_nobody_knows_is_not_guessed():
     assert fit(Plan(), machines('H100')).fits is None
     assert fit(plan_of(1e9, 1e9), machines('Radeon Pro V520')).fits is None
+
+
+def test_what_a_compiled_step_needs_goes_by_the_rows_of_one_device():
+    step = Plan(
+        peak_bytes=120 * 10**9, state_bytes=10**9, data_bytes=10**9, bytes_per_step=1e12, flops_per_step=1e15, devices=1
+    )
+    assert [fit(step, machines(on)).fits for on in ('A100-80GB', '2 x A100-80GB')] == [False, True]
+    assert "a device's part of the batch" in fit(step, machines('A100-80GB')).note
+    shared = replace(step, devices=8)
+    assert fit(shared, machines('8 x A100-80GB')).fits is False
+    assert fit(shared, machines('16 x A100-80GB')).fits is True

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hefted.models.cost import count
-from hefted.models.planning import Work, _tokens, fits, peak_of
+from hefted.models.cost import counts
+from hefted.models.planning import Work, _precision, _tokens, fits, peak_of
 
 
 def test_what_needs_more_memory_than_is_free_does_not_fit_and_says_so():
@@ -33,6 +33,9 @@ def test_where_nobody_counted_nobody_knows():
         ('NVIDIA H200', 'bfloat16', 989),
         ('Tesla V100-SXM2-16GB', 'float32', 15.7),
         ('TPU v4', 'bfloat16', 275),
+        ('NVIDIA H200', 'float32', 494.5),
+        ('NVIDIA GB10', 'bfloat16', None),
+        ('Tesla P40', 'float16', None),
         ('an accelerator that nobody knows', 'bfloat16', None),
     ],
 )
@@ -66,5 +69,16 @@ def test_products_are_told_apart_from_what_works_element_by_element():
         return jax.lax.scan(body, x, None, length=3)[0]
 
     jaxpr = jax.make_jaxpr(step)(np.ones((4, 8), np.float32), np.ones((8, 8), np.float32)).jaxpr
-    assert count(jaxpr, products_only=True) == 3 * 2 * 4 * 8 * 8
-    assert count(jaxpr) == 3 * 2 * 4 * 8 * 8 + 3 * 4 * 8
+    assert counts(jaxpr)['float32'] == 3 * 2 * 4 * 8 * 8
+    assert sum(counts(jaxpr).values()) == 3 * 2 * 4 * 8 * 8 + 3 * 4 * 8
+
+
+def test_a_step_of_mixed_precision_is_held_against_the_peak_of_what_most_of_it_multiplies():
+    """Half of it would make its MFU twice what others would call it."""
+    told = counts(
+        jax.make_jaxpr(lambda a, b: (a @ a @ a, b @ a.astype(b.dtype)))(
+            np.ones((8, 8), 'bfloat16'), np.ones((2, 8), 'float32')
+        ).jaxpr
+    )
+    assert _precision(told) == 'bfloat16'
+    assert _precision({'bfloat16': 1.0, 'float32': 9.0}) == 'float32'

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jax
+
 from hefted.train import calibration
 from hefted.train.calibration import Calibration
 
@@ -36,3 +38,9 @@ def test_what_is_broken_or_makes_no_sense_is_passed_over(tmp_path: Path):
 def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path):
     calibration.store(tmp_path / 'missing' / 'one.json', Calibration(1.0, 1.0, 1.0, 1.0))
     assert not (tmp_path / 'missing').exists()
+
+
+def test_virtual_devices_of_a_processor_are_one_processor_and_hosts_add_up():
+    found, here = calibration.calibration(), jax.local_device_count()
+    assert calibration.of_devices(here) == found
+    assert calibration.of_devices(4 * here).flops == 4 * found.flops

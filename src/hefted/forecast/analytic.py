@@ -110,7 +110,7 @@ def forecast_for(
     spent = _by_tokens(plan, found, shape or Shape(), room) if _told_tokens(plan) else _by_roofline(plan, found)
     footprint, note = _footprint(spent, found, where, _house(pue))
     return Forecast(
-        replace(plan, devices=found.count),
+        plan.shared_by(found.count, found.chip.peak(plan.precision)),
         footprint,
         str(found),
         'catalogue',
@@ -155,7 +155,7 @@ def forecast_recipe(
     ideal = Quantity((recipe.whole.flops or 0.0) / (found.count * (found.chip.peak(recipe.precision) or 1.0)), 's')
     footprint, note = _footprint(_Spent(phases, ideal / duration), found, where, _house(pue))
     return Forecast(
-        replace(recipe.whole, devices=found.count),
+        recipe.whole.shared_by(found.count, found.chip.peak(recipe.precision)),
         footprint,
         str(found),
         'catalogue',

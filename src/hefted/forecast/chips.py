@@ -82,6 +82,29 @@ class Chip(NamedTuple):
         fast = (self.accelerator.released or 0) >= _TF32_SINCE and self.accelerator.vendor == 'NVIDIA'
         return _tera(half / 2 if fast and half else full or half)
 
+    def published_peak(self, precision: str = 'bfloat16') -> float | None:
+        """The same where the vendor publishes a rate of just these numbers: what MFU is over, and nothing is guessed.
+
+        Args:
+            precision: Of the products.
+
+        Example:
+            >>> from hefted.footprint.accelerators import accelerator
+            >>> chip(accelerator('H200 SXM 141GB')).published_peak()  # dense; sparse it is twice that
+            989000000000000.0
+            >>> chip(accelerator('GB10 (DGX Spark)')).published_peak() is None
+            True
+        """
+        half = self.half_tflops
+        told = {'bfloat16': half, 'float16': half, _EIGHTH: self.eighth_tflops}.get(precision, self._fast_full)
+        return None if told is None else self.peak(precision)
+
+    @property
+    def _fast_full(self) -> float | None:
+        """Of float32, where it is multiplied as it is, or the rate of what it is multiplied in is known."""
+        fast = (self.accelerator.released or 0) >= _TF32_SINCE and self.accelerator.vendor == 'NVIDIA'
+        return self.half_tflops if fast else self.accelerator.fp32_tflops or self.half_tflops
+
     @property
     def tensor_cores(self) -> bool:
         """Whether 16-bit products are much faster than plain float32."""

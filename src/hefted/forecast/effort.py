@@ -139,13 +139,16 @@ class Yielded(NamedTuple):
         return f'{value} {self.of}/{unit}', '; '.join(filter(None, (about, use)))
 
 
-def yielded(plan: Plan | Mapping[str, Any] | None, steps: int | None, took: Footprint) -> Yielded | None:
+def yielded(
+    plan: Plan | Mapping[str, Any] | None, steps: int | None, took: Footprint, part: float = 1.0
+) -> Yielded | None:
     """Tell what a run made of its devices and its energy.
 
     Args:
         plan: Its plan, or that as its journal holds it.
         steps: How many it did.
         took: Its footprint, of which the phase 'train' counts.
+        part: Which part of all processes that trained together the footprint is of; rows of a step are those of all.
 
     Returns:
         None where no step was done, or nothing is known.
@@ -159,7 +162,7 @@ def yielded(plan: Plan | Mapping[str, Any] | None, steps: int | None, took: Foot
         return None
     share = found.utilisation
     use = None if share is None else Quantity(share, '1', 'modelled', (), (_COUNTED,))
-    return Yielded(_per_joule(found, train.energy), found.of, use, found.counted)
+    return Yielded(_per_joule(found, train.energy, part), found.of, use, found.counted)
 
 
 def done_of(step: Any, resumed: Any) -> int | None:
@@ -179,12 +182,12 @@ def done_of(step: Any, resumed: Any) -> int | None:
     return max(step - before, 0)
 
 
-def _per_joule(found: Effort, energy: Quantity | None) -> Quantity | None:
+def _per_joule(found: Effort, energy: Quantity | None, part: float) -> Quantity | None:
     """With the energy's interval; None where that may be nothing."""
     if found.per_joule is None or energy is None:
         return None
     try:
-        return (Quantity(found.per_joule * energy.to('J').value, '1') / energy).to('1/J')
+        return (Quantity(part * found.per_joule * energy.to('J').value, '1') / energy).to('1/J')
     except ArgumentError:
         return None
 

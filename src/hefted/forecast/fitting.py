@@ -29,8 +29,11 @@ class Fit(NamedTuple):
 def fit(plan: Plan, on: Machines) -> Fit:
     """Tell whether a plan fits, on each device by itself or shared out over them.
 
+    What a step needs beside the state goes by the rows of one device: of a compiled step that was counted on more or
+    fewer devices it is as much less or more.
+
     Args:
-        plan: With the bytes at once of one device that holds all (`peak_bytes`), and the state's among them.
+        plan: With the bytes at once of one device (`peak_bytes`), and the state's among them.
         on: The machines.
 
     Example:
@@ -44,12 +47,17 @@ def fit(plan: Plan, on: Machines) -> Fit:
         return Fit(None)
     room, state = 1e9 * memory, float(plan.state_bytes or 0)
     own = max(plan.peak_bytes - state, 0.0)
-    if plan.peak_bytes <= _USABLE * room:
+    if plan.bytes_per_step is not None:  # compiled: its batch is shared; what papers tell is of one sequence
+        data = min(float(plan.data_bytes or 0), own)  # on each
+        own = data + (own - data) * plan.devices / on.count
+    peak = state + own
+    if peak <= _USABLE * room:
         return Fit(True)
     if own > _SHARED_OUT * room or not state:
+        what = 'a sequence' if plan.bytes_per_step is None else "a device's part of the batch"
         return Fit(
             False,
-            f'It does not fit: {_told(plan.peak_bytes)} at once, of which a sequence takes {_told(own)}, on '
+            f'It does not fit: {_told(peak)} at once, of which {what} takes {_told(own)}, on '
             f'{memory:g} GB. Shorter sequences or smaller batches would.',
         )
     needed = math.ceil(state / (_SHARED_OUT * room - own)) if own < _SHARED_OUT * room else math.inf

@@ -46,11 +46,6 @@ class Machines:
         """Its row of the footprint's table."""
         return self.chip.accelerator
 
-    @property
-    def fabric_gb_per_s(self) -> float:
-        """GB/s, one way, by which one accelerator reaches the farthest other."""
-        return self.chip.link_gb_per_s if self.nodes == 1 else self.chip.network_gb_per_s
-
     def __str__(self) -> str:
         if self.instance:
             return f'{self.nodes} x {self.instance} ({self.count} x {self.chip.name})'

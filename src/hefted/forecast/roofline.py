@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from hefted.forecast.machines import Machines
 from hefted.forecast.plan import Plan
-from hefted.forecast.utilisation import travelling
+from hefted.forecast.utilisation import carried
 from hefted.quantities import Quantity, Source
 
 SOURCE = Source(
@@ -27,6 +27,7 @@ _REACHED = (0.30, 0.06, 0.65)  # of the peak of products: expected, least, most
 _STREAMED = (0.6, 0.3, 1.5)  # of bandwidth; above 1 where what the compiler counts twice stays in caches
 _OVERHEAD = (60e-6, 1e-3, 6e-6)  # s: some tens of kernels of 3 to 10 microseconds; expected, most, least
 _BANDWIDTH = 500.0  # GB/s where none is known
+_GRADIENT = 4.0  # bytes a number: weights of a compiled step, and so their gradients, are float32
 
 COMPILING = Quantity.between(
     4.0,
@@ -91,6 +92,4 @@ def _parts(
 def _between_devices(plan: Plan, on: Machines) -> float:
     if on.count == 1:
         return 0.0
-    if plan.bytes_between_devices is not None:
-        return plan.bytes_between_devices / (1e9 * on.fabric_gb_per_s)
-    return travelling(plan.parameters or 0.0, on)
+    return carried(_GRADIENT * (plan.parameters or 0.0) if plan.summed_bytes is None else plan.summed_bytes, on)

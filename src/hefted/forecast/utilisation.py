@@ -191,7 +191,17 @@ def travelling(parameters: float, on: Machines, replica: int = 1) -> float:
         >>> round(travelling(7e9, machines('8 x A100')), 3), travelling(7e9, machines('A100'))
         (0.082, 0.0)
     """
-    held = _BYTES * parameters
+    return carried(_BYTES * parameters, on, replica)
+
+
+def carried(held: float, on: Machines, replica: int = 1) -> float:
+    """Seconds in which so many bytes, which each device has of its own, are summed over all of them.
+
+    Args:
+        held: Bytes of a device's gradients, or of what takes as long.
+        on: The machines.
+        replica: As of `travelling`.
+    """
     near = min(on.count, on.per_node)
     within = 2 * (near - 1) / near * held / replica / (on.chip.link_gb_per_s * 1e9) if replica < near else 0.0
     if on.nodes == 1:

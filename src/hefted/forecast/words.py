@@ -96,6 +96,10 @@ def _notes(forecast: Forecast) -> Iterator[tuple[str, str]]:
         share = forecast.utilisation
         told = '' if share is None else f', at {_percent(share.value)} of the peak'
         yield 'Operations', f'{rounded(plan.flops)}{told}'
+    if plan.bytes_between_devices is not None:
+        sent = Quantity(plan.bytes_between_devices, 'B').rounded
+        counted = 'by' if forecast.how == 'catalogue' else 'counted in'
+        yield 'Sends', f'{sent} a step from each of {plan.devices:,} devices, {counted} the program sharded here'
     if plan.peak_bytes is not None:
         fit = {True: ', which fits', False: ', which does not fit', None: ''}[forecast.fits]
         yield 'Memory', f'{Quantity(plan.peak_bytes, "B").rounded}{fit}'
@@ -132,8 +136,9 @@ def _percent(share: float) -> str:
 
 
 def _steps(forecast: Forecast) -> list[str]:
-    steps = forecast.plan.steps
-    return [] if steps is None else [f'{steps:,} step' if steps == 1 else f'{steps:,} steps']
+    steps, devices = forecast.plan.steps, forecast.plan.devices
+    on = f' on {devices:,} devices' if devices > 1 and forecast.how != 'catalogue' else ''  # which tells its machines
+    return [] if steps is None else [f'{steps:,} step{on}' if steps == 1 else f'{steps:,} steps{on}']
 
 
 def short(figure: Quantity) -> str:

@@ -121,9 +121,9 @@ def _foreseen(known: Known, pace: Pace, plan: Plan, run: Any, asked: bool) -> Lo
     room, notes = known.room
     used = None
     if asked and plan.flops and (seconds := sum(pace.seconds(plan).values())):
-        from hefted.train.calibration import calibration
+        from hefted.train.calibration import of_devices
 
-        used = Quantity(plan.flops / seconds / calibration().flops, '1') / pace.doubt
+        used = Quantity(plan.flops / seconds / of_devices(plan.devices).flops, '1') / pace.doubt
     return LocalForecast(plan, pace, price_of(run, known.watts), used, room, notes)
 
 

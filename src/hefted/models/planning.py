@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -10,7 +11,7 @@ import numpy as np
 
 from hefted import host
 from hefted.forecast.plan import Plan
-from hefted.models.cost import count
+from hefted.models.cost import counts
 
 if TYPE_CHECKING:
     from hefted.data.source import Layout
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _LOOPS = ('scan', 'while')
 _AGAIN = ('checkpoint', 'remat', 'remat2')
-_PRODUCTS = ('dot_general', 'conv_general_dilated')
 _PRECISIONS = ('float8', 'bfloat16', 'float16')
 
 
@@ -31,10 +31,12 @@ class Work(NamedTuple):
         nbytes: Bytes that a step reads and writes, by XLA's count; None where nobody counts.
         peak_bytes: The most memory at once.
         more_bytes: Of it, what is not there before it runs.
-        precision: Of its products.
+        precision: Of most of its products.
         products: Operations of its products of matrices.
         recomputes: Whether it computes parts again to save memory.
         looks_up: Whether it looks anything up by whole numbers, as embeddings do.
+        devices: How many share it.
+        between: Bytes that each of them sends to others in a step; None where one is alone, or nobody counts.
     """
 
     flops: float | None
@@ -45,14 +47,17 @@ class Work(NamedTuple):
     products: float | None = None
     recomputes: bool = False
     looks_up: bool = False
+    devices: int = 1
+    between: float | None = None
 
 
 def work_of(loop: Stretcher, layout: Layout) -> Work:
     """Count a compiled loop's work (some milliseconds).
 
     Operations are those of the traced step: XLA's own count takes the body of an inner loop, such as an LSTM's, once.
-    Bytes are XLA's, which knows what it fused; of a step with inner loops by as much more as its operations are. Where
-    a short last batch is compiled beside the loop, XLA's figures hold both, and a step has its part by rows.
+    Bytes are XLA's, which knows what it fused; of a step with inner loops by as much more as its operations are. Both
+    are of all devices together, and memory is of one. Where a short last batch is compiled beside the loop, XLA's
+    figures hold both, and a step has its part by rows.
 
     Args:
         loop: The loop.
@@ -61,19 +66,29 @@ def work_of(loop: Stretcher, layout: Layout) -> Work:
     if loop.step is None:
         return Work(None, None, None, None, 'float32')
     jaxpr = _needed(loop.step.jaxpr)
-    flops = float(count(jaxpr))
+    counted_by = counts(jaxpr)
+    flops = float(sum(counted_by.values()))
+    by_numbers = {kind: float(operations) for kind, operations in counted_by.items() if kind}
+    devices = 1 if layout.placing is None else len(layout.placing.devices)
     cost, memory = _cost(loop.compiled), loop.compiled.memory_analysis()
     nbytes = cost.get('bytes accessed')
     if nbytes is not None:
-        nbytes *= _part_of_whole(loop, layout)
-        counted = cost.get('flops') or flops
+        tail = layout.rows % layout.batch_size if _has_tail(loop, layout) else 0
+        nbytes *= devices * layout.batch_size / (layout.batch_size + tail)  # XLA counts what one device does
+        counted = devices * (cost.get('flops') or flops)
         if _has(jaxpr, _LOOPS) and counted < flops:
             nbytes *= flops / counted
-    told = float(count(jaxpr, products_only=True)), _has(jaxpr, _AGAIN), _has(jaxpr, ('gather',))
+    told = (
+        sum(by_numbers.values()),
+        _has(jaxpr, _AGAIN),
+        _has(jaxpr, ('gather',)),
+        devices,
+        _sent(loop, layout, devices),
+    )
     if memory is None:
-        return Work(flops, nbytes, None, None, _precision(jaxpr), *told)
+        return Work(flops, nbytes, None, None, _precision(by_numbers), *told)
     more = memory.temp_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
-    return Work(flops, nbytes, memory.argument_size_in_bytes + more, more, _precision(jaxpr), *told)
+    return Work(flops, nbytes, memory.argument_size_in_bytes + more, more, _precision(by_numbers), *told)
 
 
 def plan_of(prepared: Prepared, work: Work, judged: Work | None) -> Plan:
@@ -105,6 +120,8 @@ def plan_of(prepared: Prepared, work: Work, judged: Work | None) -> Plan:
         peak_flops=peak_of(work.precision),
         tokens_per_row=_tokens(source.layout.shapes[0]) if work.looks_up else None,
         recomputes=work.recomputes,
+        devices=work.devices,
+        bytes_between_devices=work.between,
     )
 
 
@@ -123,9 +140,19 @@ def peak_of(precision: str, device: Any = None) -> float | None:
     from hefted.forecast.chips import chip
 
     try:
-        return chip(called(device.device_kind).accelerator).peak(precision)
+        return chip(called(device.device_kind).accelerator).published_peak(precision)
     except ArgumentError:
         return None
+
+
+def _sent(loop: Stretcher, layout: Layout, devices: int) -> float | None:
+    """Bytes that each device sends in a step, counted from the program that XLA split over them."""
+    if devices == 1:
+        return None
+    from hefted.train import collectives  # late: one device needs none of it
+
+    sent = collectives.sent_by_each(collectives.bytes_by_kind(loop.compiled), devices)
+    return sent / 2 if _has_tail(loop, layout) else sent  # the short batch's step sends as much, and is beside it
 
 
 def _tokens(data: Any) -> int | None:
@@ -152,7 +179,8 @@ def fits(work: Work) -> tuple[bool | None, tuple[str, ...]]:
     if stats and 'bytes_limit' in stats:
         needed, room, where = work.peak_bytes, int(stats['bytes_limit']), "the device's memory"
     elif device.platform == 'cpu' and (free := host.available_memory_bytes()) is not None:
-        needed, room, where = work.more_bytes, free, 'the memory that is free now'
+        here = min(work.devices, len(jax.local_devices()))  # virtual ones: they share one memory
+        needed, room, where = here * work.more_bytes, free, 'the memory that is free now'
     else:
         return None, ()
     if needed <= room:
@@ -177,23 +205,26 @@ def _cost(compiled: Any) -> dict[str, float]:
     return (told[0] if isinstance(told, list) else told) or {}
 
 
-def _part_of_whole(loop: Stretcher, layout: Layout) -> float:
-    size, tail = layout.batch_size, layout.rows % layout.batch_size
+def _has_tail(loop: Stretcher, layout: Layout) -> bool:
+    """Whether a step of a short last batch is compiled beside the loop, instead of masking what it lacks."""
+    size = layout.batch_size
     masked = any(leaf.shape == (size,) and leaf.dtype == np.float32 for leaf in loop.step.in_avals[-2:-1])
-    return 1.0 if masked or not tail else size / (size + tail)
+    return bool(layout.rows % size) and not masked
 
 
 def _has(jaxpr: Any, names: tuple[str, ...]) -> bool:
     return any(equation.primitive.name in names for equation in _equations(jaxpr))
 
 
-def _precision(jaxpr: Any) -> str:
-    """That of the products, where they agree; else the widest."""
-    found = {
-        str(equation.invars[0].aval.dtype) for equation in _equations(jaxpr) if equation.primitive.name in _PRODUCTS
-    }
-    narrow = [name for name in _PRECISIONS if any(dtype.startswith(name) for dtype in found)]
-    return narrow[0] if narrow and 'float32' not in found else 'float32'
+def _precision(products: Mapping[str, float]) -> str:
+    """That in which most operations of products are: whose peak they are compared with, as others compare theirs.
+
+    Example:
+        >>> _precision({'bfloat16': 9e9, 'float32': 1e9}), _precision({'float8_e4m3fn': 1.0}), _precision({})
+        ('bfloat16', 'float8', 'float32')
+    """
+    most = max(products, key=lambda kind: products[kind], default='float32')
+    return next((name for name in _PRECISIONS if most.startswith(name)), 'float32')
 
 
 def _equations(jaxpr: Any) -> Any:

@@ -32,10 +32,11 @@ def receipt_of(run: Any, name: str, status: str, attempts: Sequence[str] = ()) -
         return None
     from hefted.forecast.effort import done_of, yielded
     from hefted.report.foreseen import foreseen
-    from hefted.report.receipt import Facts, group_facts, receipt
+    from hefted.report.receipt import Facts, group_facts, part_of, receipt, shared_by
 
     forecast, plan = run.told.get('forecast'), run.told.get('plan')
     steps = done_of(run.step, run.told.get('resumed'))
+    group = group_facts(run.group, run.others, run.alone) if run.group else None
     facts = Facts(
         run.id, 'fit', name, status,
         meter_share=run.meter_cost / run.cpu_seconds if run.cpu_seconds > 0 else None,
@@ -46,8 +47,9 @@ def receipt_of(run: Any, name: str, status: str, attempts: Sequence[str] = ()) -
         waited=run.told.get('when', {}).get('told', ''),
         budget=run.told.get('budget'),
         stopped_by=run.told.get('stopped_by'),
-        group=group_facts(run.group, run.others, run.alone) if run.group else None,
-        yielded=yielded(plan, steps, footprint),
+        group=group,
+        yielded=yielded(plan, steps, footprint, part_of(group)),
+        **shared_by(plan),
     )  # fmt: skip
     return receipt(footprint, facts)
 

@@ -167,9 +167,9 @@ def _rehearsed(
 
 def _untried(prepared: Prepared, plan: Plan, run: Any) -> tuple[Pace, Watts]:
     """The pace by the machine's calibration, where no step could be tried."""
-    from hefted.train.calibration import calibration
+    from hefted.train.calibration import of_devices
 
-    speed, meter = calibration(), getattr(run, 'meter', None)
+    speed, meter = of_devices(plan.devices), getattr(run, 'meter', None)
     step = roofline(plan.flops_per_step, plan.bytes_per_step, *speed[:3])
     judge_step = roofline(plan.flops_per_validation_step, None, *speed[:3])
     pace = Pace(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from hefted.quantities import Quantity, parted
 
@@ -88,6 +88,9 @@ class Facts:
         stopped_by: What ended it before its last step, such as 'budget 50 J'.
         group: Of several processes that trained together, who they were; None for one alone.
         yielded: What its training made of energy and devices; None where nothing is known.
+        devices: How many shared each of its steps; 1 where nobody says.
+        sent: Bytes that each of them sent to others in a step, counted in the sharded program; None where one was
+            alone, or nobody counted.
     """
 
     run_id: str
@@ -106,6 +109,8 @@ class Facts:
     stopped_by: str | None = None
     group: GroupFacts | None = None
     yielded: Yielded | None = None
+    devices: int = 1
+    sent: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +185,7 @@ class Receipt:
             *([Line('Yield', *self.facts.yielded.words)] if self.facts.yielded else []),
             *_about_phases(footprint),
             *_about_hosts(self.facts.group),
+            *_notes('Devices', [told] if (told := devices_told(self.facts)) else []),
             *_notes('Foreseen', [self.facts.foreseen] if self.facts.foreseen else []),
             *_notes('Waited', [self.facts.waited] if self.facts.waited else []),
             *_about_place(footprint),
@@ -312,12 +318,54 @@ def _about_hosts(group: GroupFacts | None) -> Iterator[Line]:
         yield Line('Not known', f'{_ranks(group.missing)}: what they took is not counted here', kind='warning')
 
 
+def devices_told(facts: Facts) -> str:
+    """How many devices shared a step; '' of one.
+
+    Example:
+        >>> devices_told(Facts('0193a7c4-5f21', devices=8, sent=1400.0))
+        '8 shared each step, each sending 1.4 kB to the others in it'
+    """
+    if facts.devices < 2:
+        return ''
+    sent = '' if facts.sent is None else f', each sending {Quantity(facts.sent, "B").rounded} to the others in it'
+    return f'{facts.devices:,} shared each step{sent}'
+
+
+def shared_by(plan: Any) -> dict[str, Any]:
+    """Those of `Facts` that a plan tells, or that as a journal holds it: `devices` and `sent`.
+
+    Example:
+        >>> shared_by({'devices': 8, 'bytes_between_devices': 1400.0}), shared_by('a word')
+        ({'devices': 8, 'sent': 1400.0}, {})
+    """
+
+    def told(name: str) -> Any:
+        return cast('dict[str, Any]', plan).get(name) if isinstance(plan, dict) else getattr(plan, name, None)
+
+    devices, sent = told('devices'), told('bytes_between_devices')
+    if not isinstance(devices, int) or isinstance(devices, bool) or devices < 2:
+        return {}
+    return {'devices': devices, 'sent': sent if isinstance(sent, int | float) else None}
+
+
 def _ranks(ranks: Sequence[int]) -> str:
     """Such as 'ranks 0 to 3'."""
     if len(ranks) == 1:
         return f'rank {ranks[0]}'
     whole = list(ranks) == list(range(ranks[0], ranks[-1] + 1))
     return f'ranks {ranks[0]} to {ranks[-1]}' if whole and len(ranks) > 2 else f'ranks {", ".join(map(str, ranks))}'
+
+
+def part_of(group: GroupFacts | None) -> float:
+    """Which part of a training the energy of a receipt is of: of a process that is not the first, its own alone.
+
+    Example:
+        >>> part_of(None), part_of(GroupFacts(rank=1, size=4))
+        (1.0, 0.25)
+    """
+    if group is None:
+        return 1.0
+    return (group.size - len(group.missing)) / group.size if group.hosts else 1 / group.size
 
 
 def _group_json(group: GroupFacts) -> dict[str, Any]:

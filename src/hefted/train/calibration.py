@@ -58,6 +58,17 @@ def calibration() -> Calibration:
     return found
 
 
+def of_devices(count: int) -> Calibration:
+    """What so many devices reach together: accelerators add up, a processor's virtual devices are one processor.
+
+    Args:
+        count: Of all hosts.
+    """
+    found, here = calibration(), jax.local_device_count()
+    times = max(count / here, 1.0) if jax.local_devices()[0].platform == 'cpu' else float(count)
+    return found._replace(flops=times * found.flops, bandwidth=times * found.bandwidth)
+
+
 def measure(clock: Callable[[], float] = time.perf_counter) -> Calibration:
     """Measure them.
 

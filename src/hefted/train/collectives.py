@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 _KINDS = ('all-reduce', 'all-gather', 'reduce-scatter', 'all-to-all', 'collective-permute')
@@ -37,6 +38,28 @@ def bytes_by_kind(compiled: Any) -> dict[str, int]:
     """
     computations, entry = _computations(compiled.as_text())
     return dict(sorted(_count(entry, computations, {}).items()))
+
+
+def sent_by_each(by_kind: Mapping[str, int], devices: int) -> float:
+    """Bytes that each device sends in a step, where its collectives go round in rings.
+
+    With R bytes of a result and n devices: an all-reduce sends 2 (n - 1) / n R, an all-gather and an exchange of all
+    with all (n - 1) / n R, a reduce-scatter, whose result is a share, (n - 1) R, and a permutation R.
+
+    Args:
+        by_kind: As from `bytes_by_kind`.
+        devices: Which take part in each.
+
+    Source:
+        Patarasuk and Yuan 2009, "Bandwidth optimal all-reduce algorithms for clusters of workstations".
+
+    Example:
+        >>> sent_by_each({'all-reduce': 800}, 8), sent_by_each({'all-gather': 800}, 8)
+        (1400.0, 700.0)
+    """
+    part = (devices - 1) / devices
+    times = {'all-reduce': 2 * part, 'reduce-scatter': devices - 1.0, 'collective-permute': 1.0}
+    return sum(times.get(kind, part) * count for kind, count in by_kind.items())
 
 
 def _computations(text: str) -> tuple[dict[str, list[str]], str]:

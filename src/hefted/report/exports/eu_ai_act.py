@@ -28,6 +28,7 @@ from hefted.report.exports.words import (
     scientific,
     two_digits,
 )
+from hefted.report.receipt import devices_told
 
 ANNEX = 'AI Act, Annex XI, section 1, point 2'
 FORM = 'Model Documentation Form'
@@ -185,5 +186,9 @@ def _details(record: Record) -> Iterator[str]:
         yield f'begun {instant(facts.started)}'
     if (where := place(record)) is not None:
         yield f'place: {where}'
+    if told := devices_told(facts):
+        yield f'devices: {told}'
+    if facts.yielded is not None:
+        yield f'yield of the training: {"; ".join(filter(None, facts.yielded.words))}'
     yield from (f'{name} {version}' for name, version in record.versions.items())
     yield from (f'{name}: {text}' for name, text in record.included.items())

@@ -19,6 +19,7 @@ from hefted.report.exports.words import (
     place,
     sources,
 )
+from hefted.report.receipt import devices_told
 
 _UNKNOWN = 'not known'
 _ENDINGS = {
@@ -108,6 +109,8 @@ def _about(record: Record) -> Iterator[tuple[str, str]]:
     yield 'Status', facts.status
     if facts.yielded is not None:
         yield 'Yield of the training', '; '.join(filter(None, facts.yielded.words))
+    if told := devices_told(facts):
+        yield 'Devices', told
     if facts.foreseen:
         yield 'Foreseen before its first step', facts.foreseen
     told = (('Place', place(record)), ('Grid', record.intensity and str(record.intensity)))

@@ -53,6 +53,8 @@ def _figures(record: Record, told: Footprint, run: Labels) -> Iterator[str]:
         if figure is not None:
             yield from _family(name, word, says, [(run, figure.to(unit))])
     yield from _yield(record, run)
+    yield from _head('hefted_run_devices', 'gauge', '', 'How many devices shared each step of the training.')
+    yield f'hefted_run_devices{_labels(run)} {record.facts.devices}'
     yield from _parts(told, run)
     yield from _head('hefted_run_gaps', 'gauge', '', 'Stretches for which a sensor told nothing.')
     yield f'hefted_run_gaps{_labels(run)} {len(told.gaps)}'

@@ -16,7 +16,7 @@ from hefted.metering.machine import Machine
 from hefted.quantities import Quantity
 from hefted.report.exports.computation import operations
 from hefted.report.foreseen import foreseen_in
-from hefted.report.receipt import Facts, Receipt, group_facts, receipt
+from hefted.report.receipt import Facts, GroupFacts, Receipt, group_facts, part_of, receipt, shared_by
 
 if TYPE_CHECKING:
     from hefted.footprint.footprint import Footprint
@@ -178,6 +178,7 @@ def facts_of(run: RunSummary, took: Footprint | None = None) -> Facts:
         took: What it took, all of it, to be told beside what was foreseen; nothing is, where that is not given.
     """
     when, budget, stopped_by = run.told('when'), run.told('budget'), run.told('stopped_by')
+    group = None if run.group is None else group_facts(run.group, run.told('others') or [], run.footprint_alone)
     return Facts(
         run_id=run.id,
         kind=run.kind,
@@ -192,12 +193,13 @@ def facts_of(run: RunSummary, took: Footprint | None = None) -> Facts:
         waited=str(cast(dict[str, Any], when).get('told', '')) if isinstance(when, dict) else '',
         budget=cast(dict[str, str], budget) if isinstance(budget, dict) else None,
         stopped_by=stopped_by if isinstance(stopped_by, str) else None,
-        group=None if run.group is None else group_facts(run.group, run.told('others') or [], run.footprint_alone),
-        yielded=None if took is None else _yielded(run, took),
+        group=group,
+        yielded=None if took is None else _yielded(run, took, group),
+        **shared_by(run.told('plan')),
     )
 
 
-def _yielded(run: RunSummary, took: Footprint) -> Yielded | None:
+def _yielded(run: RunSummary, took: Footprint, group: GroupFacts | None) -> Yielded | None:
     """What its training made of energy and devices, by its journal; None where that cannot be read."""
     plan = run.told('plan')
     if not isinstance(plan, dict):
@@ -206,7 +208,7 @@ def _yielded(run: RunSummary, took: Footprint) -> Yielded | None:
     from hefted.forecast.effort import done_of, yielded
 
     try:
-        return yielded(cast('dict[str, Any]', plan), done_of(step, resumed), took)
+        return yielded(cast('dict[str, Any]', plan), done_of(step, resumed), took, part_of(group))
     except (TypeError, ValueError, OverflowError):  # another version's, or damaged
         return None
 
