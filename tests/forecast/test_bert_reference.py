@@ -90,6 +90,8 @@ def test_the_benchmark_judges_rows_and_says_which_it_cannot_forecast(tmp_path: P
     assert '8x 12GB GPU' in done.stdout
     assert done.stdout.count('no forecast') == 1
     assert 'none set' in done.stdout
+    first, *_ = done.stdout.splitlines()[1:]
+    assert first.startswith('Nothing of BERT')  # what no row set is the headline
 
 
 def test_the_benchmark_fails_where_a_forecast_is_far_off(tmp_path: Path):

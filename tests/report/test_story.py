@@ -73,3 +73,18 @@ def test_a_picture_of_dots_is_drawn_and_another_kind_refused(found: Story, tmp_p
     assert (tmp_path / 'a.png').stat().st_size > 10_000
     with pytest.raises(ArgumentError, match=r'\.svg or \.png'):
         draw(found, tmp_path / 'a.jpg')
+
+
+def test_what_the_times_are_made_of_is_told_and_is_all_of_them(found: Story):
+    apart, times = found.apart(found.least), found.times(found.least)
+    assert apart is not None
+    assert times is not None
+    assert apart.figure.value * apart.tokens * apart.rest.value == pytest.approx(times.value)
+    assert apart.tokens == pytest.approx(42.5984 / 4.29, rel=1e-2)
+    assert f'{apart.rest.rounded} times are machines, place and what is counted' in ' '.join(text(found).split())
+
+
+def test_it_is_told_that_v100s_were_set_with_their_makers_figures_in_sight(found: Story):
+    said = ' '.join(text(found).split())
+    assert '15.35 h proves little' in said
+    assert 'no fit has timed them here yet' in said or 'as an earlier fit timed them here' in said

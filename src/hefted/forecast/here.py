@@ -52,6 +52,7 @@ _REACHED = Quantity.between(
     source=Source('reached here', "Assumed: a transformer's step reaches 0.7 (0.35 to 0.95) of a large product", 2026),
 )
 _CALIBRATED = Source('calibration', 'A product of 1,024 x 1,024 numbers, timed on this machine')
+_TIMED = (0.7, 2.0)  # times what was timed: a clock falls under long work; what ran beside the timing took its half
 
 
 def forecast_here(
@@ -83,15 +84,21 @@ def forecast_here(
     if names and (found := _in_catalogue(recipe, names, place)):
         return found
     machine = machine or this_machine()
-    rate = (products or calibrated() or _A_THREAD * machine.threads) * _REACHED
+    timed = products or calibrated()
+    rate = (timed or _A_THREAD * machine.threads) * _REACHED
     whole = recipe.computed_in('float32').whole
     duration = Quantity(whole.flops or 0.0, '1') / rate
     footprint = _footprint(duration, machine, find(place), _watts(watts, machine, whole.peak_bytes or 0))
     fits = None if not machine.memory_bytes else (whole.peak_bytes or 0) <= machine.memory_bytes
-    return Forecast(whole, footprint, HERE, 'roofline', fits=fits, notes=_NOTES)
+    return Forecast(whole, footprint, HERE, 'roofline', fits=fits, notes=(_note(timed is not None),))
 
 
-_NOTES = ('This machine has no GPU that the catalogue holds: its processors are reckoned at what products they do.',)
+def _note(timed: bool) -> str:
+    how = 'as an earlier fit timed them here' if timed else 'as assumed of processors; no fit has timed them here yet'
+    return (
+        'This machine has no GPU that the catalogue holds: its processors are reckoned in float32, by products of '
+        f'matrices {how}. Nothing of the recipe was tried.'
+    )
 
 
 def calibrated(folder: Path | None = None) -> Quantity | None:
@@ -109,7 +116,10 @@ def calibrated(folder: Path | None = None) -> Quantity | None:
         flops = float(read['flops']) if isinstance(read, dict) else math.nan
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return Quantity(flops, '1/s', 'measured', (), (_CALIBRATED,)) if 0 < flops < math.inf else None
+    if not 0 < flops < math.inf:
+        return None
+    low, high = (flops * times for times in _TIMED)
+    return Quantity.between(flops, low, high, '1/s', basis='measured', source=_CALIBRATED)
 
 
 def _gpus() -> tuple[str, ...]:

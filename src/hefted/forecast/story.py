@@ -33,7 +33,8 @@ OFF = (
     'Nobody measured a V100: one Titan X was read for a day at most, and multiplied by 64.',
     (
         'Which BERT took 79.2 hours is not certain: the paper takes it for the base model. Weeks later the maker of '
-        'the GPUs trained the large one, three times the size, on the same four machines in 15.35 hours.'
+        'the GPUs trained the large one, three times the size, on as many of the same machines in 15.35 hours, by a '
+        'recipe of its own with twice the tokens.'
     ),
     (
         'The authors of BERT spoke of 40 passes over the text. Nine tenths of the steps had 128 tokens and not 512: '
@@ -41,7 +42,8 @@ OFF = (
     ),
     (
         'A flight from New York to San Francisco and back is 1,984 lb of CO2e a passenger in the same paper: BERT was '
-        '0.72 of that, more than one way and less than the return.'
+        '0.72 of that, more than one way (0.5) and less than both (1). It is a seat, not a plane: '
+        'the paper says "a passenger".'
     ),
 )
 """What is known to be off in the published figures, or in how they are retold."""
@@ -100,6 +102,20 @@ class Printed(NamedTuple):
     pounds_again: float
 
 
+class Apart(NamedTuple):
+    """Why the published carbon is so many times that of a training today, as factors whose product that is.
+
+    Attributes:
+        figure: The published figure over what its own work takes on its own machines, by the forecast.
+        tokens: Tokens of that work over those of today's.
+        rest: Machines, place, and what is counted: the published figure holds no making of hardware.
+    """
+
+    figure: Quantity
+    tokens: float
+    rest: Quantity
+
+
 class Told(NamedTuple):
     """One training on one machine.
 
@@ -156,6 +172,15 @@ class Story:
         carbon = told.forecast.footprint.carbon
         return None if carbon is None or carbon.low <= 0 else self.printed.carbon.to('g CO2e') / carbon.to('g CO2e')
 
+    def apart(self, told: Told) -> Apart | None:
+        """What those times are made of; None where they are not known."""
+        times, base = self.times(told), self.then[0]
+        figure = self.times(base)
+        if times is None or figure is None:
+            return None
+        tokens = float(base.forecast.plan.tokens or 0) / float(told.forecast.plan.tokens or 1)
+        return Apart(figure, tokens, times / figure / tokens)
+
     def flights(self, told: Told) -> Quantity | None:
         """A training's carbon in passengers flown from New York to San Francisco and back."""
         carbon = told.forecast.footprint.carbon
@@ -180,7 +205,7 @@ class Story:
         }
 
     def _told(self, told: Told) -> dict[str, Any]:
-        flights, times = self.flights(told), self.times(told)
+        flights, times, apart = self.flights(told), self.times(told), self.apart(told)
         return {
             'recipe': told.name,
             'published': told.published and told.published.to_json(),
@@ -188,6 +213,8 @@ class Story:
             'cost': told.cost and told.cost.to_json(),
             'flights': flights and flights.to_json(),
             'published_over_this': times and times.to_json(),
+            'of_which': apart
+            and {'figure': apart.figure.to_json(), 'tokens': apart.tokens, 'rest': apart.rest.to_json()},
         }
 
 

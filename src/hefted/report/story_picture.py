@@ -22,7 +22,7 @@ _LABELS = 40  # characters of a row's name on one line
 _TITLE = 'What the training of BERT takes: as published in 2019, forecast for its machines, and today'
 _LEGEND = (
     'Grey: published. Light: forecast for the machines of then; dark: the modern recipe. Lines are intervals that are '
-    'meant to hold nine in ten, rings what was published. Each mark of a scale is ten times the one before.'
+    'meant to hold nine in ten, rings what was published. Scales go by powers of ten.'
 )
 
 
@@ -126,14 +126,16 @@ def _panel(
 ) -> None:
     """One figure of every row on a scale of powers of ten: a dot, its interval as a line, its value beside it."""
     known = [figure.to(unit) for figure in figures if figure is not None]
-    start, most = min(_low(figure) for figure in known) / 2, max(figure.high for figure in known)
+    beside = [figure.to(unit) for figure in published if figure is not None]
+    start, most = min(_low(figure) for figure in known) / 2, max(figure.high for figure in [*known, *beside])
     for place, (figure, real, colour) in enumerate(zip(figures, published, colours, strict=True)):
         if figure is None:
             axes.text(start * 1.2, place, '–', va='center', fontsize=7, color=_QUIET)
             continue
         _mark_in(axes, place, figure.to(unit), None if real is None else real.to(unit), colour)
     axes.set_xscale('log')
-    axes.set_xlim(start, most * (most / start) ** 0.3)  # the values have room beside their dots
+    ends = [most * (most / start) ** 0.3, *(each.value * (each.value / start) ** 0.75 for each in beside)]
+    axes.set_xlim(start, max(ends))  # values have room beside their dots, and published ones beside those
     axes.set_ylim(len(figures) - 0.5, -0.5)
     axes.grid(axis='x', color='#e6e6e6', linewidth=0.7)
     axes.set_axisbelow(True)
@@ -147,11 +149,16 @@ def _mark_in(axes: Any, place: int, shown: Quantity, real: Quantity | None, colo
     """A dot and its interval; where a figure was published for it, that as a ring, and in words."""
     axes.plot([_low(shown), shown.high], [place, place], color=colour, linewidth=2.2, solid_capstyle='butt')
     axes.plot([shown.value], [place], 'o', color=colour, markersize=6.5)
-    told, right = shown.rounded, shown.high
+    told, right = _told(shown), shown.high
     if real is not None:
         axes.plot([real.value], [place], 'o', markersize=7, markerfacecolor='none', markeredgecolor=_INK)
         told, right = f'{told}; published {real.value:g} {real.unit}', max(right, real.value)
     axes.text(right * 1.6, place, told, va='center', fontsize=7, color=_INK)
+
+
+def _told(shown: Quantity) -> str:
+    """As people read it; durations of days in hours, as published ones are."""
+    return f'{shown.value:.3g} h' if shown.unit == 'h' and 48 <= shown.value < 1000 else shown.rounded
 
 
 def _low(figure: Quantity) -> float:
