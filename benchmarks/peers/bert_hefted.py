@@ -1,11 +1,13 @@
 """Steps of BERT's pre-training in Hefted: a plain `fit`, metered as it always is."""
 
-from bert_common import BATCH, DECAY, DROPOUT, HALF, PLACES, RATE, SEGMENTS, SIZES, Clock, data
+import jax
+from bert_common import BATCH, DECAY, DROPOUT, HALF, PLACES, RATE, SEGMENTS, SIZES, Clock, data, jax_compilations
 
 from hefted.losses import SparseCategoricalCrossentropy
 from hefted.models import bert
 from hefted.optimizers import AdamW
 
+compilations = jax_compilations()
 ids, segments, places, tokens, follows = data()
 backbone = bert.BertBackbone(
     SIZES['vocabulary'], SIZES['layers'], SIZES['heads'], SIZES['width'], SIZES['hidden'],
@@ -18,6 +20,6 @@ model.compile(AdamW(RATE, weight_decay=DECAY), {'masked_lm': loss, 'next_sentenc
 x = {'token_ids': ids, 'segment_ids': segments, 'mask_positions': places}
 y = {'masked_lm': tokens, 'next_sentence': follows}
 model.fit(x, y, batch_size=BATCH, epochs=1, verbose=0)
-clock = Clock()
+clock = Clock(compilations, jax.default_backend())
 history = model.fit(x, y, batch_size=BATCH, epochs=1, verbose=0)
 clock.report(history.history['loss'][-1])
