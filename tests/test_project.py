@@ -53,7 +53,7 @@ def test_the_papers_are_there(name: str, says: str):
 
 def test_the_readmes_program_trains_and_leaves_a_receipt(tmp_path: Path):
     code = re.findall(r'```python\n(.*?)```', (ROOT / 'README.md').read_text('utf-8'), re.DOTALL)
-    program, forecasts, _ = code
+    program, forecasts, *_ = code
     done = run(program + forecasts, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith('Forecast: ')
