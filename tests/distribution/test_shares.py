@@ -1,0 +1,93 @@
+"""Trainings whose weights no process has all of: kept in shares, and gone on with on fewer or more processes."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip('orbax.checkpoint')
+worlds = runpy.run_path(str(Path(__file__).parent / 'worlds.py'))
+
+TRAINS = """
+import json, os, signal, sys
+import numpy as np
+import hefted
+from hefted import Sequential, callbacks, distribution, layers
+from hefted.train.resuming import Resume
+
+if 'WITHOUT' in os.environ:
+    sys.modules['orbax'] = None
+world = distribution.initialize()
+distribution.set_distribution(distribution.FullyShardedDataParallel(least_size=16))
+hefted.utils.set_random_seed(7)
+draw = np.random.default_rng(0)
+x = draw.normal(size=(256, 16)).astype('float32')
+y = (x[:, :1] > 0).astype('float32')
+model = Sequential([layers.Dense(32, activation='relu'), layers.Dropout(0.1), layers.Dense(8), layers.Dense(1)])
+model.compile(optimizer='adam', loss='mse')
+
+
+class Dies(callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if os.environ.get('DIES') == str(epoch):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Fails(callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if os.environ.get('FAILS') == str(epoch) and world.rank == 1:
+            raise RuntimeError('struck')
+
+
+keeps = os.environ['KEEPS']
+given = {'callbacks': [Dies(), Fails()]}
+if keeps == 'backup':
+    given['callbacks'].insert(0, callbacks.BackupAndRestore('kept', double_checkpoint=True))
+elif keeps == 'resume':
+    given['resume'] = Resume('kept', seconds=0.0, share=0.9)
+history = model.fit(x, y, epochs=4, batch_size=32, verbose=0, shuffle=True, **given)
+kernel = model.trainable_variables[0].held
+print(json.dumps({
+    'loss': history.history['loss'],
+    'mine': [list(s.data.shape) for s in kernel.addressable_shards] if hasattr(kernel, 'sharding') else None,
+    'weights': [float(np.abs(v.numpy()).sum()) for v in model.variables],
+}), flush=True)
+"""
+
+
+def train(folder: Path, size: int, keeps: str, **variables: str) -> list[Any]:
+    port = worlds['free_port']()
+    told = [worlds['plain'](rank, size, port) | {'KEEPS': keeps} | variables for rank in range(size)]
+    return worlds['run'](TRAINS, size, folder, told)
+
+
+def said(ended: list[Any]) -> list[Any]:
+    assert not any(each.code for each in ended), [each.error[-3000:] for each in ended]
+    return [json.loads(each.out.splitlines()[-1]) for each in ended]
+
+
+@pytest.fixture(scope='module')
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return said(train(tmp_path_factory.mktemp('alone'), 1, 'nothing'))[0]
+
+
+@pytest.mark.parametrize(('before', 'after', 'keeps'), [(4, 2, 'backup'), (2, 4, 'resume'), (2, 1, 'backup')])
+def test_a_training_in_shares_goes_on_with_fewer_or_more_processes(
+    tmp_path: Path, uninterrupted: Any, before: int, after: int, keeps: str
+) -> None:
+    ended = train(tmp_path, before, keeps, DIES='2')
+    assert all(each.code for each in ended)
+    assert [*(tmp_path / 'kept' / 'latest.shares').iterdir()]
+    found = said(train(tmp_path, after, keeps))
+    for each in found:
+        np.testing.assert_allclose(each['loss'], uninterrupted['loss'], rtol=1e-5)
+        np.testing.assert_allclose(each['weights'], uninterrupted['weights'], rtol=1e-4, atol=1e-6)
+        assert len(each['loss']) == 4
+        if after > 1:
+            assert each['mine'] == [[16, 32 // after]]
+    assert not (tmp_path / 'kept').exists()
