@@ -133,9 +133,20 @@ def _patient(library: Any) -> Generator[None]:
         yield
 
 
-def whole(folder: Path) -> bool:
-    """Whether a folder holds arrays that were all written."""
-    return folder.is_dir() and bool(orbax('Reading shares of weights').is_orbax_checkpoint(folder.absolute()))
+def require(folder: Path) -> None:
+    """Raise unless a folder holds arrays that were all written; none of them is read.
+
+    Raises:
+        ArchiveError: It is not there, or damaged.
+        ImportError: Orbax is not installed.
+    """
+    library = orbax('Reading shares of weights')
+    try:
+        found = library.checkpointables_metadata(folder.absolute()).metadata[_STATE]
+    except Exception as error:  # of Orbax or the file system: they have no common class
+        raise _damaged(folder, error) from error
+    if not found:
+        raise ArchiveError(f'The checkpoint in {str(folder)!r} is damaged: it has lost its list of arrays.')
 
 
 def read(folder: Path, arrays: Mapping[str, Any], name: str = _STATE) -> dict[str, Any]:
@@ -156,7 +167,11 @@ def read(folder: Path, arrays: Mapping[str, Any], name: str = _STATE) -> dict[st
         with context:
             return library.load_checkpointables(folder.absolute(), {name: dict(arrays)})[name]
     except Exception as error:  # of Orbax, of TensorStore, of the file system: they have no common class
-        raise ArchiveError(
-            f'The checkpoint in {str(folder)!r} is damaged, or cannot be read ({type(error).__name__}: '
-            f'{str(error).strip()[:300]}). Take an earlier one.'
-        ) from error
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder: Path, error: Exception) -> ArchiveError:
+    return ArchiveError(
+        f'The checkpoint in {str(folder)!r} is damaged, or cannot be read ({type(error).__name__}: '
+        f'{str(error).strip()[:300]}). Take an earlier one.'
+    )

@@ -107,7 +107,7 @@ def probe(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f'.{LATEST}.probe'
     file.write_bytes(b'')
-    file.unlink()
+    file.unlink(missing_ok=True)  # others try it at the same time
 
 
 def _from_plain(value: Any, folder: Path) -> Checkpoint:

@@ -113,10 +113,7 @@ def found(folder: Path, state: State) -> State:
         ImportError: Orbax is not installed.
     """
     for name in _named(state):
-        if not shards.whole(folder / SHARES / name):
-            raise ArchiveError(
-                f'The shares of the weights in {str(folder / SHARES / name)!r} are not there, or cut short.'
-            )
+        shards.require(folder / SHARES / name)
     return {name: [_found(folder, array) for array in arrays] for name, arrays in state.items()}
 
 
