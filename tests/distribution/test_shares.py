@@ -130,3 +130,53 @@ def test_shares_that_are_damaged_give_way_to_the_checkpoint_before_or_are_named(
         for each in ended:
             assert each.code
         assert any('Delete' in each.error and shares[1].name in each.error for each in ended)
+
+
+STACKED = """
+import json, os, sys
+import numpy as np
+import hefted
+from hefted import callbacks, distribution, losses
+from hefted.models.bert import BertBackbone, BertMaskedLM
+
+world = distribution.initialize()
+distribution.set_distribution(distribution.FullyShardedDataParallel(least_size=64))
+hefted.utils.set_random_seed(5)
+ids = np.random.default_rng(1).integers(1, 40, (16, 8)).astype('int32')
+if os.environ['DOES'] == 'write':
+    model = BertMaskedLM(BertBackbone(40, 3, 2, 16, 32, max_sequence_length=8))
+    model.compile('adam', losses.SparseCategoricalCrossentropy(from_logits=True))
+    keeps = [callbacks.OrbaxCheckpoint('kept', max_to_keep=2)]
+    model.fit({'token_ids': ids}, ids, batch_size=8, epochs=2, verbose=0, callbacks=keeps)
+else:
+    model = hefted.saving.load_model('kept')
+    own = [v.held for v in model.trainable_variables if world.size > 1 and np.prod(v.shape) >= 64]
+    whole = [a.shape for a in own if a.addressable_shards[0].data.size * world.size != a.size]
+evaluated = model.evaluate({'token_ids': ids}, ids, batch_size=8, verbose=0)
+told = {'evaluated': evaluated, 'weights': [float(np.abs(v.numpy()).sum()) for v in model.variables]}
+if os.environ['DOES'] == 'read':
+    told |= {'split': len(own), 'whole': whole}
+    model.fit({'token_ids': ids}, ids, batch_size=8, epochs=1, verbose=0)
+    told['on'] = [float(np.abs(v.numpy()).sum()) for v in model.trainable_variables]
+print(json.dumps(told), flush=True)
+"""
+
+
+def test_each_process_writes_its_share_of_a_checkpoint_and_any_number_reads_it(tmp_path: Path) -> None:
+    def do(what: str, size: int) -> list[Any]:
+        port = worlds['free_port']()
+        told = [worlds['plain'](rank, size, port) | {'DOES': what} for rank in range(size)]
+        return said(worlds['run'](STACKED, size, tmp_path, told))
+
+    written = do('write', 2)
+    assert [path.name for path in sorted((tmp_path / 'kept').iterdir())] == ['0', '1']
+    assert {path.name for path in (tmp_path / 'kept' / '1' / 'pytree').glob('ocdbt.process_*')} == {
+        'ocdbt.process_0', 'ocdbt.process_1',
+    }  # fmt: skip
+    read = [each for size in (1, 2) for each in do('read', size)]
+    for each in read:
+        np.testing.assert_allclose(each['evaluated'], written[0]['evaluated'], rtol=1e-5)
+        np.testing.assert_allclose(each['weights'], written[0]['weights'], rtol=1e-6)
+        np.testing.assert_allclose(each['on'], read[0]['on'], rtol=1e-4)
+    assert read[-1]['split'] > 12
+    assert not read[-1]['whole']
