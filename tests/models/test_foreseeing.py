@@ -310,7 +310,7 @@ def test_epochs_that_run_out_of_data_are_not_rehearsed_as_each_would_warn_of_it(
 
 
 def test_a_forecast_makes_no_folder_for_backups_and_a_large_one_is_priced_by_a_part(tmp_path, monkeypatch):
-    from hefted.train import checkpoint
+    from hefted.train import backups
 
     model, data = dense(), rows()
     never = hefted.callbacks.BackupAndRestore(tmp_path / 'never', save_freq=False)
@@ -321,7 +321,7 @@ def test_a_forecast_makes_no_folder_for_backups_and_a_large_one_is_priced_by_a_p
     assert list(tmp_path.iterdir()) == []
 
     written = []
-    monkeypatch.setattr(checkpoint.state_file, 'write', lambda path, value: written.append(value['trial'].nbytes))
+    monkeypatch.setattr(backups.state_file, 'write', lambda path, value: written.append(value['trial'].nbytes))
     state = {'trainable': [np.zeros(1 << 25, np.float32)]}  # 128 MiB
-    assert checkpoint.Folder(backup).price(state).seconds > 0
+    assert backups.Folder(backup).price(state).seconds > 0
     assert written == [8 << 20]

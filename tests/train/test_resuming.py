@@ -24,7 +24,7 @@ from hefted.ledger import attempts, journal
 from hefted.models import fitting
 from hefted.report.exports.record import record
 from hefted.train import checkpoint as checkpoints
-from hefted.train import programs, state_file
+from hefted.train import elsewhere, programs, state_file
 from hefted.train.governor import Governor
 from hefted.train.resuming import Resume, Resuming
 
@@ -515,17 +515,17 @@ def test_a_checkpoint_of_another_machine_is_said_to_agree_to_1e_5(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cut_short(tmp_path)
-    here = checkpoints.machine_here()
+    here = elsewhere.machine_here()
     assert here['threads'].isdigit()
     with monkeypatch.context() as patched:
-        patched.setattr(checkpoints, 'machine_here', lambda: here | {'threads': '64'})
+        patched.setattr(elsewhere, 'machine_here', lambda: here | {'threads': '64'})
         with pytest.raises(RuntimeError, match='struck'):
             fit(tmp_path, Strikes(3), verbose=2)
     assert f'to about 1e-5, not to the bit: it began elsewhere (threads 64 here, {here["threads"]} there)' in (
         capsys.readouterr().out
     )
     with monkeypatch.context() as patched:
-        patched.setattr(checkpoints, 'machine_here', lambda: here | {'threads': '64'})
+        patched.setattr(elsewhere, 'machine_here', lambda: here | {'threads': '64'})
         fit(tmp_path, verbose=2)
     assert 'attempt 3: it goes on to about 1e-5, not to the bit' in capsys.readouterr().out  # as the second was not
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from hefted.callbacks.batches import Batches
 from hefted.callbacks.callback import Callback, Logs
 from hefted.errors import ArgumentError
 
-LATEST, PREVIOUS = 'latest.state', 'latest.state.bkp'
+LATEST, PREVIOUS, SHARES = 'latest.state', 'latest.state.bkp', 'latest.shares'
 
 
 class BackupAndRestore(Callback):
@@ -85,6 +86,7 @@ class BackupAndRestore(Callback):
         with suppress(OSError):  # what somebody else put there stays, and so does the folder then
             for name in (LATEST, PREVIOUS):
                 (folder / name).unlink(missing_ok=True)
+            shutil.rmtree(folder / SHARES, ignore_errors=True)
             for left in folder.glob(f'.{LATEST}*'):  # by a process that was killed while it wrote
                 left.unlink(missing_ok=True)
             folder.rmdir()

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hefted.callbacks.batches import Batches
 from hefted.callbacks.callback import Logs
 from hefted.callbacks.monitor import MonitorCallback
+from hefted.distribution import shards
 from hefted.errors import ArgumentError
+from hefted.utils.nesting import nested
+
+if TYPE_CHECKING:
+    from hefted.variables import Variable
 
 
 class OrbaxCheckpoint(MonitorCallback):
-    """Save weights, optimizer and metrics with Orbax, in the background. Needs `pip install orbax-checkpoint`.
+    """Save weights, optimizer and metrics with Orbax, in the background; `pip install "hefted[orbax]"` brings it.
+
+    Each process writes the shares that its devices have of the weights, all to one folder that all of them see.
+    `model.load_weights` and `hefted.saving.load_model` read it, on fewer or more devices; so does Keras.
 
     Args:
         directory: Where the checkpoints go.
@@ -46,13 +55,7 @@ class OrbaxCheckpoint(MonitorCallback):
         save_on_background: bool = True,
         save_weights_only: bool = False,
     ) -> None:
-        try:
-            from orbax.checkpoint import v1 as orbax  # pyright: ignore[reportMissingImports] (an extra)
-        except ImportError as error:
-            raise ImportError(
-                'OrbaxCheckpoint needs Orbax, which is not installed: pip install orbax-checkpoint. '
-                'ModelCheckpoint and BackupAndRestore need nothing.'
-            ) from error
+        shards.orbax('OrbaxCheckpoint')
         super().__init__(monitor, mode, initial_value_threshold)
         if save_freq != 'epoch' and not isinstance(save_freq, int):
             raise ArgumentError(f"Expected save_freq to be 'epoch' or a number of batches, received {save_freq!r}.")
@@ -60,10 +63,15 @@ class OrbaxCheckpoint(MonitorCallback):
         self.save_freq, self.max_to_keep = save_freq, max_to_keep
         self.save_on_background, self.save_weights_only = save_on_background, save_weights_only
         self._batches = Batches(save_freq)
-        training = orbax.training
-        self.checkpointer: Any = training.Checkpointer(
-            directory=str(Path(directory).absolute()),
-            preservation_policy=None if max_to_keep is None else training.preservation_policies.LatestN(max_to_keep),
+        self.checkpointer: Any = self._opened()
+        self._closed = False
+
+    def _opened(self) -> Any:
+        training = shards.orbax('OrbaxCheckpoint').training
+        most = self.max_to_keep
+        return training.Checkpointer(
+            directory=str(Path(self.directory).absolute()),
+            preservation_policy=None if most is None else training.preservation_policies.LatestN(most),
             save_decision_policy=training.save_decision_policies.FixedIntervalPolicy(1),
         )
 
@@ -72,6 +80,8 @@ class OrbaxCheckpoint(MonitorCallback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._batches.begin()
+        if self._closed:  # by the end of a training before
+            self.checkpointer, self._closed = self._opened(), False
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         if self._batches.reached() and self._wanted(logs):
@@ -83,6 +93,7 @@ class OrbaxCheckpoint(MonitorCallback):
             self._save(epoch)
 
     def on_train_end(self, logs: Logs | None = None) -> None:
+        self._closed = True
         self.checkpointer.close()  # after what is still being written
 
     def wait_until_finished(self) -> None:
@@ -110,13 +121,13 @@ class OrbaxCheckpoint(MonitorCallback):
 
         model = self.model
         state = {
-            'trainable_variables': _by_path(model.trainable_variables),
-            'non_trainable_variables': _by_path(model.non_trainable_variables),
+            'trainable_variables': _tree(model.trainable_variables),
+            'non_trainable_variables': _tree(model.non_trainable_variables),
         }
         payload: dict[str, Any] = {'pytree': state}
         if not self.save_weights_only:
-            state['optimizer_variables'] = _by_path(model.optimizer.variables)
-            state['metrics_variables'] = _by_path([v for metric in model.metrics for v in metric.variables])
+            state['optimizer_variables'] = _tree(model.optimizer.variables)
+            state['metrics_variables'] = _tree(model.metrics_variables)
             try:
                 payload['model_config'] = {'config': json.dumps(serialize_keras_object(model))}
             except (TypeError, ValueError, NotImplementedError) as error:
@@ -127,13 +138,6 @@ class OrbaxCheckpoint(MonitorCallback):
         (self.checkpointer.save_checkpointables_async if self.save_on_background else save)(step, payload)
 
 
-def _by_path(variables: Any) -> dict[str, Any]:
-    """Values nested by the parts of the variables' paths, as Keras nests them."""
-    tree: dict[str, Any] = {}
-    for variable in variables:
-        *folders, name = variable.path.split('/')
-        inner = tree
-        for folder in folders:
-            inner = inner.setdefault(folder, {})
-        inner[name] = variable.numpy()
-    return tree
+def _tree(variables: Sequence[Variable]) -> dict[str, Any]:
+    """Values as they lie on the devices, by the parts of the variables' paths; of a stack, each layer's own."""
+    return nested(variables, lambda variable: shards.leaf(variable.held))

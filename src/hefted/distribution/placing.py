@@ -152,16 +152,18 @@ def _kept(count: int) -> Distribution:
 
 
 def put(array: Any, sharding: NamedSharding) -> Any:
-    """An array laid out so, of which every host has all.
+    """An array laid out so.
 
     Args:
-        array: On the host or on devices.
+        array: On the host or on devices: every host has all of it, or its devices a share.
         sharding: Of the result.
     """
     if isinstance(array, jax.Array) and array.sharding.is_equivalent_to(sharding, array.ndim):
         return array
     if sharding.is_fully_addressable:
         return jax.device_put(array, sharding)
+    if isinstance(array, jax.Array) and not (array.is_fully_addressable or array.is_fully_replicated):
+        return jax.device_put(array, sharding)  # no host has all of it: the shares change places
     host = np.asarray(array)
     return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])
 

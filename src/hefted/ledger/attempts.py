@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -119,6 +120,7 @@ def forget(attempts: Attempts) -> None:
             for pattern in ('.latest.state*', f'.{_FILE}.tmp', 'latest.state.bkp', 'latest.state', '.lock', _FILE):
                 for file in folder.glob(pattern):
                     file.unlink(missing_ok=True)
+            shutil.rmtree(folder / 'latest.shares', ignore_errors=True)
             if folder.exists():
                 folder.rmdir()
 

@@ -23,8 +23,9 @@ from hefted.models.preparing import made_ready
 from hefted.models.steps import binding_of, program_of
 from hefted.random import make_run_seed
 from hefted.train import loop
+from hefted.train.backups import keepers_of
 from hefted.train.binding import Binding
-from hefted.train.checkpoint import Place, keepers_of
+from hefted.train.checkpoint import Place
 from hefted.train.governor import Governors
 from hefted.train.pace import Pace
 from hefted.train.progress import progress_for

@@ -15,7 +15,8 @@ from hefted.models.foreseeing import foresee, known_of, planned
 from hefted.models.inputs import Arguments
 from hefted.models.preparing import Prepared, made_ready
 from hefted.random import undrawn_run_seeds
-from hefted.train.checkpoint import Place, keepers_of
+from hefted.train.backups import keepers_of
+from hefted.train.checkpoint import Place
 
 if TYPE_CHECKING:
     from hefted.forecast.forecast import Forecast

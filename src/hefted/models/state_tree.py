@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import operator
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from hefted.errors import ArgumentError, unknown_name
+from hefted.errors import unknown_name
+from hefted.utils.nesting import flat, nested
 from hefted.variables import Variable
 
 if TYPE_CHECKING:
@@ -38,7 +40,8 @@ def get_state_tree(self: Model, value_format: str = 'backend_tensor') -> dict[st
     """
     if value_format not in _FORMATS:
         raise unknown_name('value_format', value_format, _FORMATS)
-    return {name: _nested(variables, value_format) for name, variables in _groups(self).items()}
+    value_of = Variable.numpy if value_format == 'numpy_array' else operator.attrgetter('value')
+    return {name: nested(variables, value_of) for name, variables in _groups(self).items()}
 
 
 def set_state_tree(self: Model, state_tree: Mapping[str, Any]) -> None:
@@ -49,36 +52,13 @@ def set_state_tree(self: Model, state_tree: Mapping[str, Any]) -> None:
     """
     groups = _groups(self)
     found: list[tuple[Variable, Any]] = []
-    for name, nested in state_tree.items():
+    for name, tree in state_tree.items():
         if name not in groups:
             raise unknown_name('group of variables', name, groups)
         known = {v.path: v for v in groups[name]}
-        for path, value in _flat(nested):
+        for path, value in flat(tree):
             if path not in known:
                 raise unknown_name(f'path in {name}', path, known)
             found.append((known[path], value))
     for variable, value in found:
         variable.assign(value)
-
-
-def _nested(variables: Iterable[Variable], value_format: str) -> dict[str, Any]:
-    nested: dict[str, Any] = {}
-    for variable in variables:
-        *folders, last = variable.path.split('/')
-        inner = nested
-        for folder in folders:
-            inner = inner.setdefault(folder, {})
-        if last in inner:
-            raise ArgumentError(
-                f'Expected paths that differ, received {variable.path!r} twice. Give each layer a name of its own.'
-            )
-        inner[last] = variable.numpy() if value_format == 'numpy_array' else variable.value
-    return nested
-
-
-def _flat(nested: Mapping[str, Any], before: str = '') -> Iterator[tuple[str, Any]]:
-    for name, value in nested.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f'{before}{name}/')  # pyright: ignore[reportUnknownArgumentType]
-        else:
-            yield f'{before}{name}', value

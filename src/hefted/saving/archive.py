@@ -59,7 +59,7 @@ def load_model(
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Any:
-    """Load a model from a `.keras` file.
+    """Load a model from a `.keras` file, or from a folder of `callbacks.OrbaxCheckpoint`.
 
     Args:
         filepath: Ours or Keras's.
@@ -76,6 +76,11 @@ def load_model(
             'Expected safe_mode=True: Hefted never runs code from a file. Register the classes instead.'
         )
     path = Path(filepath)
+    if path.is_dir():
+        from hefted.saving import orbax
+
+        if orbax.is_checkpoint(path):
+            return orbax.load_model(path, custom_objects, compile)
     _require_format(path)
     members = read_members(path)
     try:
@@ -85,7 +90,7 @@ def load_model(
     if not compile and isinstance(config, dict):
         config.pop('compile_config', None)
     with limited_bytes(_MOST_GROWN * len(members['model.weights.h5']) + _ALWAYS):
-        model = _made(config, custom_objects, str(filepath))
+        model = made(config, custom_objects, str(filepath))
     if not hasattr(model, 'predict') and not hasattr(model, 'get_encoded_features'):
         raise ArchiveError(f'Expected a model in {str(filepath)!r}, received {type(model).__name__}.')
     read_weights(model, members['model.weights.h5'])
@@ -100,8 +105,9 @@ def _require_format(path: Path) -> None:
         return require_file(path)
     what = 'a folder' if path.is_dir() else 'which is not there'
     raise MissingFileError(
-        f'File format not supported: filepath={path}, {what}. Models are read from files that end in .keras; weights '
-        'alone, by load_weights, from .weights.h5, .keras and .safetensors.'
+        f'File format not supported: filepath={path}, {what}. Models are read from files that end in .keras, '
+        'and from folders of callbacks.OrbaxCheckpoint; weights alone, by load_weights, from '
+        '.weights.h5, .keras and .safetensors.'
     )
 
 
@@ -125,7 +131,7 @@ def _read_vocabularies(by_path: Mapping[str, Any], path: Path) -> None:
                 raise ArchiveError(f'{name} is no vocabulary of layer {layers[name].name!r}: {error}') from error
 
 
-def _made(config: Any, custom_objects: Mapping[str, Any] | None, filepath: str) -> Any:
+def made(config: Any, custom_objects: Mapping[str, Any] | None, filepath: str) -> Any:
     """The model that a config describes; whatever is wrong in it is the file's fault."""
     try:
         return deserialize_keras_object(config, custom_objects)

@@ -59,7 +59,7 @@ def load_weights(
     objects_to_skip: Sequence[Any] | None = None,
     by_name: bool | None = None,
 ) -> None:
-    """Load weights from a `.weights.h5` file or a `.keras` file, Keras's or ours, or a `.safetensors` file.
+    """Load weights from a `.weights.h5` or `.keras` file or an `OrbaxCheckpoint`, Keras's or ours, or `.safetensors`.
 
     A compiled model's optimizer gets its state too, if the file holds one of the same kind.
 
@@ -85,10 +85,15 @@ def load_weights(
         )
     if objects_to_skip is not None and not path.name.endswith('.weights.h5'):
         raise ArgumentError(f'Expected a .weights.h5 file with objects_to_skip, received {str(path)!r}.')
+    if path.is_dir():
+        from hefted.saving import orbax
+
+        if orbax.is_checkpoint(path):
+            return orbax.load_weights(model, path, skip_mismatch)
     if path.suffix not in ('.keras', '.h5', '.hdf5', '.safetensors'):
         raise ArgumentError(
             f'File format not supported: filepath={path}. Weights are read from files that end in .weights.h5, .keras '
-            'or .safetensors.'
+            'or .safetensors, and from folders of callbacks.OrbaxCheckpoint.'
         )
     require_file(path)
     if path.suffix == '.safetensors':

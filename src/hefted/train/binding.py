@@ -64,7 +64,7 @@ class Binding:
             state = {name: [_let_go(v) for v in group] for name, group in self.groups.items()}
         else:
             state = copy_state(self.held()) if own else self.held()
-        state = self._in_place(state)
+        state = self.in_place(state)
         self._given = {id(v): v.held for v in self.variables()}
         return state
 
@@ -85,9 +85,9 @@ class Binding:
 
     def held(self) -> dict[str, list[Array]]:
         """The state that the variables hold, not to be given away."""
-        return self._in_place({name: [v.held for v in group] for name, group in self.groups.items()})
+        return self.in_place({name: [v.held for v in group] for name, group in self.groups.items()})
 
-    def _in_place(self, state: dict[str, list[Array]]) -> dict[str, list[Array]]:
+    def in_place(self, state: dict[str, list[Array]]) -> dict[str, list[Array]]:
         """The same arrays, on their devices."""
         if self.placed is None:
             return state
@@ -150,7 +150,7 @@ class Binding:
 
     def refresh(self, state: dict[str, list[Array]]) -> dict[str, list[Array]]:
         """The state with what was assigned to the variables since the last drain."""
-        return self._in_place(
+        return self.in_place(
             {
                 name: [
                     array if v.held is self._given.get(id(v)) else _copy(v.held)

@@ -8,36 +8,22 @@ order of the rows follows from, the logs so far, and the state of each callback 
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import jax
-import numpy as np
-
-from hefted import host
-from hefted.callbacks.backup_and_restore import LATEST, PREVIOUS, BackupAndRestore
 from hefted.callbacks.callback import CallbackList
-from hefted.distribution import lead
-from hefted.errors import ArchiveError, ArgumentError
-from hefted.train import state_file
-from hefted.train.binding import copy_state
+from hefted.errors import ArgumentError
+from hefted.train import shares
+from hefted.train.elsewhere import machine_here
 from hefted.utils import random_states
-from hefted.variables import gathered
 
 if TYPE_CHECKING:
     from hefted.train.loop import Job
     from hefted.variables import Array
 
 Logs = dict[str, Any]
-_TRIED_BYTES = 8 << 20  # of a checkpoint, to see what the disk takes for it
-_NO_BITS = ('--xla_dump', '--xla_force_host_platform_device_count', '--xla_hlo_profile')  # flags that change none
 
 
 class Place(NamedTuple):
@@ -60,7 +46,7 @@ class Checkpoint:
 
     Attributes:
         place: How far it is.
-        state: The state's arrays by entry.
+        state: The state's arrays by entry: on the host, or shares of them (train/shares.py).
         key: uint32 (2,), the training's.
         source: What the order of the rows follows from.
         logs: Of the last step.
@@ -139,7 +125,7 @@ def capture(job: Job, state: Any, place: Place, logs: Logs) -> Checkpoint:
     """The checkpoint of a training whose pipeline is drained."""
     return Checkpoint(
         place,
-        {name: [np.asarray(gathered(array)) for array in arrays] for name, arrays in state.items()},
+        shares.held(state),
         job.key,
         job.source.get_state(),
         logs,
@@ -172,8 +158,8 @@ def restore(job: Job, checkpoint: Checkpoint) -> tuple[Any, Logs]:
         if seen[name] < len(kept.get(name, ())):
             callback.set_state(kept[name][seen[name]])
         seen[name] += 1
-    job.binding.drain(copy_state(checkpoint.state))
-    return copy_state(checkpoint.state), dict(checkpoint.logs)
+    job.binding.drain(shares.own(checkpoint.state, job.binding))
+    return shares.own(checkpoint.state, job.binding), dict(checkpoint.logs)
 
 
 def stateful(callbacks: CallbackList) -> Iterator[tuple[str, Any]]:
@@ -203,218 +189,3 @@ def _check(job: Job, state: dict[str, list[Any]]) -> None:
 
 def _told(kind: tuple[Any, str]) -> str:
     return f'{kind[1]} {kind[0]}'
-
-
-def machine_here() -> dict[str, str]:
-    """What the bits of a training depend on besides its program.
-
-    JAX, the device, and what was set of how XLA compiles; on CPUs the number of threads too, which split sums.
-    """
-    device = jax.local_devices()[0]
-    told = {'jax': jax.__version__, 'device': device.device_kind}
-    if jax.device_count() > 1:
-        told['devices'] = str(jax.device_count())
-    if device.platform == 'cpu':
-        cpu = host.cpu_identity()
-        told['device'] = cpu.name or f'{cpu.vendor} {cpu.family} {cpu.model}'
-        said = os.environ.get('PJRT_NPROC') or os.environ.get('NPROC')  # XLA takes as many as these say
-        told['threads'] = said or str(len(host.cpus_given() or ()) or os.cpu_count())
-    flags = [flag for flag in os.environ.get('XLA_FLAGS', '').split() if not flag.startswith(_NO_BITS)]
-    if flags:
-        told['XLA_FLAGS'] = ' '.join(sorted(flags))
-    if (precision := jax.config.jax_default_matmul_precision) is not None:  # pyright: ignore[reportAttributeAccessIssue]
-        told['matmul precision'] = str(precision)
-    return told
-
-
-def other_machine(checkpoint: Checkpoint) -> str | None:
-    """What is another here than where a checkpoint was made, for people; None where its bits go on."""
-    here = machine_here()
-    parts = [
-        f'{name} {here.get(name, "not set")} here, {checkpoint.machine.get(name, "not set")} there'
-        for name in sorted(here.keys() | checkpoint.machine.keys())
-        if here.get(name) != checkpoint.machine.get(name)
-    ]
-    return '; '.join(parts) or None
-
-
-def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
-    """The last checkpoint of a folder that can be read; the same for all processes that train together.
-
-    Returns:
-        The checkpoint, or None where none was kept; and why later ones were passed over.
-
-    Raises:
-        ArchiveError: Something was kept, and nothing of it can be read.
-        ArgumentError: Not all processes see the same; all of them raise it.
-    """
-    found, passed_over = _newest(folder)
-    if lead.watch() is not None:
-        from hefted.distribution import hosts
-
-        seen = hosts.gather(None if found is None else found.place.done, 'the checkpoint to go on from')
-        if len(set(seen)) > 1:
-            other = next(rank for rank, step in enumerate(seen) if step != seen[0])
-            raise ArgumentError(
-                f'Expected a folder that all processes see, received {str(folder)!r}, where rank 0 finds '
-                f'{_kept(seen[0])} and rank {other} {_kept(seen[other])}. Give one of a network file system.'
-            )
-    return found, passed_over
-
-
-def _kept(step: int | None) -> str:
-    return 'nothing' if step is None else f'a checkpoint of step {step:,}'
-
-
-def _newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
-    """The last checkpoint of a folder that can be read.
-
-    Returns:
-        The checkpoint, or None where none was kept; and why later ones were passed over.
-
-    Raises:
-        ArchiveError: Something was kept, and nothing of it can be read.
-    """
-    passed_over: list[str] = []
-    for path in (folder / LATEST, folder / PREVIOUS):
-        if not path.exists():
-            continue
-        try:
-            return _from_plain(state_file.read(path)), passed_over
-        except (ArchiveError, OSError) as error:
-            warnings.warn(f'A backup cannot be read, and is passed over: {error}', stacklevel=2)
-            passed_over.append(str(error))
-    if passed_over:
-        raise ArchiveError(
-            f'No backup in {str(folder)!r} can be read: {passed_over[0]} '
-            f'Delete {LATEST} and {PREVIOUS} there to begin anew, or give another folder.'
-        )
-    return None, passed_over
-
-
-def write(folder: Path, checkpoint: Checkpoint, keep: bool = True) -> OSError | None:
-    """Put a checkpoint in a folder.
-
-    Args:
-        folder: Where; made if need be.
-        checkpoint: What.
-        keep: Whether the one before it stays too.
-
-    Of several processes, which all have the same state, the first alone does.
-
-    Returns:
-        Why it could not be written, which costs this checkpoint and not the training; it is warned of.
-    """
-    if not lead.first():
-        return None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        state_file.write(folder / LATEST, vars(checkpoint), folder / PREVIOUS if keep else None)
-    except OSError as error:
-        warnings.warn(
-            f'The backup after step {checkpoint.place.done} could not be written ({error}). '
-            'Training goes on; the backup before it, if any, is kept.',
-            stacklevel=2,
-        )
-        return error
-    return None
-
-
-def probe(folder: Path) -> None:
-    """Raise OSError where a folder cannot be written: better now than after the first epoch."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f'.{LATEST}.probe'
-    file.write_bytes(b'')
-    file.unlink()
-
-
-class Folder:
-    """The keeper of a `BackupAndRestore`: its folder, with the latest checkpoint and perhaps the one before.
-
-    Args:
-        callback: Says when, and where.
-    """
-
-    at_hooks = True
-
-    def __init__(self, callback: BackupAndRestore) -> None:
-        self._callback, self._folder = callback, Path(callback.backup_dir)
-        self._found: Checkpoint | None = None  # by `place`
-        self._looked = False
-
-    def place(self) -> Place | None:
-        if not self._looked:
-            self._found, self._looked = self._read(), True
-        return self._found and self._found.place
-
-    def load(self) -> Checkpoint | None:
-        self.place()
-        found, self._found, self._looked = self._found, None, False  # its arrays are let go when they are taken up
-        return found
-
-    def _read(self) -> Checkpoint | None:
-        """What was kept last and can be read.
-
-        Raises:
-            ArchiveError: Something was kept, and nothing of it can be read.
-            OSError: The folder cannot be written.
-        """
-        probe(self._folder)
-        found, _ = newest(self._folder)
-        if found is not None and (other := other_machine(found)) is not None:
-            warnings.warn(
-                f'The training is resumed elsewhere than where it began ({other}): '
-                'its numbers will agree to about 1e-5, not to the bit.',
-                stacklevel=2,
-            )
-        return found
-
-    def due(self) -> bool:
-        due, self._callback.due = self._callback.due, False
-        return due
-
-    def save(self, checkpoint: Checkpoint) -> None:
-        self._callback.stays = checkpoint.halted
-        write(self._folder, checkpoint, self._callback.double_checkpoint)
-
-    def took(self, seconds: float) -> None:
-        """It goes by epochs and batches."""
-
-    def count(self, steps: int, epochs: int) -> int:
-        return self._callback.count(steps, epochs)
-
-    def price(self, state: dict[str, list[Array]]) -> Price:
-        """By one that is written and deleted: what the disk takes for it differs too much to be guessed.
-
-        Of a large state a part is written. Nothing stays, nor is the folder made: a forecast alone needs none.
-        """
-        nbytes = sum(array.nbytes for arrays in state.values() for array in arrays)
-        written = np.arange(max(min(nbytes, _TRIED_BYTES), 8) // 8)
-        folder = self._folder.absolute()
-        trial = next(each for each in (folder, *folder.parents) if each.is_dir()) / f'.{LATEST}.{os.getpid()}.trial'
-        begun = perf_counter()
-        try:
-            state_file.write(trial, {'trial': written})
-            return Price((perf_counter() - begun) * max(1.0, nbytes / written.nbytes))
-        except OSError:  # the training says why
-            return Price(0.0)
-        finally:
-            with suppress(OSError):
-                trial.unlink()
-
-
-def keepers_of(callbacks: CallbackList) -> list[Keeper]:
-    """The keepers that callbacks ask for."""
-    return [Folder(c) for c in callbacks.callbacks if isinstance(c, BackupAndRestore)]
-
-
-def _from_plain(value: Any) -> Checkpoint:
-    try:
-        checkpoint = Checkpoint(**value)
-        checkpoint.place = Place(*(int(n) for n in checkpoint.place))
-        checkpoint.callbacks = [(str(name), state) for name, state in checkpoint.callbacks]
-        if not all(hasattr(array, 'dtype') for arrays in checkpoint.state.values() for array in arrays):
-            raise TypeError('the state holds something that is no array')
-    except (TypeError, ValueError, AttributeError) as error:
-        raise ArchiveError(f'The file is no checkpoint of a training: {error}.') from error
-    return checkpoint

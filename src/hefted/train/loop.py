@@ -18,7 +18,7 @@ import numpy as np
 from hefted.callbacks.callback import CallbackList
 from hefted.data.source import Layout, Source
 from hefted.runs import NullRun, Run
-from hefted.train import interrupts
+from hefted.train import interrupts, shares
 from hefted.train.binding import Binding
 from hefted.train.checkpoint import Keeper, Place, capture, restore
 from hefted.train.governor import Ahead, Governor
@@ -137,7 +137,8 @@ class _Training:
             job.callbacks.call('on_train_end', self.logs)
             job.governor.did('end', perf_counter() - begun)
         except BaseException as error:
-            if self.job.keepers and isinstance(error, KeyboardInterrupt) and not interrupts.heard() and self.whole:
+            kept = self.job.keepers and not shares.some_in(self.state)  # of shares one process alone keeps nothing
+            if kept and isinstance(error, KeyboardInterrupt) and not interrupts.heard() and self.whole:
                 self.settle_all()  # nothing is lost by a first Ctrl-C
                 self.keep(now=True)
             # What was dispatched last may still be whole; if not, the variables keep what was drained last.
@@ -344,7 +345,7 @@ class _Training:
             if found is not None:
                 rescue(self.job, found, error)
             self.state = binding.refresh(self.state)
-            if found is None and isinstance(error, Exception):
+            if found is None and isinstance(error, Exception) and not shares.some_in(self.state):
                 self.keep()
             raise
         self.place = then or self.place

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hefted.train import interrupts
+from hefted.train import interrupts, shares
 from hefted.train.checkpoint import Logs, Place, capture, stateful
 from hefted.utils import random_states
 
@@ -40,11 +40,12 @@ def before(job: Job, state: Any, place: Place, logs: Logs) -> Before:
 def rescue(job: Job, found: Before, error: BaseException) -> None:
     """Keep a training as it was before a hook that failed or was interrupted: it is called again by who goes on.
 
-    Who keeps checkpoints at hooks, and not by the clock, gets one of a hook that failed only where one was due.
+    Who keeps checkpoints at hooks, and not by the clock, gets one of a hook that failed only where one was due. Of a
+    state that processes have shares of there is none: the others may not have failed, and one alone cannot keep it.
     """
     fails = isinstance(error, Exception)
     due = [keeper for keeper in job.keepers if not (fails and keeper.at_hooks) or keeper.due()]
-    if not due or interrupts.heard() or not job.governor.may('checkpoint'):
+    if not due or interrupts.heard() or shares.some_in(found.state) or not job.governor.may('checkpoint'):
         return
     with random_states.back_at(found.random):
         made = capture(job, found.state, found.place, found.logs)

@@ -26,7 +26,9 @@ from hefted.ledger import attempts as records
 from hefted.ledger import journal
 from hefted.ledger.attempts import Attempts
 from hefted.train import programs, state_file
-from hefted.train.checkpoint import Checkpoint, Place, Price, newest, other_machine, probe, write
+from hefted.train.checkpoint import Checkpoint, Place, Price
+from hefted.train.elsewhere import other_machine
+from hefted.train.kept import newest, probe, write
 
 _GUESS_SECONDS, _GUESS_BYTES = 0.02, 200e6  # what a checkpoint takes until one was made: so long, and bytes a second
 _LONGEST_PAUSE = 300.0  # seconds after which a disk that failed is tried again, at the most
@@ -220,8 +222,6 @@ class Resuming:
 
     def save(self, checkpoint: Checkpoint) -> None:
         checkpoint.about = self._about
-        if not lead.first():
-            return
         failed = write(self._folder, checkpoint)
         self._pause = 0.0 if failed is None else min(2 * self._pause + self._how.seconds, _LONGEST_PAUSE)
 

@@ -35,6 +35,19 @@ _DTYPES = {
 } | {name: np.dtype(getattr(ml_dtypes, name)) for name in ('bfloat16', 'float8_e4m3fn', 'float8_e5m2')}  # fmt: skip
 
 
+def dtype_of(name: str) -> np.dtype[Any]:
+    """The dtype of a name that a file may have.
+
+    Raises:
+        KeyError: None.
+
+    Example:
+        >>> dtype_of('bfloat16').itemsize
+        2
+    """
+    return _DTYPES[name]
+
+
 def write(path: Path, value: Any, keep: Path | None = None) -> None:
     """Write a structure aside, to the disk itself, and put it in place of what was there.
 
