@@ -49,7 +49,7 @@ class Ended:
         """All steps are done, or as many as its governor let pass."""
         governor, history = self.governor, self.history
         assert history is not None
-        self.stopped_by = history.stopped_by = governor.stopped_by
+        self.stopped_by = history.stopped_by = lead.decide(governor.stopped_by or '', 'what ended it') or None
         if self._resumed is not None and not self.stopped_by:
             self._resumed.finish()
         if limits:

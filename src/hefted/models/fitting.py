@@ -113,6 +113,7 @@ def fit(
     verbose = verbose if lead.first() else 0  # of several processes one alone shows it
     params: dict[str, Any] = {'verbose': verbose, 'epochs': epochs}
     with ended_well(run, self, verbose, resumed) as ended, ExitStack() as opened:
+        _meet(epochs, initial_epoch, validation_freq, callbacks, limits, when, resumed is not None)
         limits = within(limits, run)
         validation_size = validation_batch_size or batch_size
         ready = made_ready(
@@ -193,6 +194,16 @@ def fit(
     return history
 
 
+def _meet(
+    epochs: int, initial_epoch: int, validation_freq: Any, callbacks: Any, limits: Any, when: Any, resumes: bool
+) -> None:
+    """See that all processes that train together make this call, and alike."""
+    if lead.watch() is not None:
+        from hefted.models import agreeing
+
+        agreeing.meet(epochs, initial_epoch, validation_freq, callbacks, limits, when, resumes)
+
+
 def _resuming(resume: Any, name: str) -> Resuming | None:
     if resume is False or resume is None:
         return None
@@ -254,7 +265,9 @@ def evaluate(
     status, error = 'finished', None
     opened = ExitStack()
     opened.enter_context(lead.training())
+    verbose = verbose if lead.first() else 0
     try:
+        lead.meet('evaluate')
         run.enter('input')
         arguments = Arguments(x, y, sample_weight, batch_size=batch_size, steps=steps)
         source = inputs.given(self, arguments, 'evaluate', warns=True).source
