@@ -190,7 +190,7 @@ def did_you_mean(received: object, known: Iterable[str]) -> str | None:
 
 
 def warn(message: str) -> None:
-    """Warn of something that the user did, naming the line outside Hefted that did it; of several processes rank 0 does.
+    """Warn of something that the user did, naming the line outside Hefted that did it; of several processes, once.
 
     All of them do the same, or raise (`hefted.distribution.hosts`): the others would only say it again.
     """

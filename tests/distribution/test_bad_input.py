@@ -1,4 +1,4 @@
-"""What several processes are given wrong: each of them ends with an error that names the cause, and none waits for ever."""
+"""What several processes are given wrong: each ends with an error that names the cause, and none waits for ever."""
 
 from __future__ import annotations
 
@@ -39,6 +39,14 @@ class Raises(callbacks.Callback):
 
 model = made()
 """
+SHARED = """
+distribution.set_distribution(distribution.FullyShardedDataParallel(least_size=1))
+model = made(64)
+model.fit(x, y)
+if rank == 0:
+    model.save('m.keras')
+model.fit(x, y)
+"""
 WRONG = {
     'a batch that devices do not divide': ('model.fit(x, y, batch_size=33)', '2 devices divide, received 33'),
     'a mesh that does not match': ("distribution.DeviceMesh((3,), ['batch'])", 'a shape for 2 devices, received (3,)'),
@@ -56,19 +64,20 @@ WRONG = {
         "model.fit(x, y, epochs=3, callbacks=[callbacks.EarlyStopping('loss')][rank:])",
         'callbacks: ["EarlyStopping"] for rank 0',
     ),
-    'other epochs': ('model.fit(x, y, epochs=2 + rank)', 'epochs: [0, 2] for rank 0'),
-    'other steps': ('model.fit(x, y, steps_per_epoch=10 + rank)', 'steps of an epoch: 10 for rank 0'),
+    'other epochs': ('model.fit(x, y, epochs=2 + rank)', 'epochs: 2 for rank 0'),
+    'other steps': ('model.fit(x, y, steps_per_epoch=10 + rank)', 'steps_per_epoch: 10 for rank 0'),
     'a budget for one': ("model.fit(x, y, budget='1 kWh' if rank else None)", 'budget: [] for rank 0'),
     'one that fits twice': ('model.fit(x, y)\nif rank == 1: model.fit(x, y)', 'ended while others still worked'),
-    'one that raises in a callback': ('model.fit(x, y, epochs=9, callbacks=[Raises()])', 'ValueError: a mistake of its own'),
+    'one that raises in a callback': (
+        'model.fit(x, y, epochs=9, callbacks=[Raises()])', 'ValueError: a mistake of its own',
+    ),
     'one that evaluates alone': ('if rank == 0: model.evaluate(x, y)\nmodel.fit(x, y)', 'evaluate for rank 0'),
     'one that saves shares alone': (
-        'distribution.set_distribution(distribution.FullyShardedDataParallel(least_size=1))\nmodel = made(64)\n'
-        "model.fit(x, y)\nif rank == 0: model.save('m.keras')\nmodel.fit(x, y)",
+        SHARED,
         'weights of which each process has a share',
     ),
     'an argument that all have wrong': ('model.fit(x, y, batch_size=-1)', 'Expected batch_size to be a positive'),
-    'an argument that one has wrong': ('model.fit(x, y, batch_size=-rank or 32)', 'Expected batch_size to be a positive'),
+    'an argument that one has wrong': ('model.fit(x, y, batch_size=-rank or 32)', 'Expected batch_size to be'),
 }  # fmt: skip
 
 
@@ -84,7 +93,9 @@ def test_every_process_ends_with_the_cause(tmp_path: Path, wrong: str):
 
 
 def test_one_of_four_may_save_what_it_has_all_of_and_the_others_go_on_and_say_nothing(tmp_path: Path):
-    program = "model.fit(x, y)\nif rank == 0: model.save('m.keras')\nmodel.fit(x, y, batch_size=2000)\nmodel.evaluate(x, y)"
+    program = (
+        "model.fit(x, y)\nif rank == 0: model.save('m.keras')\nmodel.fit(x, y, batch_size=2000)\nmodel.evaluate(x, y)"
+    )
     first, *others = worlds['run'](BEGINS + program, 4, tmp_path)
     assert first.code == 0
     assert (tmp_path / 'm.keras').exists()

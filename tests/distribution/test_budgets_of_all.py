@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from hefted import ledger
-from hefted.budget.project import ProjectTotal
 from hefted.train.shared import Shared
 
 worlds = runpy.run_path(str(Path(__file__).parent / 'worlds.py'))

@@ -99,9 +99,8 @@ def meet(call: str, timeout: float = _SECONDS) -> None:
     calls = gather(call, 'the next call', timeout)
     if len(set(calls)) > 1:
         raise HostsDifferError(
-            f'The processes do not make the same call: {_shown(_sides(calls), watch.hosts)}. Each of these works on the '
-            'devices of all and waits for all: make the same calls, in the same order, in every process. What one alone '
-            'should do, such as printing, goes after them.'
+            f'The processes do not make the same call: {_shown(_sides(calls), watch.hosts)}. Each of these works on '
+            'the devices of all and waits for all: make the same calls, in the same order, in every process.'
         )
 
 

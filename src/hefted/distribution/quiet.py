@@ -12,7 +12,7 @@ _STDERR = 2
 
 @contextmanager
 def without_lines(holding: bytes, descriptor: int = _STDERR) -> Generator[None]:
-    """While it lasts, pass on what is written to a descriptor, by whatever language, but for some lines.
+    r"""While it lasts, pass on what is written to a descriptor, by whatever language, but for some lines.
 
     Args:
         holding: What the lines hold that are left out; all others pass.
@@ -21,9 +21,9 @@ def without_lines(holding: bytes, descriptor: int = _STDERR) -> Generator[None]:
     Example:
         >>> here, there = os.pipe()
         >>> with without_lines(b'experimental', there):
-        ...     _ = os.write(there, b'W an experimental thing\\nE a real one\\n')
+        ...     _ = os.write(there, b'W an experimental thing\nE a real one\n')
         >>> os.read(here, 100)
-        b'E a real one\\n'
+        b'E a real one\n'
         >>> os.close(here), os.close(there)
         (None, None)
     """
@@ -42,7 +42,7 @@ def without_lines(holding: bytes, descriptor: int = _STDERR) -> Generator[None]:
 
 
 def _pass_on(reading: int, whither: int, holding: bytes) -> None:
-    with open(reading, 'rb') as lines:  # noqa: PTH123 (a descriptor)
+    with open(reading, 'rb') as lines:
         for line in lines:
             if holding not in line:
                 os.write(whither, line)

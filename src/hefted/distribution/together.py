@@ -28,7 +28,8 @@ _END_SECONDS = 300.0  # that a process waits for the others when it is done: if 
 _TOLD_SECONDS = 4.0  # for the others to see who is lost, before this process goes too
 _LAST_SECONDS = 10.0  # and for rank 0, with whom the coordinator goes, to see all of them end
 _ALARM_SECONDS = 20.0
-_FAREWELL_SECONDS = 1.0
+_FAREWELL_SECONDS = 0.5  # that rank 0 stays while the others end
+_LAST_WORDS_SECONDS = 3.0  # where they have not taken leave of JAX, whose own last words would bury theirs
 _OF_OTHERS = ('gloo', 'nccl', 'connection', 'socket', 'unavailable', 'collective', 'coordination', 'deadline', 'peer')
 
 _watch: Watch | None = None
@@ -163,7 +164,7 @@ def _leave() -> None:
     watched.stop()
     aborting.forget(hold=watched.lost is not None)
     if watched.world.rank == 0:
-        time.sleep(_FAREWELL_SECONDS)  # the others are on their last lines
+        time.sleep(_FAREWELL_SECONDS if watched.lost is None else _LAST_WORDS_SECONDS)
     if watched.lost is not None:
         _leave_without_farewell()
     elif watched.world.rank:

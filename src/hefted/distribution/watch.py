@@ -192,7 +192,8 @@ class Watch:
         )
 
     def _failure(self, error: str, rank: int) -> str:
-        return f'The run has ended on all processes, this one being {self._me()}: {self._who([rank])} has failed: {error}'
+        who = f'{self._who([rank])} has failed'
+        return f'The run has ended on all processes, this one being {self._me()}: {who}: {error}'
 
     def _me(self) -> str:
         return f'rank {self.world.rank} of {self.world.size} (host {self.hosts[self.world.rank]})'
@@ -217,8 +218,8 @@ class Watch:
     def take_leave(self, seconds: float) -> None:
         """Say that this process has nothing more to say; rank 0 waits until all have who show signs still.
 
-        With rank 0 goes the coordinator: who has not heard of the loss by then would be ended by JAX, with a stack of its
-        own in place of what is to be said.
+        With rank 0 goes the coordinator: who has not heard of the loss by then would be ended by JAX, with a stack of
+        its own in place of what is to be said.
 
         Args:
             seconds: To wait at most.

@@ -80,7 +80,9 @@ def _of_all(limits: Sequence[Limit], figures: Mapping[str, float | None]) -> Map
     if not limits:
         return figures
     several: list[dict[str, float]] = hosts.gather(dict(figures), 'what is spent')
-    return {name: figure if name == 'duration' else sum(each[name] for each in several) for name, figure in figures.items()}
+    return {
+        name: figure if name == 'duration' else sum(each[name] for each in several) for name, figure in figures.items()
+    }
 
 
 def require_left(limits: Sequence[Limit], figures: Mapping[str, float | None], run: Any) -> None:
@@ -174,8 +176,8 @@ def decided(judge: Callable[[], None], what: str) -> None:
 
 
 def _costs(prepared: Prepared | None, several: bool) -> Costs:
-    more: dict[str, float] = {'first_end': _GROUP_END} if several else {}
-    return Costs(**more) if prepared is None else Costs(_bytes(prepared), prepared.judge_steps or 0, **more)
+    held, judged = (0, 0) if prepared is None else (_bytes(prepared), prepared.judge_steps or 0)
+    return Costs(held, judged, _GROUP_END) if several else Costs(held, judged)
 
 
 class Whole(NamedTuple):

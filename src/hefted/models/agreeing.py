@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -18,6 +19,8 @@ from hefted.models.identity import identity_of
 from hefted.train.binding import Binding
 
 if TYPE_CHECKING:
+    from hefted.budget import Limit
+    from hefted.models.governing import Wish
     from hefted.models.model import Model
 
 _OF_MODEL = ('layer', 'variable', 'optimizer', 'loss', 'loss_weights', 'metrics', 'weighted_metrics')
@@ -25,32 +28,26 @@ _READABLE = 60  # characters
 _MOST_BYTES = 64 << 20  # of weights that are compared by value
 
 
-def meet(
-    epochs: int, initial_epoch: int, validation_freq: Any, callbacks: Any, limits: Any, when: Any, resumes: bool
-) -> None:
+def meet(callbacks: Any, limits: Sequence[Limit], when: Wish | None, **arguments: Any) -> None:
     """See that all processes call `fit` now, with arguments that lead to the same steps.
 
     Args:
-        epochs: As for `fit`.
-        initial_epoch: As for `fit`.
-        validation_freq: As for `fit`.
         callbacks: As for `fit`; those that rank 0 alone is to call (`Callback.once`) may be given to it alone.
         limits: Of the budget that `fit` was given.
-        when: As for `fit`.
-        resumes: Whether it keeps checkpoints and goes on from them.
+        when: What `fit` was asked to wait for.
+        **arguments: Others of `fit`, numbers or sets of them.
 
     Raises:
         HostsDifferError: The message names what differs, and who has what.
     """
     lead.meet('fit')
-    often = validation_freq if isinstance(validation_freq, int) else sorted(validation_freq)
     told = {
-        'epochs': [initial_epoch, epochs],
-        'validation_freq': often,
+        **{
+            name: value if value is None or isinstance(value, int) else list(value) for name, value in arguments.items()
+        },
         'callbacks': [type(each).__name__ for each in CallbackList(callbacks).callbacks if not each.once],
         'budget': [str(limit) for limit in limits],
         'when': None if when is None else str(when.when),
-        'resume': resumes,
     }
     hosts.agree('the arguments of fit', told)
 

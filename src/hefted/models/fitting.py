@@ -113,7 +113,20 @@ def fit(
     verbose = verbose if lead.first() else 0  # of several processes one alone shows it
     params: dict[str, Any] = {'verbose': verbose, 'epochs': epochs}
     with ended_well(run, self, verbose, resumed) as ended, ExitStack() as opened:
-        _meet(epochs, initial_epoch, validation_freq, callbacks, limits, when, resumed is not None)
+        if lead.watch() is not None:
+            from hefted.models import agreeing
+
+            agreeing.meet(
+                callbacks,
+                limits,
+                when,
+                epochs=epochs,
+                initial_epoch=initial_epoch,
+                batch_size=batch_size,
+                steps_per_epoch=steps_per_epoch,
+                validation_freq=validation_freq,
+                resume=resumed is not None,
+            )
         limits = within(limits, run)
         validation_size = validation_batch_size or batch_size
         ready = made_ready(
@@ -192,16 +205,6 @@ def fit(
         )
         ended.trained(limits)
     return history
-
-
-def _meet(
-    epochs: int, initial_epoch: int, validation_freq: Any, callbacks: Any, limits: Any, when: Any, resumes: bool
-) -> None:
-    """See that all processes that train together make this call, and alike."""
-    if lead.watch() is not None:
-        from hefted.models import agreeing
-
-        agreeing.meet(epochs, initial_epoch, validation_freq, callbacks, limits, when, resumes)
 
 
 def _resuming(resume: Any, name: str) -> Resuming | None:

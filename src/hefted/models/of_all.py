@@ -51,5 +51,6 @@ def priced_for_all(price: Price, drawn: Sequence[float] | None) -> tuple[Price, 
     factor = Quantity(times, '1', 'modelled', (Error(_ALIKE.key, -_DOUBT, _DOUBT),), (_ALIKE,))
     silent = sum(not watts for watts in drawn)
     unknown = f'; of {silent} nothing is known' if silent else ''
-    note = f'Of all {len(drawn)} processes: {times:.3g} times what rank 0 will take, by the watts that each draws{unknown}.'
+    many = f'{times:.3g} times what rank 0 will take, by the watts that each draws'
+    note = f'Of all {len(drawn)} processes: {many}{unknown}.'
     return lambda seconds: scaled(price(seconds), factor, duration=False), (note,)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
-from hefted import host
+from hefted import host, processor
 from hefted.callbacks.backup_and_restore import LATEST, PREVIOUS, BackupAndRestore
 from hefted.callbacks.callback import CallbackList
 from hefted.distribution import lead
@@ -215,7 +215,7 @@ def machine_here() -> dict[str, str]:
     if jax.device_count() > 1:
         told['devices'] = str(jax.device_count())
     if device.platform == 'cpu':
-        cpu = host.cpu_identity()
+        cpu = processor.cpu_identity()
         told['device'] = cpu.name or f'{cpu.vendor} {cpu.family} {cpu.model}'
         said = os.environ.get('PJRT_NPROC') or os.environ.get('NPROC')  # XLA takes as many as these say
         told['threads'] = said or str(len(host.cpus_given() or ()) or os.cpu_count())
