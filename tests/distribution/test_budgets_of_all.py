@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from hefted import ledger
+from hefted.budget.project import ProjectTotal
 from hefted.train.shared import Shared
 
 worlds = runpy.run_path(str(Path(__file__).parent / 'worlds.py'))
@@ -112,3 +113,12 @@ def test_between_two_questions_others_are_carried_on_as_fast_as_they_went_beside
     joules[0] = 13.0
     assert first.read() == {'energy': 27.0}
     assert second.read() == {'energy': 11.0}
+
+
+def test_a_project_counts_a_training_of_several_processes_once(tmp_path: Path):
+    (tmp_path / 'free').mkdir()
+    (tmp_path / 'free' / 'pyproject.toml').write_text("[tool.hefted]\nproject = 'whales'\nbudget = '1 kWh'\n")
+    first, _ = spent(tmp_path / 'free', 2, None)
+    total = ProjectTotal('whales', tmp_path / 'free' / 'data' / 'runs')
+    total.look()
+    assert total.amounts()['energy'] == pytest.approx(first[0]['joules'], rel=1e-6)

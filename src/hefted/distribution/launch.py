@@ -150,7 +150,8 @@ def _placed(asked: World, told: Sequence[Mapping[str, Any]]) -> World:
     """The world with this process's place on its host, as all have told where they are."""
     here = [rank for rank, each in enumerate(told) if each['machine'] == told[asked.rank]['machine']]
     group = asked.group or f'{told[0]["machine"]}-{told[0]["pid"]}-{told[0]["seed"]}'
-    return replace(asked, local_rank=here.index(asked.rank), local_size=len(here), group=group)
+    machines = len({each['machine'] for each in told})
+    return replace(asked, local_rank=here.index(asked.rank), local_size=len(here), group=group, machines=machines)
 
 
 def _gpus() -> int:

@@ -75,7 +75,9 @@ def ended_well(run: Any, model: Model, verbose: Any, resumed: Resuming | None = 
     ended = Ended(run, resumed)
     if (watched := lead.watch()) is not None and run.id:
         from hefted.distribution import accounts
+        from hefted.models.linking import link
 
+        link(run, watched.world)
         accounts.begin(watched, run)
     status, error = 'finished', None
     try:
