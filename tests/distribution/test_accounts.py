@@ -49,9 +49,8 @@ def test_rank_0_tells_of_all_with_a_line_for_each_host_and_the_ledger_counts_non
     assert socket.gethostname() not in told.split()
     network = run.footprint.components['switches']
     assert network.basis == 'assumed'
-    assert network.value == pytest.approx(
-        2 * 1.2 * 1.25 * run.footprint.duration.value, rel=0.7
-    )  # a link for each host
+    links = 2  # one for each host
+    assert network.value == pytest.approx(links * 1.2 * 1.25 * run.footprint.duration.value, rel=0.7)
     assert 'switches' in told
 
 

@@ -6,7 +6,8 @@
 Each run's journal says of which project it is. What the runs that have ended came to is kept in one file of the data
 folder, so that thousands of journals are read once; without it, it is made again. Of runs that go on, the journal's
 newest line is read, and carried on to now at the pace that the run has had. A run that is part of another is counted
-there, and what several processes took that trained together in the run of rank 0, once that has ended. Runs from before the project had a budget, or a name in `[tool.hefted]`, are of no project.
+there, and what several processes took that trained together in the run of rank 0, once that has ended. Runs from before
+the project had a budget, or a name in `[tool.hefted]`, are of no project.
 """
 
 from __future__ import annotations

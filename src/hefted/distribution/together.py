@@ -26,7 +26,7 @@ from hefted.world import COORDINATOR, World, address, endings
 _NAMING_SECONDS = 15.0  # after a collective has failed, to learn whose fault it was
 _END_SECONDS = 300.0  # that a process waits for the others when it is done: if they fail, it has failed too
 _TOLD_SECONDS = 4.0  # for the others to see who is lost, before this process goes too
-_LAST_SECONDS = 10.0  # and for rank 0, with whom the coordinator goes, to see all of them end
+_LAST_SECONDS = 25.0  # and for rank 0, with whom the coordinator goes, to see all of them end
 _ALARM_SECONDS = 20.0
 _FAREWELL_SECONDS = 0.5  # that rank 0 stays while the others end
 _LAST_WORDS_SECONDS = 3.0  # where they have not taken leave of JAX, whose own last words would bury theirs

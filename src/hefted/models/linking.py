@@ -4,9 +4,11 @@ What switches and optics draw hardly depends on what is sent (`hefted.metering.s
 each link that leaves a host, as a forecast of many machines counts it too. How many bytes a step sends is told by
 `hefted.train.collectives`; they are not priced as well, for the same watts would be counted twice.
 
-A host with accelerators has one link for each, as fast as such machines are sold (`hefted.forecast.chips`; 25 GB/s
-where that is not known); one without has a single one, taken to be 10 Gbit/s. Each process counts its own accelerators' links, or its part of the host's, so
-that a sum over processes has each link once. A training on one host sends nothing over any of them.
+A host with accelerators has one link for each, as fast as such machines are sold (`hefted.forecast.chips`); one without
+has a single one. Where that is not known it is taken to be of 10 Gbit/s. Each process counts its own accelerators'
+links, or its part of the host's, so that a sum over processes has each link once.
+
+A training on one host sends nothing over any of them.
 """
 
 from __future__ import annotations
@@ -20,7 +22,6 @@ from hefted.metering.switches import SwitchesSensor
 from hefted.world import World
 
 _ETHERNET = 1.25  # GB/s, of 10 Gbit/s
-_HDR = 25.0  # of HDR InfiniBand
 
 _linked: weakref.WeakSet[Meter] = weakref.WeakSet()
 
@@ -63,4 +64,4 @@ def links_of(kinds: Sequence[str], local_size: int) -> tuple[int, float]:
     try:
         return len(kinds), chip(called(kinds[0]).accelerator).network_gb_per_s
     except ArgumentError:  # one that no table knows
-        return len(kinds), _HDR
+        return len(kinds), _ETHERNET
