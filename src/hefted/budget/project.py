@@ -73,7 +73,8 @@ class ProjectTotal:
         known, self._going = self._load(), {}
         before = len(known)
         for run in sorted(_journals(self._runs) - known.keys()):
-            self._take(run, known, apart, group)
+            if run not in known:  # another of these may have counted it
+                self._take(run, known, apart, group)
         if len(known) > before:
             self._save(known)
         self._ended = _sum(kept[1] for kept in known.values() if kept is not None and kept[0] == self.name)
