@@ -173,10 +173,10 @@ def joules_of(run: dict[str, Any]) -> float:
     """Joules a sequence: the GPUs' by their counter, else the processor's by the model."""
     if run['joules'] is not None:
         return run['joules'] / run['sequences']
-    from hefted import host
+    from hefted import processor
     from hefted.metering.cpu_model import CpuModel, watts_for
 
-    model = CpuModel(watts_for(host.cpu_identity()), run['threads'])
+    model = CpuModel(watts_for(processor.cpu_identity()), run['threads'])
     return sum(model.between(run['seconds'], run['cpu']).values()) / run['sequences']
 
 

@@ -27,7 +27,7 @@ models
 saving
 train
 callbacks
-runs* run* run_lines* run_process* run_ticks*
+runs* run* run_figures* run_lines* run_process* run_ticks*
 report*
 forecast* budget* when*
 ledger*
@@ -39,7 +39,7 @@ footprint*
 metering*
 distribution variables scopes remat symbolic shape_tracing operation masks dtypes config random tree initializers\
  activations regularizers constraints dtype_policies ops utils
-quantities* errors* settings* host* units* identifiers* world*
+quantities* errors* settings* host* processor* units* identifiers* world*
 """
 RANK = {room.rstrip('*'): rank for rank, row in enumerate(ORDER.split('\n')) for room in row.split()}
 WITHOUT_JAX = sorted(room.rstrip('*') for room in ORDER.split() if room.endswith('*'))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hefted import host
+from hefted import host, processor
 
 linux = pytest.mark.skipif(not host.LINUX, reason='constructed Linux trees are read on Linux')
 
@@ -35,19 +35,19 @@ CPU part\t: 0xd4f
 @pytest.mark.parametrize(
     ('text', 'identity'),
     [
-        (INTEL, host.CpuIdentity('GenuineIntel', 6, 207, 2, 'Intel(R) Xeon(R) Processor', True)),
-        (ARM, host.CpuIdentity('ARM', None, 0xD4F, None, '', None)),
-        ('', host.CpuIdentity()),
-        ('cpu family: unknown\nmodel: ?\n', host.CpuIdentity()),
+        (INTEL, processor.CpuIdentity('GenuineIntel', 6, 207, 2, 'Intel(R) Xeon(R) Processor', True)),
+        (ARM, processor.CpuIdentity('ARM', None, 0xD4F, None, '', None)),
+        ('', processor.CpuIdentity()),
+        ('cpu family: unknown\nmodel: ?\n', processor.CpuIdentity()),
     ],
 )
 def test_a_processor_is_known_by_its_numbers(tmp_path, text, identity):
     (tmp_path / 'cpuinfo').write_text(text)
-    assert host.cpu_identity(str(tmp_path / 'cpuinfo')) == identity
+    assert processor.cpu_identity(str(tmp_path / 'cpuinfo')) == identity
 
 
 def test_a_processor_that_cannot_be_asked_is_unknown(tmp_path):
-    assert host.cpu_identity(str(tmp_path / 'none')).family is None or not host.LINUX
+    assert processor.cpu_identity(str(tmp_path / 'none')).family is None or not host.LINUX
 
 
 def cgroups(root, groups, files):

@@ -190,7 +190,14 @@ def did_you_mean(received: object, known: Iterable[str]) -> str | None:
 
 
 def warn(message: str) -> None:
-    """Warn of something that the user did, naming the line outside Hefted that did it."""
+    """Warn of something that the user did, naming the line outside Hefted that did it; of several processes, once.
+
+    All of them do the same, or raise (`hefted.distribution.hosts`): the others would only say it again.
+    """
+    world = sys.modules.get('hefted.world')  # which needs this file
+    joined = None if world is None else world.joined()
+    if joined is not None and joined.rank:
+        return
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get('__name__', '').partition('.')[0] == 'hefted':
         level, frame = level + 1, frame.f_back

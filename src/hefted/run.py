@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -23,18 +22,17 @@ from hefted.ledger.journal import Journal, writer_cost_seconds
 from hefted.metering.discover import machine_of
 from hefted.metering.meter import Meter
 from hefted.metering.reading import Gap, RawReading
+from hefted.run_figures import Figures, start_up_of
 from hefted.run_ticks import NullRun, Status, Tick
 
 if TYPE_CHECKING:
     from hefted.footprint.repricing import Tells
-    from hefted.forecast.effort import Effort
 
 __all__ = ['NullRun', 'Run', 'Status', 'Tick']
 
 _FRESH_SECONDS = 0.1  # a tick reads the sensors at most so often
 _EDGE_SECONDS = 0.01  # phases that follow one another faster are told apart by their time alone
 _UNNAMED = 'run'
-_TRAINING = 'train'
 _ANSWER_SECONDS = 0.05  # a disk that has not answered by then is not waited for
 _LINE_SECONDS = 1.0  # and a journal has a line at most so often; more often at first, as most runs are short
 
@@ -108,26 +106,17 @@ class Run:
         self._first = meter.read()
         self._slice = Slice(self._first)
         self._began = self._first.monotonic
-        start_up = self._start_up(start_up_from)
+        start_up = start_up_of(meter, start_up_from, self._first)
+        if start_up:
+            self.shares.add(START_UP, **start_up)
         before = account.central_joules(start_up['joules'], self.accuracies) or 0.0 if start_up else 0.0
         self._fresh_at = self._written_at = self._began
-        self._window = (self._began, before)
-        self._figures: tuple[float | None, float | None, float | None] = (None, None, None)
-        self._effort: Effort | None = None
-        self._worked: tuple[int, float, float | None] | None = None  # steps, seconds and J of training, so far
+        self._figures = Figures(self._began, before)
         self._gaps_told = self._gaps()
         self._journal = Journal.open(
             self.id,
             {
-                'parent': parent,
-                'attempt': attempt,
-                **({} if resumes is None else {'resumes': resumes}),
-                'kind': kind,
-                'name': name,
-                'started': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
-                'versions': run_lines.versions(),
-                'attributes': dict(attributes or {}),
-                **({} if self.group is None else {'group': self.group}),
+                **run_lines.who(parent, attempt, resumes, kind, name, attributes, self.group),
                 'place': place,
                 'machine': self._machine.to_json(),
                 'factors': self._factors,
@@ -193,7 +182,8 @@ class Run:
         self._edges += 1
         if self._phases.present:  # the first phase that is named began with the run
             now = self.meter.now()
-            if IDLE not in (phase, self._phases.present) and now - self._read_and_written() < _EDGE_SECONDS:
+            written = self._written_at == self.last.monotonic  # then what follows can be told in one line with it
+            if IDLE not in (phase, self._phases.present) and written and now - self._written_at < _EDGE_SECONDS:
                 self._phases.enter(phase, now, self.last.monotonic)
                 self._cost += time.thread_time() - begun
                 return
@@ -225,12 +215,15 @@ class Run:
         if now - self._fresh_at >= _FRESH_SECONDS and not self._over:
             reading = self.meter.read()
             phases = self._give(reading)
-            self._weigh(now)
-            self._exert()
+            self._fresh_at = now
+            factors = self._grid.priced(self._factors, self.shares, self.accuracies)
+            self._figures.renew(self.shares, self.accuracies, self.last.monotonic, factors)
+            size = int(self.group['size']) if self.group else 1
+            self._figures.exert(self.shares, self.accuracies, self._step, self.told.get('plan'), size)
             if phases or self._due(now):
                 self._write(reading, logs=dict(logs), **phases)
         self._cost += time.thread_time() - begun
-        return Tick(step, epoch, logs, *self._figures, now - self._began, self._effort)
+        return Tick(step, epoch, logs, *self._figures.known, now - self._began, self._figures.effort)
 
     def tell(self, **told: Any) -> None:
         """Have the journal hold something more, such as the run's plan and forecast, under names of its own."""
@@ -310,16 +303,13 @@ class Run:
         return account.footprint(shares, self.accuracies, self._place, factors, gaps)
 
     def _accounted(self) -> Footprint:
-        told = self._footprint or self._with_others(self.foresee(self.shares, self._gaps_told))
+        told = self._footprint or self.alone
+        if self.others and self._footprint is None:
+            from hefted.footprint import group
+
+            told = group.whole(told, self.others)
         self._footprint = told if self._over else None
         return told
-
-    def _with_others(self, own: Footprint) -> Footprint:
-        if not self.others:
-            return own
-        from hefted.footprint import group
-
-        return group.whole(own, self.others)
 
     @property
     def alone(self) -> Footprint:
@@ -337,17 +327,6 @@ class Run:
                 self._written_at, self._worked_in = reading.monotonic, ''
             else:  # what the line would have told first, another has to
                 self._meter_version, self._gaps_told = -1, ()
-
-    def _start_up(self, since: float | None) -> dict[str, Any] | None:
-        """What the process took before its first run, as the models see it."""
-        if since is None or since >= self._began:
-            return None
-        # A notebook waits for hours before its first fit, for a person and not for the program. So the start is as long
-        # as its CPU time explains: twice that, as imports wait for the disk too, and a second.
-        seconds = min(self._began - since, 2 * self.last.cpu_seconds + 1)
-        joules = self.meter.before(seconds, self.last)
-        self.shares.add(START_UP, seconds, joules)
-        return {'seconds': seconds, 'joules': joules}
 
     def _give(self, reading: RawReading, part: float | None = None) -> dict[str, Any]:
         """Give phases what was used since the last reading; what the journal must be told of them if they are many."""
@@ -367,46 +346,6 @@ class Run:
         if taken is not None:
             phase = next(iter(self._phases.seconds), self._phases.present)
             self.shares.divide({phase or _UNNAMED: 1.0}, taken.seconds, taken.joules, taken.occupied)
-
-    def _read_and_written(self) -> float:
-        """When the last reading was, if the journal has it: what follows can be told in one line with it."""
-        last = self.last.monotonic
-        return last if self._written_at == last else -math.inf
-
-    def _weigh(self, now: float) -> None:
-        """Renew the figures of ticks from what was given so far."""
-        self._fresh_at = now
-        used = [account.central_joules(joules, self.accuracies) for joules in self.shares.joules.values()]
-        known = [joules for joules in used if joules is not None]
-        if not known:
-            return
-        energy = sum(known)
-        since, earlier = self._window
-        seconds = self.last.monotonic - since
-        power = (energy - earlier) / seconds if seconds > 0 else None
-        self._window = (self.last.monotonic, energy)
-        factors = self._grid.priced(self._factors, self.shares, self.accuracies)
-        self._figures = (energy, power, account.central_grams(energy, self.shares.occupied, factors))
-
-    def _exert(self) -> None:
-        """Renew what ticks tell of how well the training goes, from one reading to the next."""
-        plan = self.told.get('plan')
-        seconds = self.shares.seconds.get(_TRAINING, 0.0)
-        if plan is None or self._step is None or not seconds:
-            return
-        from hefted.forecast.effort import effort
-        from hefted.forecast.plan import Plan
-
-        if not isinstance(plan, Plan):  # a program's own word for something else
-            return
-        joules = account.central_joules(self.shares.joules[_TRAINING], self.accuracies)
-        before, self._worked = self._worked, (self._step, seconds, joules)
-        if before is None:
-            return
-        steps, lasting, used = before
-        size = int(self.group['size']) if self.group else 1  # rows are those of all: the others take as much
-        taken = None if joules is None or used is None else size * (joules - used)
-        self._effort = effort(plan, self._step - steps, seconds - lasting, taken) or self._effort
 
     def _renewed(self) -> bool:
         """Whether sensors have come since this was asked last."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hefted import host, world
@@ -32,6 +34,35 @@ def group(kind: str) -> dict[str, Any] | None:
         'size': joined.size,
         'machine': host.boot_id(),
         'by': joined.by,
+    }
+
+
+def who(
+    parent: str,
+    attempt: int,
+    resumes: str | None,
+    kind: str,
+    name: str,
+    attributes: Mapping[str, Any] | None,
+    group: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """The first words of a journal: which run it is of, and what it was made by.
+
+    Example:
+        >>> told = who('', 1, None, 'fit', 'small', None, None)
+        >>> told['kind'], 'group' in told, 'resumes' in told
+        ('fit', False, False)
+    """
+    return {
+        'parent': parent,
+        'attempt': attempt,
+        **({} if resumes is None else {'resumes': resumes}),
+        'kind': kind,
+        'name': name,
+        'started': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
+        'versions': versions(),
+        'attributes': dict(attributes or {}),
+        **({} if group is None else {'group': dict(group)}),
     }
 
 

@@ -273,6 +273,9 @@ def gathered(array: Array) -> Array:
         return array
     from jax.experimental import multihost_utils
 
+    from hefted.distribution import lead
+
+    lead.meet('read weights of which each process has a share (save, get_weights, a checkpoint)')
     return multihost_utils.process_allgather(array, tiled=True)
 
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hefted.errors import ArgumentError
 
@@ -52,6 +52,7 @@ class World:
         local_rank: This process's number on its host, from 0; None where that was not told.
         local_size: How many there are on its host; None where that was not told.
         group: The launcher's own name of them all, such as 'slurm-1234.0'; None where it has none.
+        machines: On how many they run, once they have met.
 
     Example:
         >>> found({'SLURM_JOB_ID': '7', 'SLURM_STEP_ID': '0', 'SLURM_PROCID': '1', 'SLURM_STEP_NUM_TASKS': '4',
@@ -66,6 +67,7 @@ class World:
     local_rank: int | None = None
     local_size: int | None = None
     group: str | None = None
+    machines: int = field(default=1, repr=False)
 
 
 def found(environment: _Environment | None = None) -> World:

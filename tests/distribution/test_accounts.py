@@ -47,12 +47,19 @@ def test_rank_0_tells_of_all_with_a_line_for_each_host_and_the_ledger_counts_non
     import socket
 
     assert socket.gethostname() not in told.split()
+    network = run.footprint.components['switches']
+    assert network.basis == 'assumed'
+    links = 2  # one for each host
+    assert network.value == pytest.approx(links * 1.2 * 1.25 * run.footprint.duration.value, rel=0.7)
+    assert 'switches' in told
 
 
 def test_a_run_of_rank_0_says_of_whom_nothing_is_known(tmp_path: Path):
     trained(tmp_path, DIES='3')
     runs = {run.group['rank']: run for run in ledger.open(tmp_path / 'data' / 'runs').runs(kind='fit') if run.group}
     assert runs[0].status == 'failed'
+    assert runs[0].footprint is not None
+    assert 'switches' not in runs[0].footprint.components  # on one host nothing leaves it
     told = receipt_of(runs[0])
     assert told.facts.group is not None
     assert told.facts.group.missing == (3,)

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hefted.host import CpuIdentity
 from hefted.metering.cpu_model import CpuModel, load_curve, watts_for
 from hefted.metering.dram_model import DramModel
 from hefted.metering.sensor import Guard, Instant
 from hefted.metering.tables import rows
+from hefted.processor import CpuIdentity
 from hefted.quantities import Quantity, total
 
 TURIN = CpuIdentity('AuthenticAMD', 26, 2, 1)

@@ -5,10 +5,12 @@ from types import SimpleNamespace
 import pytest
 
 from hefted.metering import Meter
+from hefted.metering.bounded import Bounded
 from hefted.metering.discover import shared_gpu
-from hefted.metering.gpu_share import GpuShare
+from hefted.metering.gpu_share import GpuShare, Watched
 from hefted.metering.nvml import NvmlEnergy
 from hefted.metering.sensor import Part
+from hefted.metering.share import Divided
 
 
 class Library:
@@ -149,3 +151,32 @@ def test_a_device_without_a_handle_or_on_a_machine_of_ones_own_is_read_whole(mon
     assert not hasattr(shared_gpu(library, sensor, meter), 'guard')
     monkeypatch.setenv('HEFTED_SHARE', 'machine')
     assert not hasattr(shared_gpu(library, NvmlEnergy(library, 'handle', 'nvml:GPU-1'), meter), 'guard')
+
+
+def test_a_gpu_that_two_ranks_see_is_counted_once_by_both_together(monkeypatch):
+    monkeypatch.delenv('HEFTED_SHARE', raising=False)
+    library, now = Library(), [100.0]
+    library.memory = {10: 100, 20: 300}
+
+    def rank(pid):
+        meter = Meter([], clock=lambda: now[0], boot=lambda: None)
+        known = GpuShare(library, 'handle', lambda: frozenset({pid}))
+        sensor = NvmlEnergy(library, 'handle', 'nvml:GPU-1')
+        meter.add([Divided(Bounded(Watched(sensor, known)), share=known)])
+        meter.read()
+        return meter
+
+    ranks = [rank(10), rank(20)]
+
+    def live(seconds, watts):
+        now[0] += seconds
+        library.millijoules += seconds * watts * 1000
+        return [meter.read().joules['nvml:GPU-1'] for meter in ranks]
+
+    assert sum(live(2.0, 50.0)) == pytest.approx(100)
+    library.worked(1, p10=50, p20=50)
+    parts = live(2.0, 250.0)
+    assert sum(parts) == pytest.approx(600)
+    assert all(part < 600 for part in parts)
+    library.worked(2, p10=90, p20=10)
+    assert sum(live(2.0, 250.0)) == pytest.approx(1100)

@@ -7,10 +7,10 @@ import pytest
 
 from hefted import host
 from hefted.errors import UnknownNameError
-from hefted.host import CpuIdentity
 from hefted.metering import firmware, machine
 from hefted.metering.firmware import Firmware
 from hefted.metering.machine import Machine, kind_of, on_baseboard, with_gpus
+from hefted.processor import CpuIdentity
 
 XEON = CpuIdentity('GenuineIntel', 6, 143, 8, 'Intel(R) Xeon(R) Platinum 8462Y+', False)
 CORE = CpuIdentity('GenuineIntel', 6, 183, 1, '13th Gen Intel(R) Core(TM) i9-13900K', False)

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from hefted.footprint.account import energy_of
-from hefted.host import CpuIdentity
 from hefted.metering import Meter, SensorError, measured
 from hefted.metering.cpu_model import CpuModel, watts_for
 from hefted.metering.dram_model import DramModel
 from hefted.metering.machine import Machine
 from hefted.metering.share import Divided, Share
 from hefted.metering.unseen import Unseen
+from hefted.processor import CpuIdentity
 from hefted.quantities import Source
 
 

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from hefted import host
 from hefted.footprint.account import energy_of
-from hefted.host import CpuIdentity
 from hefted.metering import Meter, discover
 from hefted.metering.busy import OthersClock
 from hefted.metering.cpu_model import CpuModel, load_curve, watts_for
 from hefted.metering.sensor import Instant, Part, SensorError
 from hefted.metering.share import DOUBT, LEAST_THREADS, Divided, Share, part
+from hefted.processor import CpuIdentity
 from hefted.quantities import Error, Quantity, Source
 
 TURIN = CpuIdentity('AuthenticAMD', 26, 2, 1)

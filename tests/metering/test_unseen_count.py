@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hefted import host, ledger
+from hefted import ledger, processor
 from hefted.footprint.place import Place
 from hefted.ledger.lines import read
 from hefted.metering import Meter, discover, measured, register, unregister
@@ -136,9 +136,9 @@ def test_a_gpu_that_is_found_late_changes_the_machine_its_unseen_and_the_factors
 
 
 def test_a_laptop_whose_package_is_modelled_has_its_board_beside_it(tmp_path, monkeypatch):
-    laptop = watts_for(host.CpuIdentity('Apple', name='Apple M2'))
+    laptop = watts_for(processor.CpuIdentity('Apple', name='Apple M2'))
     assert laptop.of_package
-    assert not watts_for(host.CpuIdentity('AuthenticAMD', 26, 2, 1)).of_package
+    assert not watts_for(processor.CpuIdentity('AuthenticAMD', 26, 2, 1)).of_package
     room = importlib.import_module('hefted.metering.discover')
     monkeypatch.setattr(room, 'watts_for', lambda identity: laptop)
     monkeypatch.setattr(room, 'this_machine', lambda: Machine('laptop'))

@@ -6,7 +6,7 @@ import re
 import pytest
 from click.testing import CliRunner
 
-from hefted import host
+from hefted import processor
 from hefted.cli.doctor import command
 from hefted.metering import Meter, discover, register, unregister
 from hefted.metering.cpu_model import CpuModel, watts_for
@@ -22,7 +22,7 @@ def told(findings):
 @pytest.fixture
 def turin(tmp_path):
     """A virtual machine's two threads of a processor of family 26, model 2, without any counter."""
-    models = CpuModel(watts_for(host.CpuIdentity('AuthenticAMD', 26, 2, 1)), 2.0), DramModel()
+    models = CpuModel(watts_for(processor.CpuIdentity('AuthenticAMD', 26, 2, 1)), 2.0), DramModel()
     return Meter([*models[0].sensors, models[1]], models=models)
 
 
@@ -101,8 +101,8 @@ def test_what_the_watts_of_a_model_are_of_is_told_as_it_is():
         assert findings['This machine', 'memory'].startswith('modelled: 0.39 W for each GB in use (0.15 to 1.10)')
         return findings['This machine', 'CPU']
 
-    assert 'such packages alone' in cpu(host.CpuIdentity('Apple', name='Apple M2'))
-    assert 'of all kinds, as this one is not known' in cpu(host.CpuIdentity())
+    assert 'such packages alone' in cpu(processor.CpuIdentity('Apple', name='Apple M2'))
+    assert 'of all kinds, as this one is not known' in cpu(processor.CpuIdentity())
 
 
 def test_carbon_of_what_is_read_now_is_of_the_time_in_which_it_was_read(tmp_path):

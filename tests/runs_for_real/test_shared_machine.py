@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hefted import host, runs
+from hefted import host, processor, runs
 
 SECONDS = 2.0
 
@@ -90,7 +90,7 @@ def whole_machine(busy, seconds):
     """The model's figure for all threads of this machine at that load."""
     from hefted.metering.cpu_model import CpuModel, watts_for
 
-    return sum(CpuModel(watts_for(host.cpu_identity()), host.threads_given()).between(seconds, busy).values())
+    return sum(CpuModel(watts_for(processor.cpu_identity()), host.threads_given()).between(seconds, busy).values())
 
 
 @linux

@@ -6,7 +6,8 @@
 Each run's journal says of which project it is. What the runs that have ended came to is kept in one file of the data
 folder, so that thousands of journals are read once; without it, it is made again. Of runs that go on, the journal's
 newest line is read, and carried on to now at the pace that the run has had. A run that is part of another is counted
-there. Runs from before the project had a budget, or a name in `[tool.hefted]`, are of no project.
+there, and what several processes took that trained together in the run of rank 0, once that has ended. Runs from before
+the project had a budget, or a name in `[tool.hefted]`, are of no project.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ _REFRESH_SECONDS = 1.0  # a journal has a new line so often
 _MARGIN = 1.2  # of the pace of others between their lines
 
 Amounts = dict[str, float]
+Group = tuple[str, int]
+"""The name of processes that train together, and the number of their training."""
 
 
 class ProjectTotal:
@@ -60,12 +63,18 @@ class ProjectTotal:
         self._ended: Amounts = {}
         self._going: dict[str, tuple[float, Amounts, float]] = {}  # when, what, and for how long, by run
 
-    def look(self, apart: str = '') -> None:
-        """Read what is new; one run, such as the own, is left out."""
+    def look(self, apart: str = '', group: Group | None = None) -> None:
+        """Read what is new; one run, such as the own, is left out.
+
+        Args:
+            apart: Its id.
+            group: The processes that train with it, which are left out as well: what all of them take counts for it.
+        """
         known, self._going = self._load(), {}
         before = len(known)
         for run in sorted(_journals(self._runs) - known.keys()):
-            self._take(run, known, apart)
+            if run not in known:  # another of these may have counted it
+                self._take(run, known, apart, group)
         if len(known) > before:
             self._save(known)
         self._ended = _sum(kept[1] for kept in known.values() if kept is not None and kept[0] == self.name)
@@ -80,7 +89,7 @@ class ProjectTotal:
                 total[name] += amount * (1 + more)
         return {name: total.get(name, 0.0) for name in UNITS}
 
-    def _take(self, run: str, known: dict[str, list[Any] | None], apart: str) -> None:
+    def _take(self, run: str, known: dict[str, list[Any] | None], apart: str, group: Group | None) -> None:
         """Read a run: what is final goes to what is known, what may still change to what goes on."""
         path = self._runs / f'{run}.jsonl'
         ends = _header_and_end(path)
@@ -93,6 +102,9 @@ class ProjectTotal:
             known[run] = None
         elif end is not None:
             known[run] = [of, _told(end) or _rebuilt(path)]
+            known |= dict.fromkeys(_counted_in(header, path))
+        elif group is not None and run != apart and _group_of(header) == group:
+            return
         elif of == self.name and nested == (run == apart):  # the own is left out of what it is a part of
             sign = -1.0 if nested else 1.0
             self._going[run] = _going_on(path, self._clock(), sign)
@@ -122,16 +134,17 @@ class ProjectLimits:
         total: Of the project.
         budget: What it may spend.
         run: The run's id, which counts for itself.
+        group: Of the processes that train with it; None for one alone.
     """
 
-    def __init__(self, total: ProjectTotal, budget: Budget, run: str) -> None:
-        self._total, self._budget, self._run = total, budget, run
+    def __init__(self, total: ProjectTotal, budget: Budget, run: str, group: Group | None = None) -> None:
+        self._total, self._budget, self._run, self._group = total, budget, run, group
         self._looked = -1e9
 
     def elsewhere(self, name: str) -> float:
         """What the project's other runs have spent."""
         if time.monotonic() - self._looked >= _REFRESH_SECONDS:
-            self._total.look(self._run)
+            self._total.look(self._run, self._group)
             self._looked = time.monotonic()
         return self._total.amounts()[name]
 
@@ -158,7 +171,21 @@ def limits_over(run: Any) -> list[Limit]:
     except ArgumentError as error:
         raise ArgumentError(f'budget in [tool.hefted] of pyproject.toml: {error}') from error
     journal.settle()  # what this process has ended is written
-    return ProjectLimits(ProjectTotal(said['project'], journal.runs_folder()), budget, run.id).limits()
+    total, group = ProjectTotal(said['project'], journal.runs_folder()), getattr(run, 'group', None)
+    return ProjectLimits(total, budget, run.id, _group_of({'group': group})).limits()
+
+
+def _group_of(header: Mapping[str, Any]) -> Group | None:
+    told = header.get('group')
+    return (str(told['id']), int(told['run'])) if isinstance(told, Mapping) else None
+
+
+def _counted_in(header: Mapping[str, Any], path: Path) -> list[str]:
+    """The runs whose figures are in those of one of rank 0 already (`Run.take_in`)."""
+    if _group_of(header) is None or header['group'].get('rank'):
+        return []
+    told = [line.get('others') for line in _ends_of(path)]
+    return [str(each['of']) for others in told if isinstance(others, list) for each in others if 'of' in each]
 
 
 def _journals(folder: Path) -> set[str]:

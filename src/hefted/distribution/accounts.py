@@ -6,6 +6,7 @@ Rank 0's run counts for all: its journal and its receipt hold the sum and a line
 from __future__ import annotations
 
 import json
+import threading
 import time
 from typing import Any, Protocol
 
@@ -63,10 +64,20 @@ def ended(watch: Watch, run: Counted) -> None:
     watch.beside = None
     if run.group is None or not watch.world.rank or watch.unreachable:
         return
-    try:
-        send(watch, run, final=True)
-    except Exception as error:  # the coordinator has gone: this process's own journal has it
-        watch.missed = f'{type(error).__name__}: {error}'
+
+    def send_last() -> None:
+        try:
+            send(watch, run, final=True)
+        except Exception as error:  # the coordinator has gone: this process's own journal has it
+            watch.missed = f'{type(error).__name__}: {error}'
+
+    if watch.lost is None:
+        send_last()
+        return
+    # The coordinator may go at this moment, and a call that finds it so may never return (JAX 0.10 and 0.12).
+    last = threading.Thread(target=send_last, name='hefted-last-account', daemon=True)
+    last.start()
+    last.join(_LOST_WAIT_SECONDS)
 
 
 def _collected(watch: Watch, number: int) -> list[dict[str, Any]]:

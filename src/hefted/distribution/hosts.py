@@ -1,5 +1,6 @@
 """What the processes of a world tell one another: small JSON, through the runtime's key-value store.
 
+    hosts.meet('fit')                                                 # all make this call now, or all raise
     hosts.agree('the training', {'batch_size': 32, 'rows': 1000})     # raises the same on all where they differ
     everybody = hosts.gather({'loss': 0.3})                           # what each has told, by rank
 
@@ -76,6 +77,33 @@ def agree(what: str, told: Mapping[str, Any], timeout: float = _SECONDS) -> None
         raise HostsDifferError(wrong)
 
 
+def meet(call: str, timeout: float = _SECONDS) -> None:
+    """See that all processes make the same call now; where one makes another, all raise the same error.
+
+    What computes on the devices of all waits for all: without this a process that alone evaluates would wait for ever.
+
+    Args:
+        call: What this process is about to do, such as 'fit'.
+        timeout: Seconds to wait for the others.
+
+    Raises:
+        HostsDifferError: They make different calls, or somebody did not come.
+        HostLostError: Somebody is lost.
+
+    Example:
+        >>> meet('evaluate')
+    """
+    watch = together.watch()
+    if watch is None:
+        return
+    calls = gather(call, 'the next call', timeout)
+    if len(set(calls)) > 1:
+        raise HostsDifferError(
+            f'The processes do not make the same call: {_shown(_sides(calls), watch.hosts)}. Each of these works on '
+            'the devices of all and waits for all: make the same calls, in the same order, in every process.'
+        )
+
+
 def difference(what: str, told: Sequence[Any], hosts: Sequence[str]) -> str | None:
     """Tell in what processes differ, and who has what; None where they do not.
 
@@ -86,7 +114,7 @@ def difference(what: str, told: Sequence[Any], hosts: Sequence[str]) -> str | No
 
     Example:
         >>> print(difference('the training', [{'rows': 8}, {'rows': 9}, {'rows': 8}], ['a', 'b', 'a']))
-        The processes do not agree on the training: rows is 8 for ranks 0, 2 (host a), 9 for rank 1 (host b). Give \
+        The processes do not agree on the training: rows: 8 for ranks 0, 2 (host a), 9 for rank 1 (host b). Give \
 all of them the same.
     """
     flat = [dict(_flat(each)) for each in told]
@@ -95,7 +123,7 @@ all of them the same.
     differing = [(name, side) for name, side in sides if len(side) > 1]
     if not differing:
         return None
-    parts = [f'{name} is {_shown(side, hosts)}' for name, side in differing[:_DIFFERENCES]]
+    parts = [f'{name}: {_shown(side, hosts)}' for name, side in differing[:_DIFFERENCES]]
     more = f'; and {len(differing) - _DIFFERENCES} more' if len(differing) > _DIFFERENCES else ''
     return f'The processes do not agree on {what}: {"; ".join(parts)}{more}. Give all of them the same.'
 
@@ -138,10 +166,11 @@ def _exchange(watch: Watch, what: str, told: str, timeout: float) -> list[str]:
     while len(heard) < watch.world.size:
         left = until - time.monotonic()
         found = _wait(watch, f'{folder}{len(heard)}', min(max(left, 0.001), _SLICE))
-        watch.check()
-        if found is not None:
+        if found is not None:  # whoever has told may have ended since: all are to raise the same
             heard.append(found)
-        elif left <= 0:
+            continue
+        watch.check()
+        if left <= 0:
             raise _absent(watch, what, folder, timeout)
     return heard
 

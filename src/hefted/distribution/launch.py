@@ -20,10 +20,12 @@ from typing import Any
 
 from hefted import host, world
 from hefted.distribution import hosts, rendezvous, together
+from hefted.distribution.quiet import without_lines
 from hefted.errors import ArgumentError, DistributionError
 from hefted.world import World
 
 _MEET_SECONDS = 300.0
+_OF_RECOVERABILITY = b'Using experimental recoverable task feature'  # JAX's warning of what is wanted here
 _HEARTBEAT_SECONDS = 40  # JAX's own of its coordinator: `together` ends a run within a minute
 _now: World | None = None
 
@@ -148,7 +150,8 @@ def _placed(asked: World, told: Sequence[Mapping[str, Any]]) -> World:
     """The world with this process's place on its host, as all have told where they are."""
     here = [rank for rank, each in enumerate(told) if each['machine'] == told[asked.rank]['machine']]
     group = asked.group or f'{told[0]["machine"]}-{told[0]["pid"]}-{told[0]["seed"]}'
-    return replace(asked, local_rank=here.index(asked.rank), local_size=len(here), group=group)
+    machines = len({each['machine'] for each in told})
+    return replace(asked, local_rank=here.index(asked.rank), local_size=len(here), group=group, machines=machines)
 
 
 def _gpus() -> int:
@@ -207,15 +210,17 @@ def _start(placed: World, devices: list[int] | None, timeout: float) -> None:
 
     # Else the coordination service ends all processes by SIGABRT when one is lost; `together` ends them with an error.
     jax.config.update('jax_enable_recoverability', True)
-    jax.distributed.initialize(
-        coordinator_address=placed.coordinator,
-        num_processes=placed.size,
-        process_id=placed.rank,
-        local_device_ids=devices,
-        cluster_detection_method='deactivate',
-        initialization_timeout=int(max(timeout, 60)),
-        heartbeat_timeout_seconds=_HEARTBEAT_SECONDS,
-    )
+    with without_lines(_OF_RECOVERABILITY):
+        jax.distributed.initialize(
+            coordinator_address=placed.coordinator,
+            num_processes=placed.size,
+            process_id=placed.rank,
+            local_device_ids=devices,
+            cluster_detection_method='deactivate',
+            initialization_timeout=int(max(timeout, 60)),
+            heartbeat_timeout_seconds=_HEARTBEAT_SECONDS,
+        )
+    jax.devices()  # all are told of all devices, now that all are here: later a process would wait for one that failed
 
 
 def _seed(told: Sequence[Mapping[str, Any]]) -> None:

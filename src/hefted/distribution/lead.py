@@ -51,13 +51,27 @@ def training() -> AbstractContextManager[None]:
     return together.training()
 
 
-def decide(answer: Answer) -> Answer:
+def meet(call: str) -> None:
+    """See that all processes make the same call now (`hosts.meet`); alone, nothing.
+
+    Example:
+        >>> meet('fit')
+    """
+    if watch() is not None:
+        from hefted.distribution import hosts
+
+        hosts.meet(call)
+
+
+def decide(answer: Answer, what: str = '') -> Answer:
     """The answer of rank 0, whatever this process would have said; alone, its own.
 
     Args:
         answer: This process's.
+        what: What is asked.
 
     Raises:
+        HostsDifferError: Rank 0 was asked something else: they do not do the same.
         HostLostError: Somebody is lost.
 
     Example:
@@ -71,10 +85,18 @@ def decide(answer: Answer) -> Answer:
     key = f'{_FOLDER}{number}'
     watched.check()
     if watched.world.rank == 0:
-        watched.store.put(key, json.dumps(answer))
+        watched.store.put(key, json.dumps([what, answer]))
         if number >= _KEPT:
             watched.store.drop(f'{_FOLDER}{number - _KEPT}')
         return answer
     while (found := watched.store.get(key, _SECONDS)) is None:
         watched.check()
-    return json.loads(found)
+    asked, told = json.loads(found)
+    if asked != what:
+        from hefted.errors import HostsDifferError
+
+        raise HostsDifferError(
+            f'The processes do not do the same: rank {watched.world.rank} asks {what!r} where rank 0 asks {asked!r}. '
+            'Give all of them the same model, arguments and callbacks, and as many batches.'
+        )
+    return told

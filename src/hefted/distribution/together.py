@@ -24,13 +24,16 @@ from hefted.errors import HeftedError, HostLostError
 from hefted.world import COORDINATOR, World, address, endings
 
 _NAMING_SECONDS = 15.0  # after a collective has failed, to learn whose fault it was
-_END_SECONDS = 300.0  # that rank 0 waits for the others when it is done
+_END_SECONDS = 300.0  # that a process waits for the others when it is done: if they fail, it has failed too
 _TOLD_SECONDS = 4.0  # for the others to see who is lost, before this process goes too
+_LAST_SECONDS = 25.0  # and for rank 0, with whom the coordinator goes, to see all of them end
 _ALARM_SECONDS = 20.0
-_FAREWELL_SECONDS = 0.5
+_FAREWELL_SECONDS = 0.5  # that rank 0 stays while the others end
+_LAST_WORDS_SECONDS = 3.0  # where they have not taken leave of JAX, whose own last words would bury theirs
 _OF_OTHERS = ('gloo', 'nccl', 'connection', 'socket', 'unavailable', 'collective', 'coordination', 'deadline', 'peer')
 
 _watch: Watch | None = None
+_failed_by: list[HostLostError] = []
 
 
 def watch() -> Watch | None:
@@ -45,6 +48,7 @@ def begin(world: World, hosts: Sequence[str]) -> None:
     _watch.show()
     aborting.keep(_coordinator_gone)
     _watch.start()
+    atexit.register(_end_as_failed)  # the last that is registered is called first
     atexit.register(_leave)
 
 
@@ -149,21 +153,29 @@ def _leave() -> None:
         failed = getattr(sys, 'last_value', None)
         try:
             watched.leave('' if failed is None else f'{type(failed).__name__}: {str(failed).strip()[:500]}')
-            if watched.world.rank == 0:
-                watched.wait_for_end(_END_SECONDS)
+            watched.wait_for_end(_END_SECONDS)
         except Exception as error:
             watched.lose(f'the coordinator at {watched.world.coordinator} no longer answers: {error}', 0, tell=False)
-    watched.raised = True  # it ends: nobody is blocked
+    told, watched.raised = watched.raised, True  # it ends: nobody is blocked
     if watched.lost is not None:
-        watched.wait_until_told(_TOLD_SECONDS)
+        watched.take_leave(_TOLD_SECONDS if watched.world.rank else _LAST_SECONDS)
+        if not told and not isinstance(getattr(sys, 'last_value', None), Exception):  # it was done, and ends as failed
+            _failed_by.append(watched.lost)
     watched.stop()
     aborting.forget(hold=watched.lost is not None)
+    if watched.world.rank == 0:
+        time.sleep(_FAREWELL_SECONDS if watched.lost is None else _LAST_WORDS_SECONDS)
     if watched.lost is not None:
         _leave_without_farewell()
-    elif watched.world.rank == 0:
-        time.sleep(_FAREWELL_SECONDS)
-    else:
+    elif watched.world.rank:
         distributed.shutdown()  # now, and not after what others do at the end: rank 0 has heard that this one leaves
+
+
+def _end_as_failed() -> None:
+    """After what else is done at the end: a process fails whose others did, though it was done itself."""
+    for lost in _failed_by:
+        sys.stdout.flush()
+        _blocked(lost)
 
 
 def _leave_without_farewell() -> None:

@@ -33,6 +33,7 @@ _FOLDER = 'hefted/alive/'
 _PERIOD = 1.0
 _PATIENCE = 30.0
 _SUSPICIOUS = 6.0  # once a collective has failed, somebody has gone
+_GONE = 6.0  # without a sign at the end: nobody waits longer for its last word
 _GRACE = 10.0  # to raise by itself
 _IDLE_GRACE = 60.0  # where nothing of ours is running that waits for others
 _CALLS_OF_ALL = 1000  # a second, at most, over all processes: a large world shows itself more rarely
@@ -74,8 +75,9 @@ class Watch:
         self._left_with: str | bool = False
         self._suspicion: float | None = None
         self._reached = clock()
-        self._verdict: list[Any] | None = None  # what is lost and which rank, for the others
-        self._knowing: set[int] = set()  # who has said the same
+        self._verdict: list[Any] | None = None  # what is lost, which rank, and whether it failed, for the others
+        self._ended: set[int] = set()  # who has done all that it can say of itself
+        self._ends = False
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._changed = threading.Condition()
@@ -122,10 +124,10 @@ class Watch:
         """Show a sign of life."""
         self._count += 1
         verdict = self._verdict
-        said = ({'left': self._left_with} if self._left_with else {}) | ({'lost': verdict} if verdict else {})
+        said: dict[str, Any] = {'left': self._left_with} if self._left_with else {}
+        said |= {'lost': verdict} if verdict else {}
+        said |= {'end': True} if self._ends else {}
         self.store.put(f'{_FOLDER}{self.world.rank}', json.dumps({'n': self._count} | said))
-        if verdict:
-            self._knowing.add(self.world.rank)
 
     def look(self) -> None:
         """See who has shown one, and who has not for too long."""
@@ -134,6 +136,7 @@ class Watch:
         self._reached = now
         left: dict[int, Any] = {}
         verdicts: dict[int, Any] = {}
+        ended: set[int] = set()
         for key, text in signs.items():
             rank, sign = int(key.rpartition('/')[2]), json.loads(text)
             if self._seen.get(rank, (0, 0.0))[0] != sign['n']:
@@ -142,7 +145,9 @@ class Watch:
                 left[rank] = sign['left']
             if 'lost' in sign:
                 verdicts[rank] = sign['lost']
-        self._left, self._knowing = set(left), set(verdicts)
+            if 'end' in sign:
+                ended.add(rank)
+        self._left, self._ended = set(left), ended
         if verdicts:
             self.lose(*verdicts[min(verdicts)])
             return
@@ -150,7 +155,7 @@ class Watch:
         silent = [r for r in range(self.world.size) if r not in left and self._silence(r, now) > self._patience(now)]
         if failed:
             rank = min(failed)
-            self.lose(f'rank {rank} (host {self.hosts[rank]}) has failed: {failed[rank]}', rank)
+            self.lose(failed[rank], rank, failed=True)
         elif silent:
             self.lose(
                 f'{self._who(silent)} showed no sign of life for {self._silence(silent[0], now):.0f} s', silent[0]
@@ -158,31 +163,40 @@ class Watch:
         elif self.waiting and (gone := self._left - {self.world.rank}):
             self.lose(f'{self._who(sorted(gone))} ended while others still worked', min(gone))
 
-    def lose(self, what: str, rank: int, *, tell: bool = True) -> None:
+    def lose(self, what: str, rank: int, failed: bool = False, *, tell: bool = True) -> None:
         """Somebody is lost: from now on whoever checks raises it.
 
         Args:
-            what: Who, and how that was seen.
+            what: Who, and how that was seen; of one that failed, its error.
             rank: Which; its host is named by the error.
+            failed: Whether it raised an error, which then is the cause of all.
             tell: Whether the others can be told.
         """
         with self._changed:
             if self.lost is None:
-                self._verdict = [what, rank] if tell else None
+                self._verdict = [what, rank, failed] if tell else None
                 self.unreachable = not tell
-                self.lost = HostLostError(
-                    f'A process was lost: {what.rstrip(".")}. This is rank {self.world.rank} of {self.world.size} '
-                    f'(host {self.hosts[self.world.rank]}); the run has ended on all of them. Start it again on as '
-                    'many hosts as there are: with resume= it goes on from its last checkpoint.',
-                    rank,
-                    self.hosts[rank],
-                )
+                told = self._failure(what, rank) if failed else self._loss(what)
+                self.lost = HostLostError(told, rank, self.hosts[rank])
                 # By a thread of its own: that of the watch may wait for the coordinator, who is gone.
                 after = threading.Timer(_GRACE if self.waiting else _IDLE_GRACE, self._end)
                 after.daemon = True
                 after.start()
             self._changed.notify_all()
         self._wake.set()
+
+    def _loss(self, what: str) -> str:
+        return (
+            f'A process was lost: {what.rstrip(".")}. This is {self._me()}; the run has ended on all of them. Start it '
+            'again on as many hosts as there are: with resume= it goes on from its last checkpoint.'
+        )
+
+    def _failure(self, error: str, rank: int) -> str:
+        who = f'{self._who([rank])} has failed'
+        return f'The run has ended on all processes, this one being {self._me()}: {who}: {error}'
+
+    def _me(self) -> str:
+        return f'rank {self.world.rank} of {self.world.size} (host {self.hosts[self.world.rank]})'
 
     def _end(self) -> None:
         if self.lost is not None and not self.raised:
@@ -195,18 +209,29 @@ class Watch:
             self._changed.wait_for(lambda: self.lost is not None, seconds)
 
     def wait_for_end(self, seconds: float) -> None:
-        """Wait until all others have left: with rank 0 goes what they are coordinated by."""
+        """Wait until all others have left: with rank 0 goes what they are coordinated by, and one may fail still."""
         until = self._clock() + seconds
         while len(self._left | {self.world.rank}) < self.world.size and self.lost is None and self._clock() < until:
-            time.sleep(0.05)
+            time.sleep(0.05 * self.period / _PERIOD)
             self.look()
 
-    def wait_until_told(self, seconds: float) -> None:
-        """Wait until the others know who is lost, as far as they live; rank 0 for all, the others for themselves."""
+    def take_leave(self, seconds: float) -> None:
+        """Say that this process has nothing more to say; rank 0 waits until all have who show signs still.
+
+        With rank 0 goes the coordinator: who has not heard of the loss by then would be ended by JAX, with a stack of
+        its own in place of what is to be said.
+
+        Args:
+            seconds: To wait at most.
+        """
+        self._ends = True
+        self._wake.set()
         until = self._clock() + seconds
-        lost = self.lost.rank if self.lost else None
-        needed = set(range(self.world.size) if self.world.rank == 0 else [self.world.rank]) - {lost}
-        while self._verdict and not needed <= self._knowing and self._clock() < until:
+        while not self.unreachable and self._clock() < until:
+            now = self._clock()
+            awaited = range(self.world.size) if self.world.rank == 0 else [self.world.rank]
+            if all(rank in self._ended or self._silence(rank, now) > _GONE for rank in awaited):
+                return
             time.sleep(0.02)
 
     def _who(self, ranks: list[int]) -> str:

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hefted import host, settings
+from hefted import host, processor, settings
 from hefted.errors import ArgumentError
 from hefted.footprint.account import priced
 from hefted.footprint.factors import factors_for
@@ -142,7 +142,7 @@ def _in_catalogue(recipe: Recipe, names: tuple[str, ...], place: Place | str | N
 
 def _watts(watts: CpuWatts | None, machine: Machine, held: int) -> dict[Component, Quantity]:
     """W of processors that are all busy, and of the memory that is held."""
-    model, memory = CpuModel(watts or watts_for(host.cpu_identity()), machine.threads), DramModel()
+    model, memory = CpuModel(watts or watts_for(processor.cpu_identity()), machine.threads), DramModel()
     used = model.between(1.0, machine.threads)
     parts = [part.accuracy * Quantity(used[part.name], 'W') for part in model.sensors if used[part.name]]
     return {'cpu': total(parts), 'dram': memory.accuracy * Quantity(memory.between(1.0, held), 'W')}

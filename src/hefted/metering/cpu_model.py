@@ -19,11 +19,11 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
-from hefted.host import CpuIdentity
 from hefted.metering.reading import Component
 from hefted.metering.sensor import Instant
 from hefted.metering.share import part
 from hefted.metering.tables import rows
+from hefted.processor import CpuIdentity
 from hefted.quantities import Basis, Error, Quantity, Source
 
 # Power over thermal design power at 0, 10, 50, 100 % load: 0.12, 0.32, 0.75, 1.02 (Teads, EC2 bare metal

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from weakref import WeakSet
 
-from hefted import host, settings
+from hefted import host, processor, settings
 from hefted.errors import ArgumentError, unknown_name
 from hefted.metering import hwmon, rapl
 from hefted.metering.bounded import Bounded
@@ -52,7 +52,7 @@ def discover(powercap: str = rapl.ROOT, sensors_folder: str = hwmon.ROOT) -> Met
     Returns:
         A meter, already counting.
     """
-    models = CpuModel(watts_for(host.cpu_identity()), host.threads_given(), host.threads_given), DramModel()
+    models = CpuModel(watts_for(processor.cpu_identity()), host.threads_given(), host.threads_given), DramModel()
     now = host.monotonic()
     zones, gaps = rapl.find(powercap, now=now)
     counters: list[Sensor] = list(zones)
@@ -267,7 +267,7 @@ def _apple(meter: Meter) -> None:
     from hefted.metering import apple
 
     if apple.present():
-        _add_found(meter, apple.find(apple.load(), device=host.cpu_identity().name), [])
+        _add_found(meter, apple.find(apple.load(), device=processor.cpu_identity().name), [])
 
 
 def _whole_machine(meter: Meter, sensors_folder: str) -> None:

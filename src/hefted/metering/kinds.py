@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from hefted import host
+from hefted import processor
 from hefted.metering import amd, apple, hwmon, nvml, rapl, wattmeter
 from hefted.metering.meter import Meter
 from hefted.metering.reading import Gap
@@ -80,7 +80,7 @@ def _remedy(reason: str) -> str:
 
 
 def _known() -> Iterator[_Known]:
-    linux, virtual = sys.platform == 'linux', host.cpu_identity().hypervisor
+    linux, virtual = sys.platform == 'linux', processor.cpu_identity().hypervisor
     elsewhere = 'Linux alone shows it.'
     hidden = 'This is a virtual machine, whose host keeps its counters to itself.'
     load = 'sudo modprobe intel_rapl_msr' if linux and not virtual else ''

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from hefted import host, settings
+from hefted import host, processor, settings
 from hefted.metering.cpu_model import watts_for
 from hefted.metering.firmware import Firmware, read
 
@@ -65,7 +65,7 @@ def this_machine() -> Machine:
     Raises:
         ArgumentError: If HEFTED_MACHINE (or `machine` in config.toml) is no kind of machine.
     """
-    identity, firmware = host.cpu_identity(), read()
+    identity, firmware = processor.cpu_identity(), read()
     machine = Machine(
         kind_of(firmware, identity),
         virtual=identity.hypervisor,
@@ -77,7 +77,7 @@ def this_machine() -> Machine:
     return as_set(machine, settings.machine_kind())
 
 
-def kind_of(firmware: Firmware, identity: host.CpuIdentity) -> Kind:
+def kind_of(firmware: Firmware, identity: processor.CpuIdentity) -> Kind:
     """Tell a machine's kind, short of its GPUs.
 
     A virtual machine's case is made up; one on a person's machine is part of that, all others are taken to be
@@ -88,7 +88,7 @@ def kind_of(firmware: Firmware, identity: host.CpuIdentity) -> Kind:
         identity: What the processor says.
 
     Example:
-        >>> kind_of(Firmware(chassis=10, vendor='LENOVO'), host.CpuIdentity('GenuineIntel'))
+        >>> kind_of(Firmware(chassis=10, vendor='LENOVO'), processor.CpuIdentity('GenuineIntel'))
         'laptop'
     """
     if firmware.provider:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hefted import units
 from hefted.budget.limits import REMEDIES, Limit, spent, unknown
 from hefted.budget.written import UNITS, significant
+from hefted.distribution import lead
 from hefted.errors import BudgetError
 from hefted.footprint.account import START_UP
 from hefted.models import reporting
@@ -23,8 +25,12 @@ from hefted.train.spending import Spending
 if TYPE_CHECKING:
     from hefted.forecast.forecast import Forecast
     from hefted.models.preparing import Prepared
+    from hefted.train.shared import Shared
 
 Read = Callable[[], Mapping[str, float | None]]
+
+_GROUP_END = 0.2  # seconds in which rank 0 hears of all others what they took, the first time
+_trainings = itertools.count()
 
 
 def reader_of(run: Any, limits: Sequence[Limit]) -> Read:
@@ -49,6 +55,34 @@ def require_known(limits: Sequence[Limit], run: Any) -> Mapping[str, float | Non
             why = 'the meter is off; leave out meter=None, unset HEFTED_METER, or limit the duration'
         raise BudgetError(f'{limit}: expected {limit.name} to be known, so that it can be kept: {why}.')
     return figures
+
+
+def require_of_all(limits: Sequence[Limit], run: Any) -> None:
+    """See that something of each limit is left, of several processes to all of them together.
+
+    Raises:
+        BudgetError: A quantity is not known, or one is spent; of several processes all raise it.
+        HostsDifferError: They are under different limits.
+    """
+    figures = require_known(limits, run)
+    if lead.watch() is None:
+        require_left(limits, figures, run)
+        return
+    told = _of_all(limits, figures)
+    decided(lambda: require_left(limits, told, run), 'whether anything of the budget is left')
+
+
+def _of_all(limits: Sequence[Limit], figures: Mapping[str, float | None]) -> Mapping[str, float | None]:
+    """What all processes have spent, which are under the same limits."""
+    from hefted.distribution import hosts
+
+    hosts.agree('the budgets that they are under', {'limits': [str(limit) for limit in limits]})
+    if not limits:
+        return figures
+    several: list[dict[str, float]] = hosts.gather(dict(figures), 'what is spent')
+    return {
+        name: figure if name == 'duration' else sum(each[name] for each in several) for name, figure in figures.items()
+    }
 
 
 def require_left(limits: Sequence[Limit], figures: Mapping[str, float | None], run: Any) -> None:
@@ -93,21 +127,57 @@ def spending_of(
         BudgetError: If they do not.
     """
     kept: dict[Any, Any] = {} if prepared is None else prepared.kept
-    costs: Costs = kept.setdefault(
-        'costs', Costs() if prepared is None else Costs(_bytes(prepared), prepared.judge_steps or 0)
-    )
-    read = reader_of(run, limits)
-    purse = Purse(limits, read, perf_counter, kept.get('rates'))
+    all_of = together(run, limits)
+    costs: Costs = kept.setdefault('costs', _costs(prepared, all_of is not None))
+    purse = Purse(limits, reader_of(run, limits) if all_of is None else all_of.read, perf_counter, kept.get('rates'))
     kept['rates'] = purse.rates  # as they are at the training's end
+    governor = Spending(purse, costs, keeps=keeps, jitter=kept.setdefault('jitter', Jitter()), shared=all_of)
+    governor.tell()
     purse.look()
-    governor = Spending(purse, costs, keeps=keeps, jitter=kept.setdefault('jitter', Jitter()))
     governor.jitter.look()
     if prepared is not None:
         _foresee(costs, forecast, pace)
-        for limit in limits:
-            whole = _whole(limit, forecast, prepared, governor) or Whole(0.0, 0.0)
-            _judge(limit, whole, governor, prepared, forecast, quiet)
+
+        def judge() -> None:
+            for limit in limits:
+                whole = _whole(limit, forecast, prepared, governor) or Whole(0.0, 0.0)
+                _judge(limit, whole, governor, prepared, forecast, quiet)
+
+        decided(judge, 'whether the budget pays for a step')
     return governor
+
+
+def together(run: Any, limits: Sequence[Limit]) -> Shared | None:
+    """What all processes of a training have spent of its limits; None for one alone."""
+    if (watch := lead.watch()) is None:
+        return None
+    from hefted.train.shared import shared
+
+    return shared(watch, reader_of(run, limits), next(_trainings))
+
+
+def decided(judge: Callable[[], None], what: str) -> None:
+    """Have rank 0 judge a budget for all; alone, this process.
+
+    Raises:
+        BudgetError: In all processes, where it finds against it.
+    """
+    if lead.watch() is None:
+        judge()
+        return
+    found: BudgetError | None = None
+    try:
+        if lead.first():
+            judge()
+    except BudgetError as error:
+        found = error
+    if told := lead.decide('' if found is None else str(found), what):
+        raise found or BudgetError(told)
+
+
+def _costs(prepared: Prepared | None, several: bool) -> Costs:
+    held, judged = (0, 0) if prepared is None else (_bytes(prepared), prepared.judge_steps or 0)
+    return Costs(held, judged, _GROUP_END) if several else Costs(held, judged)
 
 
 class Whole(NamedTuple):

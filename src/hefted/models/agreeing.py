@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -12,14 +14,42 @@ import numpy as np
 from hefted.callbacks.callback import CallbackList
 from hefted.data.source import Source
 from hefted.data.stream import StreamSource
-from hefted.distribution import hosts
+from hefted.distribution import hosts, lead
 from hefted.models.identity import identity_of
 from hefted.train.binding import Binding
 
 if TYPE_CHECKING:
+    from hefted.budget import Limit
+    from hefted.models.governing import Wish
     from hefted.models.model import Model
 
+_OF_MODEL = ('layer', 'variable', 'optimizer', 'loss', 'loss_weights', 'metrics', 'weighted_metrics')
+_READABLE = 60  # characters
 _MOST_BYTES = 64 << 20  # of weights that are compared by value
+
+
+def meet(callbacks: Any, limits: Sequence[Limit], when: Wish | None, **arguments: Any) -> None:
+    """See that all processes call `fit` now, with arguments that lead to the same steps.
+
+    Args:
+        callbacks: As for `fit`; those that rank 0 alone is to call (`Callback.once`) may be given to it alone.
+        limits: Of the budget that `fit` was given.
+        when: What `fit` was asked to wait for.
+        **arguments: Others of `fit`, numbers or sets of them.
+
+    Raises:
+        HostsDifferError: The message names what differs, and who has what.
+    """
+    lead.meet('fit')
+    told = {
+        **{
+            name: value if value is None or isinstance(value, int) else list(value) for name, value in arguments.items()
+        },
+        'callbacks': [type(each).__name__ for each in CallbackList(callbacks).callbacks if not each.once],
+        'budget': [str(limit) for limit in limits],
+        'when': None if when is None else str(when.when),
+    }
+    hosts.agree('the arguments of fit', told)
 
 
 def agree(
@@ -39,23 +69,29 @@ def agree(
         HostsDifferError: The message names what differs, and who has what.
     """
     identity = identity_of(model, binding, source, held)
-    data = identity.pop('data')
+    data, judged = identity.pop('data'), identity.pop('validation data', None)
     placing = source.layout.placing
     apart = isinstance(source, StreamSource) or (placing is not None and placing.hosts > 1)  # each has its own
     told = {
-        'the model': _short(identity),
+        **{f"the model's {name}" if name in _OF_MODEL else name: _told(value) for name, value in identity.items()},
         'the weights': _weights(binding),
-        'the rows': None if isinstance(source, StreamSource) else source.layout.rows,
-        'batch_size': source.layout.batch_size,
+        'rows': None if isinstance(source, StreamSource) else source.layout.rows,
+        'rows of a step': source.layout.batch_size,
         'steps of an epoch': steps,
         'the data': None if apart else _short(data),
-        'the validation data': held and [held.layout.rows, held.layout.batch_size],
+        'rows of the validation data': held and held.layout.rows,
+        'the validation data': None if apart or judged is None else _short(judged),
         'devices of a batch': placing and placing.shares,
         'the distribution': placing and str(placing.how),
         'stops at batches': listeners.stops_at_batches(),
         "the state of NumPy's random numbers": _random(),
     }
     hosts.agree('the training', told)
+
+
+def _told(value: Any) -> Any:
+    """A setting as it is; the sum of one that is too long to be read."""
+    return value if len(json.dumps(value)) <= _READABLE else _short(value)
 
 
 def _short(value: Any) -> str:

@@ -49,7 +49,7 @@ class Ended:
         """All steps are done, or as many as its governor let pass."""
         governor, history = self.governor, self.history
         assert history is not None
-        self.stopped_by = history.stopped_by = governor.stopped_by
+        self.stopped_by = history.stopped_by = lead.decide(governor.stopped_by or '', 'what ended it') or None
         if self._resumed is not None and not self.stopped_by:
             self._resumed.finish()
         if limits:
@@ -75,7 +75,9 @@ def ended_well(run: Any, model: Model, verbose: Any, resumed: Resuming | None = 
     ended = Ended(run, resumed)
     if (watched := lead.watch()) is not None and run.id:
         from hefted.distribution import accounts
+        from hefted.models.linking import link
 
+        link(run, watched.world)
         accounts.begin(watched, run)
     status, error = 'finished', None
     try:

@@ -114,6 +114,20 @@ def fit(
     verbose = verbose if lead.first() else 0  # of several processes one alone shows it
     params: dict[str, Any] = {'verbose': verbose, 'epochs': epochs}
     with ended_well(run, self, verbose, resumed) as ended, ExitStack() as opened:
+        if lead.watch() is not None:
+            from hefted.models import agreeing
+
+            agreeing.meet(
+                callbacks,
+                limits,
+                when,
+                epochs=epochs,
+                initial_epoch=initial_epoch,
+                batch_size=batch_size,
+                steps_per_epoch=steps_per_epoch,
+                validation_freq=validation_freq,
+                resume=resumed is not None,
+            )
         limits = within(limits, run)
         validation_size = validation_batch_size or batch_size
         ready = made_ready(
@@ -255,7 +269,9 @@ def evaluate(
     status, error = 'finished', None
     opened = ExitStack()
     opened.enter_context(lead.training())
+    verbose = verbose if lead.first() else 0
     try:
+        lead.meet('evaluate')
         run.enter('input')
         arguments = Arguments(x, y, sample_weight, batch_size=batch_size, steps=steps)
         source = inputs.given(self, arguments, 'evaluate', warns=True).source

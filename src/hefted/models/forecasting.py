@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hefted import runs
 from hefted.callbacks.callback import CallbackList
 from hefted.data.feeds import feed_of
+from hefted.distribution import lead
 from hefted.errors import ArgumentError
 from hefted.models import checks, inputs
 from hefted.models.foreseeing import foresee, known_of, planned
@@ -95,6 +96,8 @@ def forecast(
     status, error, builds = 'finished', None, self.builds_from_data()
     try:
         with undrawn_run_seeds(), ExitStack() as opened:
+            opened.enter_context(lead.training())
+            lead.meet('forecast')
             validation_size = validation_batch_size or batch_size
             ready = made_ready(
                 self,

@@ -5,6 +5,7 @@ A program whose pace is known from an earlier fit is priced by that; one that is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from hefted.data.stream import StreamSource
 from hefted.forecast.local import LocalForecast, Watts, price_of
 from hefted.forecast.outlook import Outlook
 from hefted.forecast.pace import Pace
+from hefted.models.of_all import drawn_by_all, priced_for_all
 from hefted.models.planning import Work, fits, plan_of, work_of
 from hefted.models.preparing import Prepared
 from hefted.models.trying import tried
@@ -67,7 +69,8 @@ def foresee(prepared: Prepared, run: Any, asked: bool = False) -> LocalForecast 
     if known.pace is None or (plan.validations and not known.pace.judge_step):
         known.pace, known.watts = tried(prepared, plan, run)
     pace = _with_checkpoints(known.pace, prepared)
-    forecast = _again(known, pace, plan, asked) or _foreseen(known, pace, plan, run, asked)
+    drawn = drawn_by_all(known.watts)
+    forecast = _again(known, pace, plan, asked) or _foreseen(known, pace, plan, run, asked, drawn)
     known.last = forecast
     if not asked:
         run.tell(plan=plan, forecast=forecast)  # turned into JSON by the journal's thread
@@ -117,14 +120,17 @@ def _again(known: Known, pace: Pace, plan: Plan, asked: bool) -> LocalForecast |
     return last if abs(seconds - last.seconds) <= _AGAIN * last.seconds else None
 
 
-def _foreseen(known: Known, pace: Pace, plan: Plan, run: Any, asked: bool) -> LocalForecast:
+def _foreseen(
+    known: Known, pace: Pace, plan: Plan, run: Any, asked: bool, drawn: Sequence[float] | None
+) -> LocalForecast:
     room, notes = known.room
+    price, of_all = priced_for_all(price_of(run, known.watts), drawn)
     used = None
     if asked and plan.flops and (seconds := sum(pace.seconds(plan).values())):
         from hefted.train.calibration import of_devices
 
         used = Quantity(plan.flops / seconds / of_devices(plan.devices).flops, '1') / pace.doubt
-    return LocalForecast(plan, pace, price_of(run, known.watts), used, room, notes)
+    return LocalForecast(plan, pace, price, used, room, (*notes, *of_all))
 
 
 def listening(prepared: Prepared, forecast: LocalForecast | None, run: Any) -> Governor:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hefted import settings
+from hefted.distribution import lead
 from hefted.footprint import project
 from hefted.train.governor import Governor, Governors
 
@@ -85,11 +86,11 @@ def within(limits: Sequence[Limit], run: Any) -> list[Limit]:
         from hefted.budget import project as of_project
 
         limits = [*limits, *of_project.limits_over(run)]
-    if not limits:
+    if not limits and lead.watch() is None:
         return []
-    from hefted.models.affording import require_known, require_left
+    from hefted.models.affording import require_of_all
 
-    require_left(limits, require_known(limits, run), run)
+    require_of_all(limits, run)
     return list(limits)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from hefted import runs, tree
 from hefted.callbacks.callback import CallbackList
 from hefted.data.arrays import Rows
+from hefted.distribution import lead
 from hefted.layers.calling import call_in_step
 from hefted.models import checks
 from hefted.models.inputs import batches_of, kept, placing_of
@@ -48,6 +49,9 @@ def predict(
     """
     checks.steps('steps', steps)
     with runs.joined('predict', self.name), ExitStack() as opened:
+        opened.enter_context(lead.training())
+        verbose = verbose if lead.first() else 0
+        lead.meet('predict')
         batches = batches_of(self, x, batch_size, steps)
         opened.callback(batches.close)
         listeners = CallbackList(callbacks, model=self, verbose=verbose, epochs=1, steps=batches.count)

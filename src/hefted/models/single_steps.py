@@ -10,6 +10,7 @@ import numpy as np
 
 from hefted import runs, tree
 from hefted.data.arrays import Rows, rows_of
+from hefted.distribution import lead
 from hefted.models import checks
 from hefted.models.inputs import kept, placing_of
 from hefted.models.prediction import Forward
@@ -72,6 +73,7 @@ def _rows(model: Model, method: str, x: Any, y: Any, sample_weight: Any, class_w
 
 
 def _step(model: Model, kind: str, rows: Rows, return_dict: bool) -> Any:
+    lead.meet(f'{kind}_on_batch')
     binding = binding_of(model)
     placing = placing_of(rows.count, f'{kind}_on_batch')
     binding.place(placing)

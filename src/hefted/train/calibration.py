@@ -22,7 +22,7 @@ import jax
 import numpy as np
 from jaxlib.version import __version__ as jaxlib_version
 
-from hefted import host, settings
+from hefted import host, processor, settings
 
 _SIDE = 1024  # of the product's matrices: 2.1 GFLOP, 12 MB
 _STREAM_BYTES = 64 << 20  # more than caches hold
@@ -128,7 +128,7 @@ def _path() -> Path | None:
 def _key() -> str:
     device = jax.local_devices()[0]
     parts = jax.__version__, jaxlib_version, device.platform, device.device_kind, str(host.threads_given())
-    return hashlib.sha256('\0'.join((*parts, host.cpu_features())).encode()).hexdigest()[:16]
+    return hashlib.sha256('\0'.join((*parts, processor.cpu_features())).encode()).hexdigest()[:16]
 
 
 def load(path: Path) -> Calibration | None:

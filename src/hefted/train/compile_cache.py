@@ -20,7 +20,7 @@ from typing import Any
 import jax
 from jaxlib.version import __version__ as jaxlib_version
 
-from hefted import host, settings
+from hefted import host, processor, settings
 
 _MAGIC = b'hefted-xla-1\n'
 _CAP_BYTES = 1 << 30
@@ -99,7 +99,7 @@ def _key(lowered: Any, options: dict[str, str], devices: Sequence[Any]) -> str:
         str(options),
         f'{device.platform} {device.device_kind} {jax.device_count()} {os.cpu_count()} {which}',
         f'{jax.process_index()} of {jax.process_count()}',
-        host.cpu_features(),
+        processor.cpu_features(),
         lowered.as_text(),
     )
     digest = hashlib.sha256()

@@ -22,6 +22,7 @@ class Costs:
     Args:
         state_bytes: Weights, statistics and optimizer: what a checkpoint holds and what is copied at the end.
         judge_steps: Steps of one validation.
+        first_end: Seconds of a run's end, until one was seen, besides what copying takes.
 
     Example:
         >>> costs = Costs()
@@ -31,8 +32,8 @@ class Costs:
         0.01265
     """
 
-    def __init__(self, state_bytes: int = 0, judge_steps: int = 0) -> None:
-        self._state_bytes, self._judge_steps = state_bytes, judge_steps
+    def __init__(self, state_bytes: int = 0, judge_steps: int = 0, first_end: float = _FIRST_END) -> None:
+        self._state_bytes, self._judge_steps, self._first_end = state_bytes, judge_steps, first_end
         self._chunks: deque[tuple[int, float]] = deque(maxlen=_CHUNKS)
         self._endings: deque[float] = deque(maxlen=_ENDINGS)
         self._works: dict[str, float] = {}
@@ -87,4 +88,4 @@ class Costs:
         """From the last step's end to the run's last reading."""
         if self._endings:
             return 1.5 * sorted(self._endings)[len(self._endings) // 2] + 0.001  # what is rare is jitter
-        return _FIRST_END + 2 * self._state_bytes / _BYTES_A_SECOND
+        return self._first_end + 2 * self._state_bytes / _BYTES_A_SECOND

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import jax
 
-from hefted import host
+from hefted import host, processor
 
 if TYPE_CHECKING:
     from hefted.train.checkpoint import Checkpoint
@@ -25,7 +25,7 @@ def machine_here() -> dict[str, str]:
     if jax.device_count() > 1:
         told['devices'] = str(jax.device_count())
     if device.platform == 'cpu':
-        cpu = host.cpu_identity()
+        cpu = processor.cpu_identity()
         told['device'] = cpu.name or f'{cpu.vendor} {cpu.family} {cpu.model}'
         said = os.environ.get('PJRT_NPROC') or os.environ.get('NPROC')  # XLA takes as many as these say
         told['threads'] = said or str(len(host.cpus_given() or ()) or os.cpu_count())

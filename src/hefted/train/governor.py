@@ -46,6 +46,9 @@ class Governor:
     def begin(self, done: int, epoch: int) -> None:
         """The training begins, or goes on after a resume, at a step and an epoch; compiled already."""
 
+    def tell(self) -> None:
+        """Of several processes, before each question that rank 0 answers for all: all do it in the same order."""
+
     def allow(self, ahead: Ahead) -> int:
         """How many of the steps may be dispatched now: none asks the loop to read what is waiting and ask again.
 
@@ -101,6 +104,10 @@ class Governors(Governor):
     def begin(self, done: int, epoch: int) -> None:
         for each in self._several:
             each.begin(done, epoch)
+
+    def tell(self) -> None:
+        for each in self._several:
+            each.tell()
 
     def allow(self, ahead: Ahead) -> int:
         for each in self._several:

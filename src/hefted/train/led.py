@@ -22,13 +22,13 @@ def led(job: Job) -> Job:
         return job
     stopped = job.stopped
     job.governor = Led(job.governor)
-    job.stopped = lambda: lead.decide(stopped())
+    job.stopped = lambda: lead.decide(stopped(), 'whether to stop')
     return job
 
 
 def clock() -> float:
     """Seconds, of rank 0's clock: what is made of them is the same in all processes."""
-    return lead.decide(time.perf_counter())
+    return lead.decide(time.perf_counter(), 'the time')
 
 
 class Led(Governor):
@@ -53,16 +53,22 @@ class Led(Governor):
     def begin(self, done: int, epoch: int) -> None:
         self._own.begin(done, epoch)
 
+    def tell(self) -> None:
+        self._own.tell()
+
     def allow(self, ahead: Ahead) -> int:
-        steps = lead.decide(self._own.allow(ahead))
+        self.tell()
+        left = 'the' if ahead.to_end is None else ahead.to_end
+        steps = lead.decide(self._own.allow(ahead), f'how many of {left} steps of epoch {ahead.epoch} to take')
         if steps < 1 and not ahead.waiting:
-            self._stopped_by = lead.decide(self._own.stopped_by or '')
+            self._stopped_by = lead.decide(self._own.stopped_by or '', 'what ends it')
         return steps
 
     def may(self, work: Work) -> bool:
-        may = lead.decide(self._own.may(work))
+        self.tell()
+        may = lead.decide(self._own.may(work), f'whether to {work}')
         if not may:
-            self._stopped_by = lead.decide(self._own.stopped_by or '')
+            self._stopped_by = lead.decide(self._own.stopped_by or '', 'what ends it')
         return may
 
     def hear(self, steps: int, seconds: float, tick: Tick) -> None:
@@ -72,7 +78,7 @@ class Led(Governor):
         self._own.did(work, seconds)
 
     def holds(self) -> bool:
-        return lead.decide(self._own.holds())
+        return lead.decide(self._own.holds(), 'whether to wait')
 
     def wait(self) -> None:
         """Rank 0 waits; the others do at their next question."""

@@ -10,12 +10,16 @@ beginning or end, or at a training's end, and is reserved from then on; what it 
 from __future__ import annotations
 
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from hefted.runs import Tick
 from hefted.train.costs import Costs
 from hefted.train.governor import Ahead, Governor, Work
 from hefted.train.jitter import Jitter
 from hefted.train.purse import Purse
+
+if TYPE_CHECKING:
+    from hefted.train.shared import Shared
 
 _FRESH_SECONDS, _FRESH_PART = 0.1, 0.25  # reading takes half a millisecond; the part is of what is left
 _DECIDING_SECONDS = 0.002
@@ -30,11 +34,21 @@ class Spending(Governor):
         costs: What steps and other works take.
         keeps: Whether a checkpoint is kept when the training is stopped.
         jitter: How much longer than foreseen anything may take.
+        shared: What all of several processes have spent; None for one alone.
     """
 
-    def __init__(self, purse: Purse, costs: Costs, *, keeps: bool = False, jitter: Jitter | None = None) -> None:
+    def __init__(
+        self,
+        purse: Purse,
+        costs: Costs,
+        *,
+        keeps: bool = False,
+        jitter: Jitter | None = None,
+        shared: Shared | None = None,
+    ) -> None:
         self.purse, self.costs, self._keeps = purse, costs, keeps
         self.jitter = jitter or Jitter()
+        self._shared = shared
         self.stopped_by: str | None = None
         self.held_back: float = 0.0
         self._last = perf_counter()
@@ -42,6 +56,10 @@ class Spending(Governor):
     def begin(self, done: int, epoch: int) -> None:  # noqa: ARG002
         self._look()
         self._last = perf_counter()
+
+    def tell(self) -> None:
+        if self._shared is not None:
+            self._shared.tell()
 
     def allow(self, ahead: Ahead) -> int:
         steps = self._affordable(ahead)

@@ -1,0 +1,108 @@
+"""What several processes are given wrong: each ends with an error that names the cause, and none waits for ever."""
+
+from __future__ import annotations
+
+import runpy
+import time
+from pathlib import Path
+
+import pytest
+
+worlds = runpy.run_path(str(Path(__file__).parent / 'worlds.py'))
+WITHIN_SECONDS = 60
+
+BEGINS = """
+import os, sys, time
+import numpy as np
+import hefted
+from hefted import Sequential, callbacks, distribution
+from hefted.layers import Dense
+
+rank = distribution.initialize().rank
+draw = np.random.default_rng(0)
+x = draw.normal(size=(1000, 20)).astype('float32')
+y = (x[:, :1] > 0).astype('float32')
+
+def made(width=8):
+    model = Sequential([Dense(width, activation='relu'), Dense(1, activation='sigmoid')])
+    model.compile(optimizer='adam', loss='binary_crossentropy', metrics=['accuracy'])
+    return model
+
+def batches(count):
+    for _ in range(count):
+        yield x[:32], y[:32]
+
+class Raises(callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if rank == 1 and epoch == 1:
+            raise ValueError('a mistake of its own')
+
+model = made()
+"""
+SHARED = """
+distribution.set_distribution(distribution.FullyShardedDataParallel(least_size=1))
+model = made(64)
+model.fit(x, y)
+if rank == 0:
+    model.save('m.keras')
+model.fit(x, y)
+"""
+WRONG = {
+    'a batch that devices do not divide': ('model.fit(x, y, batch_size=33)', '2 devices divide, received 33'),
+    'a mesh that does not match': ("distribution.DeviceMesh((3,), ['batch'])", 'a shape for 2 devices, received (3,)'),
+    'a mesh that does not match in one': (
+        "distribution.DeviceMesh((2 + rank,), ['batch'])\nmodel.fit(x, y)", 'a shape for 2 devices, received (3,)',
+    ),
+    'other programs': ('made(8 + rank).fit(x, y)', "the model's layer: "),
+    'other lengths': ('model.fit(x[:900 + rank], y[:900 + rank])', 'rows: 900 for rank 0'),
+    'other lengths of streams': ('model.fit(batches(10 + rank))', 'and as many batches'),
+    'other seeds': ('hefted.utils.set_random_seed(rank)\nmodel.fit(x, y)', 'seed: 0 for rank 0'),
+    'other validation data': (
+        'model.fit(x, y, validation_data=(x[:90 + rank], y[:90 + rank]))', 'rows of the validation data: 90 for rank 0',
+    ),
+    'other callbacks': (
+        "model.fit(x, y, epochs=3, callbacks=[callbacks.EarlyStopping('loss')][rank:])",
+        'callbacks: ["EarlyStopping"] for rank 0',
+    ),
+    'other epochs': ('model.fit(x, y, epochs=2 + rank)', 'epochs: 2 for rank 0'),
+    'other steps': ('model.fit(x, y, steps_per_epoch=10 + rank)', 'steps_per_epoch: 10 for rank 0'),
+    'a budget for one': ("model.fit(x, y, budget='1 kWh' if rank else None)", 'budget: [] for rank 0'),
+    'one that fits twice': ('model.fit(x, y)\nif rank == 1: model.fit(x, y)', 'ended while others still worked'),
+    'one that raises in a callback': (
+        'model.fit(x, y, epochs=9, callbacks=[Raises()])', 'ValueError: a mistake of its own',
+    ),
+    'one that evaluates alone': ('if rank == 0: model.evaluate(x, y)\nmodel.fit(x, y)', 'evaluate for rank 0'),
+    'one that saves shares alone': (
+        SHARED,
+        'weights of which each process has a share',
+    ),
+    'an argument that all have wrong': ('model.fit(x, y, batch_size=-1)', 'Expected batch_size to be a positive'),
+    'an argument that one has wrong': ('model.fit(x, y, batch_size=-rank or 32)', 'batch_size: 32 for rank 0'),
+    'rows that one has wrong': ('model.fit(x, y[:1000 - rank])', 'x has 1000, y has 999'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('wrong', WRONG)
+def test_every_process_ends_with_the_cause(tmp_path: Path, wrong: str):
+    program, cause = WRONG[wrong]
+    begun = time.monotonic()
+    ended = worlds['run'](BEGINS + program, 2, tmp_path)
+    assert time.monotonic() - begun < WITHIN_SECONDS
+    for each in ended:
+        assert each.code in (1, 75), each
+        assert cause in each.error, each.error[-3000:]
+
+
+def test_one_of_four_may_save_what_it_has_all_of_and_the_others_go_on_and_say_nothing(tmp_path: Path):
+    program = (
+        "model.fit(x, y)\nif rank == 0: model.save('m.keras')\nmodel.fit(x, y, batch_size=2000)\nmodel.evaluate(x, y)"
+    )
+    first, *others = worlds['run'](BEGINS + program, 4, tmp_path)
+    assert first.code == 0
+    assert (tmp_path / 'm.keras').exists()
+    assert 'Energy' in first.out
+    assert 'larger than the data' in first.error
+    assert 'experimental' not in first.error
+    for each in others:
+        assert (each.code, each.error) == (0, '')
+        assert not [line for line in each.out.splitlines() if line and not line.startswith('[Gloo]')]
