@@ -15,8 +15,8 @@ def gelu_tanh(x: Any) -> Array:
 
     Example:
         >>> import numpy as np
-        >>> float(gelu_tanh(np.float32(1.0)).round(4))
-        0.8412
+        >>> f'{gelu_tanh(np.float32(1.0)):.4f}'
+        '0.8412'
     """
     return activations.gelu(x, approximate=True)
 
