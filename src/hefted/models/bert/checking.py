@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 from hefted.data.arrays import host_array
 from hefted.errors import ArgumentError, DataError
@@ -64,7 +65,7 @@ def _outside(name: str, array: Any, called: str, size: int) -> DataError:
 
 
 def _on_host(name: str, value: Any) -> Any:
-    if isinstance(value, jax.core.Tracer):
+    if isinstance(value, Tracer):
         return None
     if isinstance(value, jax.Array):
         return np.asarray(value) if value.is_fully_addressable else None
