@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from hefted import losses, optimizers
+from hefted.errors import UnknownNameError
 from hefted.forecast.memory import encoder_step_memory
 from hefted.models.bert.backbone import BertBackbone
 from hefted.models.bert.pretraining import BertMaskedLM
@@ -17,17 +18,17 @@ LARGE = {'parameters': 335_174_458, 'blocks': 24, 'width': 1024, 'inner': 4096, 
 # What `memory_analysis` said of the program that `fit` compiles: arguments and what is in use beside them, bytes.
 @pytest.mark.parametrize(
     ('rows', 'length', 'places', 'measured'),
-    [(1, 128, 20, 5905e6), (2, 128, 20, 6258e6), (4, 128, 20, 6967e6), (8, 128, 20, 8389e6), (2, 512, 80, 9822e6)],
+    [(1, 128, 20, 5776e6), (2, 128, 20, 6129e6), (4, 128, 20, 6834e6), (8, 128, 20, 8244e6), (2, 512, 80, 9660e6)],
 )
 def test_the_formula_is_what_xla_says_of_bert_large(rows, length, places, measured):
     step = encoder_step_memory(**LARGE, rows=rows, length=length, scores=rows * places * 30_522)
     assert 1 / 1.15 < measured / step.total < 1.15
-    assert measured / step.total == pytest.approx(1, abs=0.03)
+    assert measured / step.total == pytest.approx(1, abs=0.02)
 
 
-@pytest.mark.parametrize(('rows', 'length'), [(4, 64), (8, 128)])
-def test_a_step_that_is_compiled_here_takes_what_the_formula_says(rows, length):
-    backbone = BertBackbone(300, 6, 4, 128, 512, max_sequence_length=128, pooler=False)
+@pytest.mark.parametrize(('rows', 'length', 'remat'), [(4, 64, 'none'), (8, 128, 'products'), (8, 128, 'full')])
+def test_a_step_that_is_compiled_here_takes_what_the_formula_says(rows, length, remat):
+    backbone = BertBackbone(300, 6, 4, 128, 512, max_sequence_length=128, pooler=False, remat=remat)
     model = BertMaskedLM(backbone)
     model.compile(optimizers.AdamW(), losses.SparseCategoricalCrossentropy(from_logits=True))
     x = {
@@ -43,7 +44,12 @@ def test_a_step_that_is_compiled_here_takes_what_the_formula_says(rows, length):
     memory = step.lower(binding.held(), batch, np.zeros(2, np.uint32)).compile().memory_analysis()
     told = encoder_step_memory(
         parameters=model.count_params(), blocks=6, width=128, inner=512, heads=4,
-        rows=rows, length=length, scores=rows * 4 * 300,
+        rows=rows, length=length, scores=rows * 4 * 300, remat=remat,
     )  # fmt: skip
     measured = memory.argument_size_in_bytes + memory.temp_size_in_bytes
     assert 1 / 1.15 < measured / told.total < 1.15
+
+
+def test_another_rematerialization_is_told_the_names():
+    with pytest.raises(UnknownNameError, match="Did you mean 'full'"):
+        encoder_step_memory(**LARGE, rows=1, length=128, remat='ful')

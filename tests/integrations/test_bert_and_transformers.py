@@ -14,6 +14,9 @@ import pytest
 from hefted.losses import SparseCategoricalCrossentropy
 from hefted.models import bert
 from hefted.models.bert.tensor_names import tensors_of
+from hefted.optimizers import AdamW
+from hefted.optimizers.schedules import LinearDecay
+from hefted.text import pack
 from hefted.variables import bind
 
 pytestmark = [
@@ -145,6 +148,64 @@ def test_what_is_written_here_is_read_there(kind: str, tmp_path: Path) -> None:
     for (name, one), (_, other) in zip(first.state_dict().items(), again.eval().state_dict().items(), strict=True):
         assert torch.equal(one, other), name
     np.testing.assert_allclose(told(again)[0].detach().numpy(), told(first)[0].detach().numpy(), atol=1e-6)
+
+
+def test_texts_that_share_a_row_are_what_transformers_makes_of_each_alone(tmp_path: Path) -> None:
+    import torch
+
+    model = reference('masked_lm')
+    texts = [rng.integers(1, 120, size).tolist() for size in (9, 14, 5, 20, 11, 3)]
+    rows = pack(texts, length=32)
+    assert rows.arrays['packing_ids'].max() > 1
+    found = np.asarray(ours(model, tmp_path)(rows.arrays))
+    for row, column in np.argwhere(rows.arrays['position_ids'] == 0):
+        place = rows.arrays['packing_ids'][row, column]
+        here = rows.arrays['packing_ids'][row] == place
+        if not place:
+            continue
+        alone = torch.tensor(rows.arrays['token_ids'][row, here][None], dtype=torch.long)
+        np.testing.assert_allclose(found[row, here], model(alone).logits.detach().numpy()[0], atol=2e-5)
+
+
+def test_the_original_recipe_takes_the_steps_that_torch_takes(tmp_path: Path) -> None:
+    """Warm-up and decay, AdamW that leaves out normalizations and biases, gradients clipped by their norm together."""
+    import torch
+    import transformers
+
+    peak, total, rise, decay = 1e-2, 8, 3, 0.1
+    batches = [rng.integers(1, 120, (4, 16)) for _ in range(6)]
+    model = reference('masked_lm')
+    mine = ours(model, tmp_path)
+    left_out = ('bias', 'LayerNorm.weight')
+    groups = [
+        {'params': [p for n, p in model.named_parameters() if n.endswith(left_out)], 'weight_decay': 0.0},
+        {'params': [p for n, p in model.named_parameters() if not n.endswith(left_out)], 'weight_decay': decay},
+    ]
+    # Keras adds epsilon before it corrects the square's mean, torch after: so small that neither tells.
+    step = torch.optim.AdamW(groups, lr=peak, eps=1e-10)
+    rate = transformers.get_linear_schedule_with_warmup(step, rise, total)
+    losses = []
+    for ids in batches:
+        given = torch.tensor(ids, dtype=torch.long)
+        loss = model(given, labels=given).loss
+        losses.append(loss.item())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        step.step()
+        rate.step()
+        step.zero_grad()
+    optimizer = AdamW(
+        LinearDecay(peak, total, rise), weight_decay=decay, beta_2=0.999, epsilon=1e-10, global_clipnorm=1.0
+    )
+    optimizer.exclude_from_weight_decay(var_names=['bias', 'gamma', 'beta'])
+    mine.compile(optimizer, SparseCategoricalCrossentropy(from_logits=True))
+    found = [mine.train_on_batch(ids, ids) for ids in batches]
+    np.testing.assert_allclose(found, losses, rtol=1e-4)
+    theirs = dict(model.named_parameters())
+    for tensor in tensors_of(mine):
+        if 'key.bias' not in tensor.name:  # it has no slope: its steps are of rounding
+            wanted = theirs[tensor.name].detach().numpy()
+            np.testing.assert_allclose(tensor.written(), wanted, atol=5e-4, err_msg=tensor.name)
 
 
 def test_every_published_shape_has_transformers_number_of_parameters() -> None:

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from hefted.distribution.parallel import DataParallel, Distribution, distribution
+from hefted.distribution.parallel import DataParallel, Distribution, ModelParallel, distribution
 from hefted.errors import ArgumentError
 
 
@@ -45,8 +45,20 @@ class Placing:
         like = getattr(variable, 'placed_like', None)
         like = variable if like is None else like
         if parts := getattr(like, 'parts', ()):  # a stack lies as each of its parts does, unsplit between them
-            return NamedSharding(self.mesh, PartitionSpec(None, *self.of(parts[0]).spec))
+            return NamedSharding(self.mesh, PartitionSpec(None, *self._of_all(parts)))
         return self.how.get_variable_layout(like).backend_layout
+
+    def _of_all(self, parts: Sequence[Any]) -> PartitionSpec:
+        """How each part of a stack is split; only a map of layouts can tell them apart."""
+        first = self.of(parts[0]).spec
+        for part in parts[1:] if isinstance(self.how, ModelParallel) else ():
+            if (spec := self.of(part).spec) != first:
+                raise ArgumentError(
+                    f'Expected one layout for a weight of all blocks of a stack, received {tuple(first)} for '
+                    f'{parts[0].path!r} and {tuple(spec)} for {part.path!r}: the blocks run as one loop. Write the '
+                    "map's pattern so that it names all of them or none."
+                )
+        return first
 
     def of_groups(self, groups: Mapping[str, Sequence[Any]]) -> dict[str, list[NamedSharding]]:
         """The same of all of a state's variables."""

@@ -9,14 +9,20 @@ what its gradient needs. Of a block of BERT's kind, in float32, that is for each
 - with dropout, a byte for each place of the two outputs that it zeroes;
 
 and for each head and pair of tokens the attention's weight, with dropout the weight that was left too, and a byte that
-says whether it was. Query's, key's and value's kernels are kept side by side. These counts are read off the traced
-program, and the sum agrees with what XLA says of BERT large's compiled step to 3 % (batches of 1 to 8 rows of 128
-tokens and of 2 of 512, on a CPU, jax 0.10).
+says whether it was. With `remat='full'` a block keeps its input alone, with 'products' also the six outputs of its
+dense layers; then one block's parts are there at once, and with them slopes of the widest ones.
+
+These counts are read off the traced program, and the sum agrees with what XLA says of BERT large's compiled step to
+2 % (batches of 1 to 8 rows of 128 tokens and of 2 of 512, on a CPU, jax 0.10), of small ones and with
+rematerialization to 8 %. In 16 bits what is kept is about half; on a GPU a fused attention keeps no weights at all. XLA
+says of a CPU's program neither, so there is no formula for them here.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+from hefted.errors import unknown_name
 
 _FLOAT = 4  # bytes
 _WIDE, _INNER = 14, 2  # vectors that are kept of a token
@@ -28,7 +34,8 @@ class StepMemory(NamedTuple):
     Attributes:
         weights: The parameters.
         slots: What the optimizer keeps for each of them.
-        gradients: Of the blocks' parameters; the others' come when what the blocks kept is gone.
+        gradients: Of the blocks' parameters; of the others where the vocabulary is scored by the embedding, whose
+            first part is there from the beginning. Else they come when what the blocks kept is gone.
         kept: What the forward pass keeps for the backward one, and one block more that is being worked on.
         logits: Scores of the vocabulary.
     """
@@ -57,11 +64,14 @@ def encoder_step_memory(
     scores: int = 0,
     slots: int = 2,
     dropout: bool = True,
+    remat: str = 'none',
 ) -> StepMemory:
-    """The peak memory of one training step in float32, weights and optimizer included, without rematerialization.
+    """The peak memory of one training step in float32, weights and optimizer included.
 
-    `4 p (1 + slots) + 4 n (4 d^2 + 2 d f + 9 d + f) + 12 n d^2 + (n + 1) (t (56 d + 8 f) + 4 h t l) + 4 s` bytes; with
-    dropout, `2 t d + 5 h t l` more a block. The module's text says where each term is from.
+    `4 p (1 + slots) + 4 g + (n + 1) b + 4 s` bytes. A block keeps `b = t (56 d + 8 f) + 4 h t l` of them, with dropout
+    `2 t d + 5 h t l` more. `g` is `p` where the vocabulary is scored, else `n (4 d^2 + 2 d f + 9 d + f)`. With `remat`,
+    `n k + b + 4 t (2 d + f) + 4 h t l` takes the place of `(n + 1) b`: `k` is `4 t d` for 'full', `4 t (6 d + f)` for
+    'products'. The module's text says where each term is from.
 
     Args:
         parameters: Of the whole model, `p`.
@@ -74,12 +84,16 @@ def encoder_step_memory(
         scores: Numbers that the last layer gives, `s`: places whose tokens are wanted times the vocabulary.
         slots: Numbers that the optimizer keeps for each parameter: 2 for Adam, AdamW and LAMB.
         dropout: Whether blocks drop in training.
+        remat: As for `layers.Stack`.
+
+    Raises:
+        UnknownNameError: Another `remat`.
 
     Example:
         >>> large = dict(parameters=335_174_458, blocks=24, width=1024, inner=4096, heads=16)
         >>> step = encoder_step_memory(**large, rows=2, length=128, scores=2 * 20 * 30_522)
-        >>> f'{step.total / 1e9:.2f} GB'  # XLA says 6.26
-        '6.25 GB'
+        >>> f'{step.total / 1e9:.2f} GB'  # XLA says 6.13
+        '6.08 GB'
     """
     tokens = rows * length
     pairs = heads * tokens * length
@@ -87,7 +101,18 @@ def encoder_step_memory(
     each = _FLOAT * (tokens * (_WIDE * width + _INNER * inner) + pairs)
     if dropout:
         each += 2 * tokens * width + (_FLOAT + 1) * pairs
+    kept = (blocks + 1) * each
+    if remat != 'none':
+        kept = blocks * _kept_with(remat, tokens, width, inner) + each
+        kept += _FLOAT * (tokens * (2 * width + inner) + pairs)
     state = _FLOAT * parameters
-    gradients = _FLOAT * blocks * block
-    joined = _FLOAT * 3 * blocks * width**2
-    return StepMemory(state, slots * state, gradients, joined + (blocks + 1) * each, _FLOAT * scores)
+    gradients = _FLOAT * (parameters if scores else blocks * block)
+    return StepMemory(state, slots * state, gradients, kept, _FLOAT * scores)
+
+
+def _kept_with(remat: str, tokens: int, width: int, inner: int) -> int:
+    """Bytes that a block keeps for the backward pass, the rest being computed again."""
+    kept = {'full': width, 'products': 6 * width + inner}
+    if remat not in kept:
+        raise unknown_name('remat', remat, ('none', *kept))
+    return _FLOAT * tokens * kept[remat]

@@ -116,6 +116,7 @@ def given(
     refuse_beside(feed, y=arguments.y, sample_weight=arguments.sample_weight)
     if warns and arguments.batch_size is not None:
         warn(f'batch_size={arguments.batch_size} is not used: a {feed.kind} makes batches of its own.')
+    model.meet(arguments.x)
     if arguments.shuffle:
         feed.shuffle(make_run_seed())
     source = StreamSource(feed, arguments.class_weight, model.entered)
@@ -194,6 +195,7 @@ def batches_of(model: Model, x: Any, batch_size: int | None, steps: int | None) 
     """The batches of what was passed to `predict`."""
     feed = feed_of(x)
     if feed is not None:
+        model.meet(x)
         source = StreamSource(feed, enter=model.entered)
         steps = checks.limited_steps(steps, source.steps)
         return Batches(source.batches(steps), steps or source.steps, source.sample, source.batch_size, source.close)

@@ -139,6 +139,9 @@ class Model(Compiled):
 
         return functional.enter(graph, inputs)
 
+    def meet(self, data: Any) -> None:
+        """See that what gives batches is made for this model, where that can be known before the first batch."""
+
     # fit, evaluate, predict: in files of their own
 
     fit = fitting.fit

@@ -107,6 +107,45 @@ class PolynomialDecay(_Declared):
         return span * jnp.power(1 - step / total, self.power) + self.end_learning_rate
 
 
+class LinearDecay(_Declared):
+    """Up from 0 to a rate in a straight line, then down to 0: how BERT was trained (Devlin et al. 2019, A.2).
+
+    `rate * step / warmup_steps` first, then `rate * (total_steps - step) / (total_steps - warmup_steps)`, 0 past the
+    end: transformers' `get_linear_schedule_with_warmup`. Step 0 has a rate of 0.
+
+    Args:
+        learning_rate: The highest rate.
+        total_steps: Of the training, warm-up included.
+        warmup_steps: How many of them rise; 10,000 of 1,000,000 in the original recipe.
+        name: For the config.
+
+    Raises:
+        ArgumentError: No steps, or a warm-up that is not from 0 to below `total_steps`.
+
+    Example:
+        >>> rate = LinearDecay(1e-4, total_steps=100, warmup_steps=10)
+        >>> [f'{float(rate(step)):.1e}' for step in (0, 5, 10, 55, 100, 200)]
+        ['0.0e+00', '5.0e-05', '1.0e-04', '5.0e-05', '0.0e+00', '0.0e+00']
+    """
+
+    def __init__(
+        self, learning_rate: float, total_steps: float, warmup_steps: float = 0, name: str = 'LinearDecay'
+    ) -> None:
+        self.learning_rate, self.total_steps, self.name = learning_rate, _positive(total_steps, 'total_steps'), name
+        if not 0 <= warmup_steps < total_steps:
+            raise ArgumentError(
+                f'Expected warmup_steps from 0 to below total_steps={total_steps}, received {warmup_steps!r}. BERT '
+                'rises for a hundredth of its steps.'
+            )
+        self.warmup_steps = warmup_steps
+
+    def __call__(self, step: Any) -> Array:
+        step = _float(step)
+        rising = step / max(self.warmup_steps, 1)
+        falling = (self.total_steps - step) / (self.total_steps - self.warmup_steps)
+        return self.learning_rate * jnp.where(step < self.warmup_steps, rising, jnp.maximum(falling, 0.0))
+
+
 class PiecewiseConstantDecay(_Declared):
     """`values[i]` up to and at `boundaries[i]`, and the last value beyond the last boundary."""
 

@@ -51,6 +51,7 @@ class MaskedLanguageDataset(EpochsInOrder):
         tokens_file: Where the numbers are kept instead of memory; it is written anew.
 
     Attributes:
+        tokenizer: What cuts them: a BERT of another vocabulary refuses to be trained on them.
         waste: The share of all places that is padding.
         tokens: How many places of an epoch hold a token.
 
@@ -101,7 +102,7 @@ class MaskedLanguageDataset(EpochsInOrder):
         self.length, self._dynamic = length, dynamic
         self.packed = not next_sentence if packed is None else packed
         room = room_for(length, 2 if next_sentence else 1)
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self._hide = MaskedLMMaskGenerator(tokenizer, length, mask_selection_rate, whole_word=whole_word)
         documents = read_documents(texts, column=column, encoding=encoding, separator=separator)
         store = store_of(documents, tokenizer, None if tokens_file is None else Path(tokens_file))
@@ -122,7 +123,7 @@ class MaskedLanguageDataset(EpochsInOrder):
     def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
         numbers = self.rows_of(index)
         pieces, rows = self._pieces, [self._rows[one] for one in numbers]
-        x = filled(pieces, rows, self.length, self._tokenizer.pad_id, pieces.segments)
+        x = filled(pieces, rows, self.length, self.tokenizer.pad_id, pieces.segments)
         hidden = self._hide(x['token_ids'], self.drawn(index, _MASKS, self._dynamic), self.shard)
         if not self.packed:
             x = {name: x[name] for name in ('token_ids', 'segment_ids', 'padding_mask')}
@@ -158,6 +159,7 @@ class TextDataset(EpochsInOrder):
         shard: (index, count): this host's part of each batch.
 
     Attributes:
+        tokenizer: What cuts them: a BERT of another vocabulary refuses them.
         waste: The share of all places that is padding.
 
     Gives:
@@ -194,7 +196,7 @@ class TextDataset(EpochsInOrder):
         if isinstance(pairs, str):
             pairs = texts[pairs]
         labels = texts[labels] if isinstance(labels, str) else labels
-        self._pad_id = tokenizer.pad_id
+        self.tokenizer = tokenizer
         self._rows = tokenizer.framed(texts, pairs, length=length, column=column)
         self._labels = None if labels is None else np.asarray(labels)
         if self._labels is not None and len(self._labels) != len(self._rows):
@@ -211,7 +213,7 @@ class TextDataset(EpochsInOrder):
 
     def __getitem__(self, index: int) -> Any:
         numbers = self.rows_of(index)
-        x = padded([self._rows[one] for one in numbers], self.lengths[self._bucket[numbers[0]]], self._pad_id)
+        x = padded([self._rows[one] for one in numbers], self.lengths[self._bucket[numbers[0]]], self.tokenizer.pad_id)
         return x if self._labels is None else (x, self._labels[numbers])
 
 

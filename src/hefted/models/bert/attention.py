@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -101,9 +102,9 @@ class SelfAttention(Layer):
 
     def _projected(self, inputs: Array) -> tuple[Array, Array, Array]:
         """Query, key and value, (batch, length, heads, size) each: one product keeps all cores busy for longer."""
-        kernel = jnp.stack([self.query_kernel.value, self.key_kernel.value, self.value_kernel.value], axis=1)
+        kernels = [self.query_kernel.value, self.key_kernel.value, self.value_kernel.value]
         bias = jnp.stack([self.query_bias.value, self.key_bias.value, self.value_bias.value])
-        together = jnp.einsum('bth,hcnd->btcnd', inputs, kernel) + bias
+        together = _product(inputs, kernels) + bias
         return together[:, :, 0], together[:, :, 1], together[:, :, 2]
 
     def _attend(self, query: Array, key: Array, value: Array, mask: Any, dropout: float) -> Array:
@@ -122,6 +123,12 @@ class SelfAttention(Layer):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         return trace_shapes(self.call, args, kwargs, by_rows=True)
+
+
+@partial(jax.checkpoint, prevent_cse=False)  # else each block would keep a copy of its kernels, joined, until its slope
+def _product(inputs: Array, kernels: list[Array]) -> Array:
+    """(batch, length, kernels, heads, size)."""
+    return jnp.einsum('bth,hcnd->btcnd', inputs, jnp.stack(kernels, axis=1))
 
 
 def _fuses(query: Array) -> bool:

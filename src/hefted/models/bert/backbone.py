@@ -6,10 +6,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from hefted import activations
 from hefted.errors import ArgumentError, ShapeError, unknown_name
 from hefted.layers.core import Dense
 from hefted.layers.stack import Stack
+from hefted.models.bert.activations import activation_of
 from hefted.models.bert.embeddings import BertEmbeddings
 from hefted.models.bert.encoder import TransformerEncoder, joint_mask
 from hefted.models.bert.model import BertModel
@@ -36,9 +36,12 @@ class BertBackbone(BertModel):
         max_sequence_length: Places.
         num_segments: Segments.
         attention_dropout: The share of the attention's weights that is; `dropout` if None.
-        activation: Between a block's dense layers; GELU by the error function.
+        activation: Between a block's dense layers: 'gelu' by the error function, 'gelu_tanh' as the first BERT had
+            it, or another of Keras's.
         layer_norm_epsilon: Added to variances.
         pooler: Whether there is one.
+        remat: What a block's backward pass computes again instead of keeping it, as for `layers.Stack`: 'none',
+            'products' or 'full'.
         **kwargs: For `Model`: `dtype`, `name`.
 
     Takes a dict of (batch, length) whole numbers, or the token ids alone:
@@ -52,6 +55,7 @@ class BertBackbone(BertModel):
 
     Raises:
         ArgumentError: A size that is not a positive whole number, or heads that do not divide the width.
+        UnknownNameError: Another `remat`.
 
     Example:
         >>> model = BertBackbone(vocabulary_size=50, num_layers=2, num_heads=2, hidden_dim=8, intermediate_dim=32)
@@ -73,6 +77,7 @@ class BertBackbone(BertModel):
         activation: Any = 'gelu',
         layer_norm_epsilon: float = 1e-12,
         pooler: bool = True,
+        remat: str = 'none',
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -80,14 +85,15 @@ class BertBackbone(BertModel):
         self.hidden_dim, self.intermediate_dim = hidden_dim, intermediate_dim
         self.max_sequence_length, self.num_segments = max_sequence_length, num_segments
         self.dropout, self.attention_dropout = dropout, attention_dropout
-        self.activation, self.layer_norm_epsilon = activations.get(activation), layer_norm_epsilon
+        self.activation, self.layer_norm_epsilon = activation_of(activation), layer_norm_epsilon
         self._check_sizes()
         policy = self.dtype_policy
         self.embeddings = BertEmbeddings(
             vocabulary_size, hidden_dim, max_sequence_length, num_segments, dropout, layer_norm_epsilon,
             name='embeddings', dtype=policy,
         )  # fmt: skip
-        self.encoder = Stack([self._block(index) for index in range(num_layers)], name='encoder', dtype=policy)
+        blocks = [self._block(index) for index in range(num_layers)]
+        self.encoder = Stack(blocks, remat, name='encoder', dtype=policy)
         self.pooler = Dense(hidden_dim, 'tanh', kernel_initializer=first_values(), name='pooler', dtype=policy)
         if not pooler:
             self.pooler = None
@@ -142,7 +148,8 @@ class BertBackbone(BertModel):
         return {'sequence_output': x, 'pooled_output': self.pooler(x[:, 0])}
 
     def _argument(self, name: str) -> Any:
-        return self.pooler is not None if name == 'pooler' else super()._argument(name)
+        own = {'pooler': self.pooler is not None, 'remat': self.encoder.remat}
+        return own[name] if name in own else super()._argument(name)
 
 
 def _check_shapes(given: dict[str, Array]) -> None:

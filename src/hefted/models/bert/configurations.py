@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from hefted import activations
 from hefted.errors import ArchiveError, ArgumentError
+from hefted.models.bert.activations import gelu_tanh
 from hefted.models.bert.model import BertModel
 from hefted.models.bert.pretraining import BertMaskedLM, BertPretrainer
 from hefted.models.bert.tasks import BertTextClassifier, BertTokenClassifier
@@ -15,11 +17,22 @@ _SIZES = {
     'hidden_size': 'hidden_dim', 'intermediate_size': 'intermediate_dim',
     'max_position_embeddings': 'max_sequence_length', 'type_vocab_size': 'num_segments',
 }  # fmt: skip
-_ACTIVATIONS = {'gelu': 'gelu', 'relu': 'relu', 'silu': 'silu', 'swish': 'silu'}
+_ACTIVATIONS: dict[str, Any] = {
+    'gelu': activations.gelu, 'relu': activations.relu, 'silu': activations.silu, 'swish': activations.silu,
+    'gelu_new': gelu_tanh, 'gelu_pytorch_tanh': gelu_tanh,
+}  # fmt: skip
 # What would make another model of it: the only value that is understood here.
 _FIXED = {
     'model_type': 'bert', 'position_embedding_type': 'absolute', 'is_decoder': False, 'add_cross_attention': False,
 }  # fmt: skip
+_REMEDIES = {
+    'model_type': 'Its architecture is another one, with other weights. Take a BERT, such as bert-base-uncased or '
+    'all-MiniLM-L6-v2; others run in their own library.',
+    'position_embedding_type': 'Its attention has weights for distances, which are not computed here. Take a BERT '
+    'with absolute places.',
+    'is_decoder': 'It looks at what is before a token alone. Take a BERT that was trained as an encoder.',
+    'add_cross_attention': 'It attends to another encoder. Take a BERT that was trained as an encoder.',
+}
 
 
 def read_config(config: dict[str, Any]) -> dict[str, Any]:
@@ -31,15 +44,21 @@ def read_config(config: dict[str, Any]) -> dict[str, Any]:
     """
     for key, only in _FIXED.items():
         if config.get(key, only) != only:
-            raise ArgumentError(f'Expected {key} in config.json to be {only!r}, received {config[key]!r}.')
+            raise ArgumentError(
+                f'Expected {key} in config.json to be {only!r}, received {config[key]!r}. {_REMEDIES[key]}'
+            )
     for key in _SIZES:
         size = config.get(key)
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise ArchiveError(f'Expected {key} in config.json to be a positive integer, received {size!r}.')
+            raise ArchiveError(
+                f'Expected {key} in config.json to be a positive integer, received {size!r}. Take the config.json '
+                'that was published with the weights.'
+            )
     activation = config.get('hidden_act', 'gelu')
     if activation not in _ACTIVATIONS:
         raise ArgumentError(
-            f'Expected hidden_act in config.json to be one of {sorted(_ACTIVATIONS)}, received {activation!r}.'
+            f'Expected hidden_act in config.json to be one of {sorted(_ACTIVATIONS)}, received {activation!r}. Make '
+            'the model with that activation=… yourself, and use load_hugging_face.'
         )
     return {argument: config[key] for key, argument in _SIZES.items()} | {
         'dropout': config.get('hidden_dropout_prob', 0.1),
@@ -56,8 +75,8 @@ def config_of(model: BertModel) -> dict[str, Any]:
         ArgumentError: An activation that transformers does not know.
     """
     backbone = backbone_of(model)
-    activation = getattr(backbone.activation, '__name__', None)
-    if activation not in _ACTIVATIONS:
+    activation = next((name for name, function in _ACTIVATIONS.items() if function is backbone.activation), None)
+    if activation is None:
         raise ArgumentError(
             f'Expected activation to be one of {sorted(_ACTIVATIONS)}, received {backbone.activation!r}: transformers '
             'has no name for it.'
@@ -71,6 +90,7 @@ def config_of(model: BertModel) -> dict[str, Any]:
     }  # fmt: skip
     if isinstance(model, (BertTextClassifier, BertTokenClassifier)):
         names = {str(index): f'LABEL_{index}' for index in range(model.num_classes)}
+        config |= {'classifier_dropout': model.dropout}
         config |= {'id2label': names, 'label2id': {name: int(index) for index, name in names.items()}}
     return config
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from hefted import activations, initializers
+from hefted import initializers
 from hefted.layers.core import Dense
 from hefted.layers.layer import Layer
 from hefted.layers.layer_normalization import LayerNormalization
+from hefted.models.bert.activations import activation_of
 from hefted.models.bert.attention import SelfAttention, checked_share
 from hefted.models.bert.dropping import dropped
 from hefted.random import SeedGenerator
@@ -58,7 +59,7 @@ class TransformerEncoder(Layer):
         super().__init__(**kwargs)
         self.intermediate_dim, self.num_heads, self.seed = intermediate_dim, num_heads, seed
         self.dropout, self.attention_dropout = checked_share('dropout', dropout), attention_dropout
-        self.activation = activations.get(activation)
+        self.activation = activation_of(activation)
         self.layer_norm_epsilon, self.normalize_first = layer_norm_epsilon, normalize_first
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)

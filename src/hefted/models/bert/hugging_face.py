@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from hefted import dtypes
-from hefted.errors import ArchiveError, ArgumentError, MissingFileError, NotBuiltError, unknown_name
+from hefted.errors import ArchiveError, ArgumentError, NotBuiltError, unknown_name
 from hefted.models.bert.backbone import BertBackbone
 from hefted.models.bert.configurations import config_of, read_config
+from hefted.models.bert.files import Files, Found, json_of
 from hefted.models.bert.model import BertModel
 from hefted.models.bert.pretraining import BertMaskedLM, BertPretrainer
 from hefted.models.bert.tasks import BertTextClassifier, BertTextEmbedder, BertTokenClassifier
 from hefted.models.bert.tensor_names import Tensor, backbone_of, headed, modern, tensors_of
 from hefted.models.bert.weights import undrawn
-from hefted.saving.safetensors import Entry, entries_of, read_tensors, write_tensors
+from hefted.saving.safetensors import write_tensors
 from hefted.saving.weights import write_aside
 
 _TASKS = ('backbone', 'masked_lm', 'pretraining', 'text_classifier', 'token_classifier', 'text_embedder')
@@ -25,16 +27,7 @@ _ARCHITECTURES = {
     'BertModel': 'backbone', 'BertForMaskedLM': 'masked_lm', 'BertForPreTraining': 'pretraining',
     'BertForSequenceClassification': 'text_classifier', 'BertForTokenClassification': 'token_classifier',
 }  # fmt: skip
-_PICKLED = ('.bin', '.pt', '.pth', '.ckpt', '.pkl')
-_DECODER = 'cls.predictions.decoder'
-
-
-class _Found(NamedTuple):
-    """A tensor of the files: where, by which name, and of what type and shape."""
-
-    path: Path
-    name: str
-    entry: Entry
+_DECODER, _BIAS = 'cls.predictions.decoder', 'cls.predictions.bias'
 
 
 def from_hugging_face(path: str | Path, task: str | None = None, **changes: Any) -> Any:
@@ -56,13 +49,19 @@ def from_hugging_face(path: str | Path, task: str | None = None, **changes: Any)
         MissingFileError: There is no such folder or file.
         UnknownNameError: A task of another name.
     """
-    files = _Files(Path(path))
+    files = Files(Path(path))
     config = files.config()
+    sizes = read_config(config)
     task = _task(task, config)
+    if task in ('masked_lm', 'pretraining') and not config.get('tie_word_embeddings', True):
+        raise ArgumentError(
+            'Expected tie_word_embeddings in config.json to be True, received False: the decoder of masked tokens is '
+            "the token embedding here. Load task='backbone' to take the encoder alone."
+        )
     found = files.tensors()
     with undrawn():
-        backbone = BertBackbone(**(read_config(config) | {'pooler': 'pooler.dense.weight' in found} | changes))
-        model = _model(task, backbone, found, files.folder)
+        backbone = BertBackbone(**(sizes | {'pooler': 'pooler.dense.weight' in found} | changes))
+        model = _model(task, backbone, found, files.folder, config)
         model.build()
     _load(model, found, heads_wanted=headed(model))
     return model
@@ -82,7 +81,7 @@ def load_hugging_face(model: Any, path: str | Path) -> None:
     """
     if not isinstance(_require_bert(model), BertModel):
         return
-    found = _Files(Path(path)).tensors()
+    found = Files(Path(path)).tensors()
     if not model.built:
         model.build()
     _load(model, found, heads_wanted=headed(model))
@@ -133,7 +132,7 @@ def _task(task: str | None, config: dict[str, Any]) -> str:
     return task
 
 
-def _model(task: str, backbone: BertBackbone, found: dict[str, _Found], folder: Path) -> Any:
+def _model(task: str, backbone: BertBackbone, found: dict[str, Found], folder: Path, config: Mapping[str, Any]) -> Any:
     if task == 'backbone':
         return backbone
     if task == 'masked_lm':
@@ -148,7 +147,9 @@ def _model(task: str, backbone: BertBackbone, found: dict[str, _Found], folder: 
             "Load task='backbone' and give it to BertTextClassifier or BertTokenClassifier."
         )
     kind = BertTextClassifier if task == 'text_classifier' else BertTokenClassifier
-    return kind(backbone, found['classifier.weight'].entry.shape[0])
+    own = config.get('classifier_dropout')
+    share = backbone.dropout if own is None else own
+    return kind(backbone, found['classifier.weight'].entry.shape[0], dropout=share)
 
 
 def _pooling(folder: Path) -> dict[str, Any]:
@@ -156,7 +157,7 @@ def _pooling(folder: Path) -> dict[str, Any]:
     path = folder / '1_Pooling' / 'config.json'
     if not path.is_file():
         return {}
-    said = _json(path)
+    said = json_of(path)
     kinds = {'mean_tokens': 'mean', 'cls_token': 'cls', 'max_tokens': 'max'}
     chosen = [kind for name, kind in kinds.items() if said.get(f'pooling_mode_{name}')]
     if len(chosen) != 1:
@@ -169,74 +170,11 @@ def _pooling(folder: Path) -> dict[str, Any]:
     return {'pooling': chosen[0], 'normalize': normalizes}
 
 
-class _Files:
-    """A folder, or a file in one.
-
-    Args:
-        path: Of either.
-    """
-
-    def __init__(self, path: Path) -> None:
-        if path.suffix in _PICKLED:
-            raise _pickled(path)
-        if not path.exists():
-            raise MissingFileError(f'Expected a folder or a safetensors file, received {str(path)!r}: it is not there.')
-        self.folder = path if path.is_dir() else path.parent
-        self.files = self._in_folder() if path.is_dir() else [path]
-
-    def _in_folder(self) -> list[Path]:
-        whole, index = self.folder / 'model.safetensors', self.folder / 'model.safetensors.index.json'
-        if whole.is_file():
-            return [whole]
-        if index.is_file():
-            return [self.folder / _plain(name) for name in sorted({*_json(index).get('weight_map', {}).values()})]
-        for other in sorted(self.folder.iterdir()):
-            if other.suffix in _PICKLED:
-                raise _pickled(other)
-        raise MissingFileError(f'Expected model.safetensors in {str(self.folder)!r}: it is not there.')
-
-    def config(self) -> dict[str, Any]:
-        path = self.folder / 'config.json'
-        if not path.is_file():
-            raise MissingFileError(
-                f'Expected config.json in {str(self.folder)!r}, beside the weights: it says how large the model is. '
-                'Without one, make the model yourself and use load_hugging_face.'
-            )
-        return _json(path)
-
-    def tensors(self) -> dict[str, _Found]:
-        """By their names of today, without prefix."""
-        return {
-            modern(name): _Found(path, name, entry) for path in self.files for name, entry in entries_of(path).items()
-        }
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        told = json.loads(path.read_text('utf-8'))
-    except (ValueError, RecursionError) as error:
-        raise ArchiveError(f'{str(path)!r} is no JSON: {error}.') from error
-    if not isinstance(told, dict):
-        raise ArchiveError(f'Expected an object in {str(path)!r}, received {type(told).__name__}.')
-    return told
-
-
-def _plain(name: Any) -> str:
-    if not isinstance(name, str) or Path(name).name != name or not name.endswith('.safetensors'):
-        raise ArchiveError(f'Expected names of safetensors files in the index, received {name!r}.')
-    return name
-
-
-def _pickled(path: Path) -> ArgumentError:
-    return ArgumentError(
-        f'Expected a safetensors file, received {str(path)!r}: a pickled file can run any code when it is read. Where '
-        "you trust it, write it anew with transformers: AutoModel.from_pretrained('…').save_pretrained('…')."
-    )
-
-
-def _load(model: Any, found: dict[str, _Found], heads_wanted: bool) -> None:
+def _load(model: Any, found: dict[str, Found], heads_wanted: bool) -> None:
     """Check all, then set all."""
     wanted = {modern(tensor.name): tensor for tensor in tensors_of(model)}
+    if _BIAS not in found and _DECODER + '.bias' in found:  # they are one, and files have either or both
+        found = {**found, _BIAS: found[_DECODER + '.bias']}
     wrong = _differences(wanted, found, heads_wanted, backbone_of(model).pooler is not None)
     if wrong:
         more = f' and {len(wrong) - 8} more' if len(wrong) > 8 else ''
@@ -244,13 +182,14 @@ def _load(model: Any, found: dict[str, _Found], heads_wanted: bool) -> None:
             f'The file does not fit {type(model).__name__}; nothing was loaded: {"; ".join(wrong[:8])}{more}. Check '
             'that config.json, or the sizes that the model was made with, are those of the file.'
         )
-    if _DECODER + '.weight' in found:
-        _check_tied(found)
+    if _BIAS in wanted:
+        _check_tied(found, 'embeddings.word_embeddings.weight', _DECODER + '.weight')
+        _check_tied(found, _BIAS, _DECODER + '.bias')
     for name, tensor in wanted.items():
-        tensor.variable.assign(tensor.read(_value(found[name])).astype(dtypes.on_device(tensor.variable.dtype)))
+        tensor.variable.assign(tensor.read(found[name].value()).astype(dtypes.on_device(tensor.variable.dtype)))
 
 
-def _differences(wanted: dict[str, Tensor], found: dict[str, _Found], heads_wanted: bool, pooler: bool) -> list[str]:
+def _differences(wanted: dict[str, Tensor], found: dict[str, Found], heads_wanted: bool, pooler: bool) -> list[str]:
     """What is missing, not expected, or of another shape or type."""
     wrong = [f'{tensor.name} {list(tensor.shape)} is missing' for name, tensor in wanted.items() if name not in found]
     for name, there in found.items():
@@ -261,7 +200,7 @@ def _differences(wanted: dict[str, Tensor], found: dict[str, _Found], heads_want
     return wrong
 
 
-def _misfit(tensor: Tensor, there: _Found) -> list[str]:
+def _misfit(tensor: Tensor, there: Found) -> list[str]:
     wrong: list[str] = []
     if there.entry.shape != tensor.shape:
         wrong.append(f'{there.name} has shape {list(there.entry.shape)}, expected {list(tensor.shape)}')
@@ -279,16 +218,13 @@ def _left_out(name: str, heads_wanted: bool, pooler: bool) -> bool:
     return name.startswith(('cls.', 'classifier.')) and (not heads_wanted or name.startswith('cls.seq_relationship'))
 
 
-def _check_tied(found: dict[str, _Found]) -> None:
-    """Refuse a decoder that is not the token embedding."""
-    table, decoder = found['embeddings.word_embeddings.weight'], found[_DECODER + '.weight']
-    if decoder.entry.shape != table.entry.shape or not np.array_equal(_value(table), _value(decoder)):
+def _check_tied(found: dict[str, Found], one: str, other: str) -> None:
+    """Refuse a decoder's tensor that is not the one that it is tied to."""
+    if other not in found:
+        return
+    first, second = found[one], found[other]
+    if second.entry.shape != first.entry.shape or not np.array_equal(first.value(), second.value()):
         raise ArchiveError(
-            f'Expected {decoder.name!r} to equal {table.name!r}, as BERT ties them, received another; nothing was '
+            f'Expected {second.name!r} to equal {first.name!r}, as BERT ties them, received another; nothing was '
             "loaded. Load task='backbone' to take the encoder alone."
         )
-
-
-def _value(found: _Found) -> np.ndarray[Any, Any]:
-    ((_, value),) = read_tensors(found.path, [found.name])
-    return value

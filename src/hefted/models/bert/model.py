@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hefted.errors import ArgumentError, unknown_name
+from hefted.models.bert.checking import require_rows
 from hefted.models.model import Model
 from hefted.shape_tracing import trace_shapes
 from hefted.variables import Array
@@ -37,16 +38,52 @@ class BertModel(Model):
 
         Raises:
             ArgumentError: There are no token ids.
+            DataError: Numbers that the model's tables have no rows for.
             UnknownNameError: Something that the model does not take.
         """
-        if not isinstance(inputs, Mapping):
-            return {'token_ids': inputs}
-        for name in inputs:
+        given = dict(inputs) if isinstance(inputs, Mapping) else {'token_ids': inputs}
+        for name in given:
             if name not in self.input_names:
                 raise unknown_name(f'input of {type(self).__name__}', name, self.input_names)
-        if 'token_ids' not in inputs:
-            raise ArgumentError(f"Expected inputs with 'token_ids', received {sorted(inputs)}.")
-        return dict(inputs)
+        if 'token_ids' not in given:
+            raise ArgumentError(f"Expected inputs with 'token_ids', received {sorted(given)}.")
+        require_rows(given, self._rows_for(given['token_ids']))
+        return given
+
+    def entered(self, inputs: Any) -> Any:
+        """Data as it is, all of it seen to have rows in the model's tables."""
+        self.named_inputs(inputs)
+        return super().entered(inputs)
+
+    def meet(self, data: Any) -> None:
+        """See that a data set's tokenizer, where it has one, is this model's.
+
+        Raises:
+            ArgumentError: It is another's.
+        """
+        tokenizer = getattr(data, 'tokenizer', None)
+        if callable(getattr(tokenizer, 'vocabulary_size', None)):
+            from hefted.text.checking import check_tokenizer
+
+            check_tokenizer(tokenizer, self._backbone)
+
+    @property
+    def _backbone(self) -> Any:
+        return getattr(self, 'backbone', self)
+
+    def _rows_for(self, token_ids: Any) -> dict[str, tuple[str, int]]:
+        """What the numbers of each input are below."""
+        of = self._backbone
+        sizes = {
+            name: (called, getattr(of, called))
+            for name, called in (
+                ('token_ids', 'vocabulary_size'),
+                ('segment_ids', 'num_segments'),
+                ('position_ids', 'max_sequence_length'),
+            )
+        }
+        length = token_ids.shape[1:2] if hasattr(token_ids, 'shape') else ()
+        return sizes if not length or length[0] is None else {**sizes, 'mask_positions': ('length', length[0])}
 
     def get_build_config(self) -> dict[str, Any] | None:
         return {'input_shape': None} if self.built else None

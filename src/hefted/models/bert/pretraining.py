@@ -7,11 +7,11 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from hefted import activations
 from hefted.errors import ArgumentError
 from hefted.layers.core import Dense
 from hefted.layers.layer import Layer
 from hefted.layers.layer_normalization import LayerNormalization
+from hefted.models.bert.activations import activation_of
 from hefted.models.bert.backbone import BertBackbone
 from hefted.models.bert.model import INPUTS, BertModel
 from hefted.models.bert.weights import first_values
@@ -38,7 +38,7 @@ class MaskedLMHead(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.vocabulary_size, self.layer_norm_epsilon = vocabulary_size, layer_norm_epsilon
-        self.activation = activations.get(activation)
+        self.activation = activation_of(activation)
         self.norm = LayerNormalization(epsilon=layer_norm_epsilon, name='norm', dtype=self.dtype_policy)
 
     def build(self, input_shape: Any) -> None:

@@ -1,0 +1,35 @@
+"""The programs in the papers run as they stand."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+DOCS = Path(__file__).parent.parent / 'docs'
+
+
+def test_berts_programs_run_one_after_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    blocks = re.findall(r'```python\n(.*?)```', (DOCS / 'bert.md').read_text('utf-8'), re.DOTALL)
+    rng = np.random.default_rng(0)
+    words = np.array(
+        ['the', 'a', 'cat', 'dog', 'sat', 'ran', 'on', 'so', 'very', 'good', 'bad', 'indeed', 'mat', 'slept']
+    )
+    (tmp_path / 'novels').mkdir()
+    for name in 'ab':
+        sentences = [' '.join(rng.choice(words, rng.integers(4, 12))) + '.' for _ in range(96)]
+        paragraphs = [' '.join(sentences[at : at + 8]) for at in range(0, 96, 8)]
+        (tmp_path / 'novels' / f'{name}.txt').write_text('\n\n'.join(paragraphs), 'utf-8')
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {'__name__': 'bert'}
+    for block in blocks:
+        exec(block, names)
+    assert len(blocks) == 7
+    assert names['model'].optimizer.iterations > 0
+    assert names['same'].count_params() == names['classifier'].count_params()
+    assert 'of base 109,482,240' in capsys.readouterr().out
