@@ -17,7 +17,7 @@ import hefted
 from hefted import Sequential, callbacks, layers
 from hefted.errors import ArchiveError, ArgumentError, MissingFileError
 
-pytest.importorskip('orbax.checkpoint')
+pytestmark = pytest.mark.service('orbax')
 X = np.random.default_rng(0).normal(size=(64, 8)).astype('float32')
 Y = (X[:, :1] > 0).astype('float32')
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip('orbax.checkpoint')
+pytestmark = pytest.mark.service('orbax')
 worlds = runpy.run_path(str(Path(__file__).parent / 'worlds.py'))
 
 TRAINS = """

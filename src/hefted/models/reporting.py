@@ -32,7 +32,8 @@ def receipt_of(run: Any, name: str, status: str, attempts: Sequence[str] = ()) -
         return None
     from hefted.forecast.effort import done_of, yielded
     from hefted.report.foreseen import foreseen
-    from hefted.report.receipt import Facts, group_facts, part_of, receipt, shared_by
+    from hefted.report.groups import group_facts, part_of, shared_by
+    from hefted.report.receipt import Facts, receipt
 
     forecast, plan = run.told.get('forecast'), run.told.get('plan')
     steps = done_of(run.step, run.told.get('resumed'))

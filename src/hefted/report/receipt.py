@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from hefted.quantities import Quantity, parted
+from hefted.report.groups import GroupFacts, group_json, ranks_told
 
 if TYPE_CHECKING:
     from hefted.footprint.footprint import Footprint
@@ -30,41 +31,6 @@ _COMPONENTS = {
     'storage': 'storage',
 }
 _GAPS_TOLD = 3
-
-
-class GroupFacts(NamedTuple):
-    """Processes that trained together.
-
-    Attributes:
-        rank: Of the process whose receipt it is.
-        size: How many there were.
-        hosts: Of each host, its ranks and its energy; only where the receipt is of all of them, which is rank 0's.
-        missing: Ranks of which nothing is known.
-    """
-
-    rank: int
-    size: int
-    hosts: tuple[tuple[tuple[int, ...], Quantity | None], ...] = ()
-    missing: tuple[int, ...] = ()
-
-
-def group_facts(group: Mapping[str, Any], others: Sequence[Mapping[str, Any]], own: Footprint | None) -> GroupFacts:
-    """What is told of a group.
-
-    Args:
-        group: Who of it the run is of, as its journal says.
-        others: What the others took, as it says.
-        own: What the run's own process took.
-    """
-    from hefted.footprint.group import by_host
-
-    rank, size = int(group['rank']), int(group['size'])
-    if rank or own is None:
-        return GroupFacts(rank, size)
-    shares = by_host(own, group, others)
-    known = {each for share in shares for each in share.ranks}
-    hosts = tuple((share.ranks, share.footprint.energy) for share in shares)
-    return GroupFacts(rank, size, hosts, tuple(each for each in range(size) if each not in known))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +176,7 @@ class Receipt:
         facts, footprint = self.facts, self.footprint
         about: dict[str, Any] = {name: getattr(facts, name) for name in Facts.__slots__}
         about['of_all_attempts'] = facts.of_all_attempts and facts.of_all_attempts.to_json()
-        about['group'] = facts.group and _group_json(facts.group)
+        about['group'] = facts.group and group_json(facts.group)
         about['yielded'] = facts.yielded and facts.yielded.to_json()
         return {'schema': 1, **about, 'footprint': footprint and footprint.to_json()}
 
@@ -313,9 +279,9 @@ def _about_hosts(group: GroupFacts | None) -> Iterator[Line]:
         yield Line('Part', f'rank {group.rank} of {group.size}; the receipt of rank 0 is of all of them', kind='note')
         return
     for number, (ranks, energy) in enumerate(group.hosts, 1):
-        yield replace(_figure(f'Host {number}', energy), detail=_ranks(ranks))
+        yield replace(_figure(f'Host {number}', energy), detail=ranks_told(ranks))
     if group.missing:
-        yield Line('Not known', f'{_ranks(group.missing)}: what they took is not counted here', kind='warning')
+        yield Line('Not known', f'{ranks_told(group.missing)}: what they took is not counted here', kind='warning')
 
 
 def devices_told(facts: Facts) -> str:
@@ -329,48 +295,6 @@ def devices_told(facts: Facts) -> str:
         return ''
     sent = '' if facts.sent is None else f', each sending {Quantity(facts.sent, "B").rounded} to the others in it'
     return f'{facts.devices:,} shared each step{sent}'
-
-
-def shared_by(plan: Any) -> dict[str, Any]:
-    """Those of `Facts` that a plan tells, or that as a journal holds it: `devices` and `sent`.
-
-    Example:
-        >>> shared_by({'devices': 8, 'bytes_between_devices': 1400.0}), shared_by('a word')
-        ({'devices': 8, 'sent': 1400.0}, {})
-    """
-
-    def told(name: str) -> Any:
-        return cast('dict[str, Any]', plan).get(name) if isinstance(plan, dict) else getattr(plan, name, None)
-
-    devices, sent = told('devices'), told('bytes_between_devices')
-    if not isinstance(devices, int) or isinstance(devices, bool) or devices < 2:
-        return {}
-    return {'devices': devices, 'sent': sent if isinstance(sent, int | float) else None}
-
-
-def _ranks(ranks: Sequence[int]) -> str:
-    """Such as 'ranks 0 to 3'."""
-    if len(ranks) == 1:
-        return f'rank {ranks[0]}'
-    whole = list(ranks) == list(range(ranks[0], ranks[-1] + 1))
-    return f'ranks {ranks[0]} to {ranks[-1]}' if whole and len(ranks) > 2 else f'ranks {", ".join(map(str, ranks))}'
-
-
-def part_of(group: GroupFacts | None) -> float:
-    """Which part of a training the energy of a receipt is of: of a process that is not the first, its own alone.
-
-    Example:
-        >>> part_of(None), part_of(GroupFacts(rank=1, size=4))
-        (1.0, 0.25)
-    """
-    if group is None:
-        return 1.0
-    return (group.size - len(group.missing)) / group.size if group.hosts else 1 / group.size
-
-
-def _group_json(group: GroupFacts) -> dict[str, Any]:
-    hosts = [{'ranks': list(ranks), 'energy': energy and energy.to_json()} for ranks, energy in group.hosts]
-    return {'rank': group.rank, 'size': group.size, 'hosts': hosts, 'missing': list(group.missing)}
 
 
 def _about_budget(footprint: Footprint, facts: Facts) -> Iterator[Line]:

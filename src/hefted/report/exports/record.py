@@ -16,7 +16,8 @@ from hefted.metering.machine import Machine
 from hefted.quantities import Quantity
 from hefted.report.exports.computation import operations
 from hefted.report.foreseen import foreseen_in
-from hefted.report.receipt import Facts, GroupFacts, Receipt, group_facts, part_of, receipt, shared_by
+from hefted.report.groups import GroupFacts, group_facts, part_of, shared_by
+from hefted.report.receipt import Facts, Receipt, receipt
 
 if TYPE_CHECKING:
     from hefted.footprint.footprint import Footprint
