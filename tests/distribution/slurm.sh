@@ -64,7 +64,7 @@ CONF
 export SLURM_CONF="$folder/slurm.conf"
 slurmctld -f "$SLURM_CONF"
 slurmd -f "$SLURM_CONF" -N "$host"
-for _ in $(seq 100); do
+for _ in $(seq 250); do
     if sinfo --noheader --format %T 2>/dev/null | grep -q idle; then exit 0; fi
     sleep 0.2
 done

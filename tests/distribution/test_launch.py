@@ -52,7 +52,7 @@ def test_four_processes_become_one_world_with_one_seed_and_agree_or_say_all_the_
     assert all(each['same'] and each['devices'] == 4 for each in told)
     assert [each['rank'] for each in told[3]['told']] == [0, 1, 2, 3]
     assert len({each['seed'] for each in told[0]['told']}) == 1
-    expected = 'the training: data.rows is 8 for ranks 0, 1, 3'
+    expected = 'the training: data.rows: 8 for ranks 0, 1, 3'
     assert all(expected in each['differs'] and '9 for rank 2' in each['differs'] for each in told)
 
 

@@ -66,7 +66,7 @@ def slurm(tmp_path: Path) -> Iterator[dict[str, str]]:
     """A cluster of this machine alone: its key, its controller and its daemon, by the script beside this file."""
     folder = tmp_path / 'slurm'
     script = HERE / 'slurm.sh'
-    subprocess.run(['bash', str(script), 'start', str(folder)], check=True, timeout=60, stdout=subprocess.DEVNULL)
+    subprocess.run(['bash', str(script), 'start', str(folder)], check=True, timeout=120, stdout=subprocess.DEVNULL)
     try:
         yield {'SLURM_CONF': str(folder / 'slurm.conf')}
     finally:

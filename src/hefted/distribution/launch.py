@@ -62,7 +62,6 @@ def initialize(
     if _now is not None:
         return _again(_now, asked)
     if asked.size == 1:
-        _now = asked
         return asked
     _nothing_computed()
     all_told = rendezvous.meet(asked, _own(asked), timeout, _verdict)
