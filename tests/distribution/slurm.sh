@@ -3,6 +3,7 @@
 # Everything it keeps is in the folder: key, sockets, spool, logs, process numbers.
 set -euo pipefail
 what="$1" folder="$2"
+PATH="$PATH:/usr/sbin:/sbin"  # where daemons are
 
 stop() {
     for name in slurmd slurmctld munged; do

@@ -35,11 +35,11 @@ class Own(Model):
 
 def functional() -> Any:
     inputs = Input((4,))
-    return Model(inputs, Dense(1)(Stack(blocks(), name='deep')(inputs)))
+    return Model(inputs, Dense(1)(Stack(blocks(), name='deep')(inputs)), name='whole')
 
 
 KINDS = {
-    'Sequential': lambda: Sequential([Input((4,)), Stack(blocks(), name='deep'), Dense(1)]),
+    'Sequential': lambda: Sequential([Input((4,)), Stack(blocks(), name='deep'), Dense(1)], name='whole'),
     'functional': functional,
     'subclassed': Own,
 }
@@ -59,7 +59,7 @@ def test_every_kind_of_model_saves_a_stack_and_loads_it_again(kind: str, tmp_pat
     deep = model.get_layer('deep')
     assert deep in model.layers
     assert len(model.weights) == 8
-    model.summary()
+    model.summary(line_length=100)  # columns as wide as what they hold, not as the terminal
     said = capsys.readouterr().out
     assert 'deep (Stack)' in said
     assert '60' in said  # three blocks of 4 x 4 + 4
