@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ['KERAS_BACKEND'] = 'jax'  # before anything imports the oracle
+
 
 @pytest.fixture(autouse=True, scope='session')
 def faulty_sensors() -> None:

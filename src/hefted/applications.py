@@ -51,8 +51,10 @@ def _maker(theirs: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 
 def _of(room: str, name: str) -> Any:
+    if name.startswith('_'):  # whoever looks for `__file__` need not have Keras
+        raise no_attribute(f'hefted.{room}', name, ())
     found = getattr(keras_room(room), name, None)
-    if found is None or name.startswith('_'):
+    if found is None:
         raise no_attribute(f'hefted.{room}', name, dir(keras_room(room)))
     if name in _MODELS.split():
         return _maker(found, name)
