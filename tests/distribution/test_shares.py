@@ -96,8 +96,7 @@ def test_a_training_in_shares_goes_on_with_fewer_or_more_processes(
 
 def test_without_orbax_they_are_gathered_and_the_remedy_is_told(tmp_path: Path) -> None:
     ended = train(tmp_path, 2, 'backup', WITHOUT='1', DIES='1')
-    for each in ended:
-        assert 'pip install "hefted[orbax]"' in each.error
+    assert 'pip install "hefted[orbax]"' in ended[0].error  # the others are silent
     assert not (tmp_path / 'kept' / 'latest.shares').exists()
     assert (tmp_path / 'kept' / 'latest.state').exists()
 
@@ -111,7 +110,7 @@ def test_a_hook_that_fails_in_one_process_holds_up_none_and_costs_no_checkpoint(
 
 
 @pytest.mark.parametrize('what', ['missing', 'cut'])
-def test_shares_that_are_damaged_give_way_to_the_checkpoint_before_or_are_named(
+def test_shares_that_are_damaged_give_way_to_the_checkpoint_before(
     tmp_path: Path, uninterrupted: Any, what: str
 ) -> None:
     train(tmp_path, 2, 'backup', DIES='2')
@@ -122,14 +121,9 @@ def test_shares_that_are_damaged_give_way_to_the_checkpoint_before_or_are_named(
             file.unlink()
         elif file.parent.name == 'd':
             file.write_bytes(file.read_bytes()[:-20])
-    ended = train(tmp_path, 2, 'backup')
-    if what == 'missing':
-        for each in said(ended):
-            np.testing.assert_allclose(each['loss'], uninterrupted['loss'], rtol=1e-5)
-    else:
-        for each in ended:
-            assert each.code
-        assert any('Delete' in each.error and shares[1].name in each.error for each in ended)
+    for each in said(train(tmp_path, 2, 'backup')):
+        np.testing.assert_allclose(each['loss'], uninterrupted['loss'], rtol=1e-5)
+        np.testing.assert_allclose(each['weights'], uninterrupted['weights'], rtol=1e-4, atol=1e-6)
 
 
 STACKED = """

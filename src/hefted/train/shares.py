@@ -10,6 +10,7 @@ checkpoint as it was. They are read as the state lies by then, on fewer or more 
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
@@ -96,13 +97,25 @@ def write(folder: Path, state: State, done: int) -> State:
     name = lead.decide(f'{done}-{uuid7()}')
     apart = {f'{n}-{i}': a for n, arrays in state.items() for i, a in enumerate(arrays) if shards.spread(a)}
     shards.write(folder / SHARES / name, apart)
+    of = {'of': name, 'files': _files(folder / SHARES / name)}
     return {
         n: [
-            {'share': f'{n}-{i}', 'of': name, 'shape': list(a.shape), 'dtype': a.dtype.name} if shards.spread(a) else a
+            {'share': f'{n}-{i}', **of, 'shape': list(a.shape), 'dtype': a.dtype.name} if shards.spread(a) else a
             for i, a in enumerate(arrays)
         ]
         for n, arrays in state.items()
     }
+
+
+def _files(folder: Path) -> str:
+    """What tells a folder's files from others, or from what a full disk has left of them: their names and sizes.
+
+    TensorStore notices a file that is cut only where it reads beyond its end; short of that it gives what is not there.
+    """
+    listed = sorted(
+        (str(each.relative_to(folder)), each.stat().st_size) for each in folder.rglob('*') if each.is_file()
+    )
+    return hashlib.sha256(repr(listed).encode()).hexdigest()[:16]
 
 
 def found(folder: Path, state: State) -> State:
@@ -112,8 +125,10 @@ def found(folder: Path, state: State) -> State:
         ArchiveError: Shares that it names are not there, or not whole.
         ImportError: Orbax is not installed.
     """
-    for name in _named(state):
+    for name, files in _named(state).items():
         shards.require(folder / SHARES / name)
+        if files != _files(folder / SHARES / name):
+            raise ArchiveError(f'The shares in {str(folder / SHARES / name)!r} are damaged: files are cut or missing.')
     return {name: [_found(folder, array) for array in arrays] for name, arrays in state.items()}
 
 
@@ -124,8 +139,10 @@ def _found(folder: Path, array: Any) -> Any:
     return Share(folder / SHARES / str(array['of']), str(array['share']), shape, dtype)
 
 
-def _named(state: State) -> set[str]:
-    return {str(array['of']) for arrays in state.values() for array in arrays if isinstance(array, dict)}
+def _named(state: State) -> dict[str, str]:
+    """The folders of shares that a checkpoint names, and what is to be found in them."""
+    apart = [array for arrays in state.values() for array in arrays if isinstance(array, dict)]
+    return {str(array['of']): str(array['files']) for array in apart}
 
 
 def tidy(folder: Path) -> None:
@@ -135,7 +152,7 @@ def tidy(folder: Path) -> None:
     named: set[str] = set()
     for path in (folder / LATEST, folder / PREVIOUS):
         with suppress(ArchiveError, FileNotFoundError):  # a damaged one has lost its shares as well
-            named |= _named(state_file.look(path)['state'])
+            named |= _named(state_file.look(path)['state']).keys()
     for each in (folder / SHARES).iterdir():
         if each.name not in named:
             shutil.rmtree(each, ignore_errors=True)
