@@ -22,6 +22,7 @@ world = launch.initialize()
 again = launch.initialize()
 import jax
 from hefted import random
+from hefted.distribution.placing import placing_for
 
 told = hosts.gather({'rank': jax.process_index(), 'seed': random.told_seed()})
 differs = ''
@@ -31,7 +32,7 @@ except Exception as error:
     differs = f'{type(error).__name__}: {error}'
 print(json.dumps({
     'world': [world.rank, world.size, world.local_rank, world.local_size], 'same': world is again,
-    'devices': len(jax.devices()), 'told': told, 'differs': differs,
+    'devices': len(jax.devices()), 'kept': placing_for(8).how is placing_for(8).how, 'told': told, 'differs': differs,
 }))
 """
 REFUSED = """
@@ -50,6 +51,7 @@ def test_four_processes_become_one_world_with_one_seed_and_agree_or_say_all_the_
     told = [json.loads(each.out) for each in ended]
     assert [each['world'] for each in told] == [[rank, 4, rank, 4] for rank in range(4)]
     assert all(each['same'] and each['devices'] == 4 for each in told)
+    assert all(each['kept'] for each in told)  # else each fit would compile anew
     assert [each['rank'] for each in told[3]['told']] == [0, 1, 2, 3]
     assert len({each['seed'] for each in told[0]['told']}) == 1
     expected = 'the training: data.rows: 8 for ranks 0, 1, 3'

@@ -1,10 +1,6 @@
 """One program on many devices comes to what it does on one, to 1e-5."""
 
-import json
-import subprocess
-import sys
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,12 +12,7 @@ COUNTS = (2, 8, 64)
 
 @cache
 def on_devices(count: int) -> Any:
-    done = subprocess.run(
-        [sys.executable, str(Path(many_devices.__file__)), str(count)],
-        env=worlds.environment(), capture_output=True, text=True, timeout=500, check=False,
-    )  # fmt: skip
-    assert not done.returncode, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    return worlds.on_devices(many_devices, count)
 
 
 @pytest.mark.parametrize('count', COUNTS)

@@ -1,11 +1,5 @@
 """What the compiled step sends between devices is what theory says, to the byte."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
-
 import pytest
 from tests.distribution import sent, worlds
 
@@ -14,17 +8,8 @@ from hefted.train.collectives import bytes_by_kind
 _SCALARS = 4 * 4  # the loss, what a metric counts and their weights, at the most
 
 
-def told_by(count: int) -> Any:
-    done = subprocess.run(
-        [sys.executable, str(Path(sent.__file__)), str(count)],
-        env=worlds.environment(), capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert not done.returncode, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def test_one_device_sends_nothing():
-    assert [how['sent'] for how in told_by(1).values()] == [{}, {}]
+    assert [how['sent'] for how in worlds.on_devices(sent, 1).values()] == [{}, {}]
 
 
 def test_eight_devices_send_what_theory_says():
@@ -32,7 +17,7 @@ def test_eight_devices_send_what_theory_says():
     that are split are gathered (Rajbhandari et al. 2020, ZeRO stage 3), those of a stack's blocks once more on the way
     back; and on a CPU, whose XLA makes no reduce-scatter of it, all gradients are added up besides.
     """
-    told = told_by(8)
+    told = worlds.on_devices(sent, 8)
     parallel, sharded = told['DataParallel'], told['FullyShardedDataParallel']
     assert parallel['sent'].keys() == {'all-reduce'}
     assert 0 < parallel['sent']['all-reduce'] - parallel['weights'] <= _SCALARS

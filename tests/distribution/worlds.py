@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 SOURCE = Path(__file__).parents[2] / 'src'
 
@@ -80,3 +82,13 @@ class Group:
 def run(code: str, size: int, folder: Path, variables: list[dict[str, str]] | None = None) -> list[Ended]:
     """Run a program as so many processes."""
     return Group(code, size, folder, variables).end()
+
+
+def on_devices(program: Any, count: int) -> Any:
+    """What a program of this folder, a module, prints as JSON when it is run with so many virtual devices."""
+    done = subprocess.run(
+        [sys.executable, program.__file__, str(count)],
+        env=environment(), capture_output=True, text=True, timeout=500, check=False,
+    )  # fmt: skip
+    assert not done.returncode, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])

@@ -149,12 +149,12 @@ def _by_itself(batch_size: int) -> Distribution | None:
     if len(devices) == 1:
         return None
     if jax.process_count() > 1:
-        return DataParallel()
+        return _kept(len(devices))
     count = max(n for n in range(1, len(devices) + 1) if batch_size % n == 0)
     return _kept(count) if count > 1 else None
 
 
-_made: dict[int, Distribution] = {}
+_made: dict[int, Distribution] = {}  # the same one each time: what is compiled is kept by it
 
 
 def _kept(count: int) -> Distribution:
@@ -178,8 +178,3 @@ def put(array: Any, sharding: NamedSharding) -> Any:
         return jax.device_put(array, sharding)  # no host has all of it: the shares change places
     host = np.asarray(array)
     return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])
-
-
-def moved(array: Any) -> Any:
-    """A copy of an array on many devices, laid out alike, in memory of its own."""
-    return jax.device_put(array, array.sharding, may_alias=False)
