@@ -57,8 +57,8 @@ def test_what_all_processes_spend_together_keeps_within_the_budget_and_uses_most
     size = 4
     free, *_ = spent(tmp_path / 'free', size, None)
     before = free[0]['joules']  # with the start-up of each
-    most = 2 * before
-    told = spent(tmp_path, size, f'{most:.1f} J')
+    most = round(2 * before)
+    told = spent(tmp_path, size, f'{most} J')
     whole, parts = told[0][0]['joules'], [each[0]['joules'] for each in told[1:]]
     runs = ledger.open(tmp_path / 'data' / 'runs').runs(kind='fit')
     alone = [run.footprint_alone for run in runs]
@@ -67,7 +67,7 @@ def test_what_all_processes_spend_together_keeps_within_the_budget_and_uses_most
     assert whole == pytest.approx(sum(sums), rel=1e-6)
     assert all(part < whole for part in parts)
     assert 0.75 * most <= whole <= most
-    assert {each[0]['by'] for each in told} == {f'budget {most:.1f} J'}
+    assert {each[0]['by'] for each in told} == {f'budget {most} J'}
     assert len({each[0]['epochs'] for each in told}) == 1
 
 
