@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hefted import Input, Sequential, callbacks, layers
-from hefted.train import interrupts, loop, program
+from hefted.train import binding, interrupts, loop, program
 
 rng = np.random.default_rng(3)
 X = rng.random((70, 4)).astype('float32')
@@ -300,3 +300,15 @@ def test_an_interrupted_training_leaves_the_last_step_that_was_taken(
     steps = int(model.optimizer.iterations)
     assert steps == (5 if size == 'larger' else 10)
     assert_same(model.get_weights(), single_steps(plain)[steps - 1])
+
+
+def test_a_second_training_gives_the_state_of_the_first_away_without_a_copy(
+    size: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = fresh()
+    model.fit(X, Y, **FIT)
+    copied: list[Any] = []
+    copy = binding._copy
+    monkeypatch.setattr(binding, '_copy', lambda array: copied.append(array) or copy(array))
+    model.fit(X, Y, **FIT)
+    assert bool(copied) == (size == 'larger')

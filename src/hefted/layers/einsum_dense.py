@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, NamedTuple
 
@@ -183,14 +184,25 @@ def _letters(equation: str) -> tuple[str, str, str]:
     )
 
 
+_PLAIN = ((1,), (0,)), ((), ())  # a matrix by a matrix
+
+
 def product(equation: str, x: Array, kernel: Array) -> Array:
-    """The einsum; where nothing is to be transposed, as the one product that it is, which traces faster."""
+    """The einsum; where nothing is to be transposed, as the one product that it is, which traces faster.
+
+    Of two axes each, where that is but another way of counting: its slopes are then not transposed either.
+    """
     inputs, weights, output = _letters(equation)
     summed = [letter for letter in weights if letter in inputs]
     shared = any(letter in output for letter in summed)
     straight = ''.join(i for i in inputs if i not in summed) + ''.join(w for w in weights if w not in summed)
     if '...' in equation or shared or output != straight:
         return jnp.einsum(equation, x, kernel)
+    if inputs.endswith(''.join(summed)) and weights.startswith(''.join(summed)):
+        kept, made = x.shape[: x.ndim - len(summed)], kernel.shape[len(summed) :]
+        terms = math.prod(kernel.shape[: len(summed)])
+        rows = lax.reshape(x, (math.prod(kept), terms))
+        return lax.reshape(lax.dot_general(rows, lax.reshape(kernel, (terms, math.prod(made))), _PLAIN), (*kept, *made))
     axes = tuple(inputs.index(s) for s in summed), tuple(weights.index(s) for s in summed)
     return lax.dot_general(x, kernel, (axes, ((), ())))
 

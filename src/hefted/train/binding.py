@@ -102,6 +102,10 @@ class Binding:
                 variable.hold(array)
                 self._given[id(variable)] = array
 
+    def part(self) -> None:
+        """The training is over: the variables alone hold their arrays, so that the next one need not copy them."""
+        self._given = {}
+
     def carried(self) -> list[Variable]:
         """What layers carry from step to step without training it: statistics, states of recurrent layers and seeds.
 

@@ -153,6 +153,7 @@ class _Training:
                     )
             raise
         finally:
+            job.binding.part()
             job.governor.end()
 
     def epoch(self, epoch: int) -> bool:

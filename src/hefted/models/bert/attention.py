@@ -11,6 +11,7 @@ import numpy as np
 
 from hefted import initializers
 from hefted.errors import ArgumentError, ShapeError
+from hefted.layers.core import product
 from hefted.layers.layer import Layer
 from hefted.models.bert.dropping import dropped
 from hefted.random import SeedGenerator
@@ -98,13 +99,15 @@ class SelfAttention(Layer):
         """
         query, key, value = self._projected(inputs)
         mixed = self._attend(query, key, value, attention_mask, self.dropout if training else 0.0)
-        return jnp.einsum('btnd,ndh->bth', mixed, self.output_kernel.value) + self.output_bias.value
+        kernel = self.output_kernel.value
+        mixed = jnp.reshape(mixed, (*mixed.shape[:-2], -1))
+        return product(mixed, jnp.reshape(kernel, (-1, kernel.shape[-1]))) + self.output_bias.value
 
     def _projected(self, inputs: Array) -> tuple[Array, Array, Array]:
         """Query, key and value, (batch, length, heads, size) each: one product keeps all cores busy for longer."""
         kernels = [self.query_kernel.value, self.key_kernel.value, self.value_kernel.value]
         bias = jnp.stack([self.query_bias.value, self.key_bias.value, self.value_bias.value])
-        together = _product(inputs, kernels) + bias
+        together = jnp.reshape(_together(inputs, kernels), (*inputs.shape[:-1], *bias.shape)) + bias
         return together[:, :, 0], together[:, :, 1], together[:, :, 2]
 
     def _attend(self, query: Array, key: Array, value: Array, mask: Any, dropout: float) -> Array:
@@ -126,9 +129,9 @@ class SelfAttention(Layer):
 
 
 @partial(jax.checkpoint, prevent_cse=False)  # else each block would keep a copy of its kernels, joined, until its slope
-def _product(inputs: Array, kernels: list[Array]) -> Array:
-    """(batch, length, kernels, heads, size)."""
-    return jnp.einsum('bth,hcnd->btcnd', inputs, jnp.stack(kernels, axis=1))
+def _together(inputs: Array, kernels: list[Array]) -> Array:
+    """(batch, length, kernels x heads x size)."""
+    return product(inputs, jnp.concatenate([jnp.reshape(kernel, (kernel.shape[0], -1)) for kernel in kernels], axis=1))
 
 
 def _fuses(query: Array) -> bool:
