@@ -4,7 +4,7 @@ import pytest
 
 from hefted import Input, Model, layers, ops, optimizers
 from hefted.errors import ArgumentError, UnknownNameError
-from hefted.layers import Dense, Dropout, LayerNormalization, Stack
+from hefted.layers import Dense, Dropout, LayerNormalization, Stack, in_turn
 from hefted.models.cost import count
 from hefted.models.steps import binding_of, program_of
 from hefted.saving import load_model, register_keras_serializable
@@ -114,6 +114,24 @@ def test_a_stack_trains_as_its_blocks_do_one_by_one(remat, one_by_one):
     if remat == 'none':  # what is computed again is in training alone
         np.testing.assert_allclose(model.predict(X, verbose=0), plain.predict(X, verbose=0), rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(model.evaluate(X, Y, verbose=0), plain.evaluate(X, Y, verbose=0), rtol=1e-5)
+
+
+def test_a_few_large_blocks_are_written_out_and_train_the_same(monkeypatch, one_by_one):
+    plain, losses_alone = one_by_one
+    monkeypatch.setattr(in_turn, '_LARGE', 8 * 6 * 8)
+    model, _, losses = trained(True, make=Block, count=3)
+    np.testing.assert_allclose(losses, losses_alone, rtol=1e-5)
+    assert_alike(model, plain, atol=1e-5)
+
+
+@pytest.mark.parametrize(('count', 'rows', 'remat', 'loops'), [
+    (6, 8, 'none', False), (7, 8, 'none', True), (6, 7, 'none', True), (6, 8, 'full', True),
+])  # fmt: skip
+def test_only_a_few_large_blocks_that_keep_all_are_written_out(monkeypatch, count, rows, remat, loops):
+    monkeypatch.setattr(in_turn, '_LARGE', 8 * 6 * 8)
+    model, _ = deep(True, count=count, remat=remat)
+    text = jax.jit(lambda x: model(x, training=False)).lower(X[:rows]).as_text()
+    assert ('stablehlo.while' in text) == loops
 
 
 def test_the_state_of_a_training_holds_one_array_for_all_blocks():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -100,11 +101,12 @@ class InTurn:
             owners[:] = [next(i for i, layer in enumerate(layers) if layer is owner) for owner, _ in scope.added]
             return after, (scope.values(columns.changing), [loss for _, loss in scope.added])
 
-        if self._remat != 'none' or gathering.gathers():
+        if again := self._remat != 'none' or gathering.gathers():
             policy = gathering.keeps if self._remat == 'none' else _KEPT[self._remat]
             body = jax.checkpoint(body, prevent_cse=False, policy=policy)
         carried, values = (leaves, [get_mask(leaf) for leaf in leaves]), [stack.raw for stack in columns.stacks]
-        (flat, masks), (changed, losses) = lax.scan(body, carried, values, len(self._blocks))
+        unroll = 1 if again else _unrolled(len(self._blocks), leaves)
+        (flat, masks), (changed, losses) = lax.scan(body, carried, values, len(self._blocks), unroll=unroll)
         for variable, value in zip(columns.changed, changed, strict=True):
             variable.assign(value)
         self._add_all(owners, losses)
@@ -118,6 +120,19 @@ class InTurn:
         for owner, each in zip(owners, losses, strict=True):
             for i, block in enumerate(self._blocks if scope is not None else ()):
                 scope.added.append((list(block.flatten_layers())[owner], each[i]))  # pyright: ignore[reportOptionalMemberAccess]
+
+
+_FEW, _LARGE = 6, 1 << 18  # blocks, and numbers from one to the next
+
+
+def _unrolled(blocks: int, leaves: list[Any]) -> int:
+    """How many blocks stand in one turn of the loop: all, where a loop costs more time than it saves compiling.
+
+    On a CPU a loop writes all that the way back needs a second time, one block upon the other: a seventh of a step of
+    MiniLM's. Written out, a block takes 0.6 s more to compile, which a few large ones soon bring back.
+    """
+    size = sum(math.prod(leaf.shape) for leaf in leaves if all(isinstance(axis, int) for axis in leaf.shape))
+    return blocks if blocks <= _FEW and size >= _LARGE and jax.default_backend() == 'cpu' else 1
 
 
 class _UnlikeInputError(Exception):

@@ -15,7 +15,8 @@ class Stack(Layer):
 
     The result is the plain loop's. A compiled step runs the blocks as one loop over weights that lie one upon another,
     so that it compiles in the time of one block, and so do its gradients and the optimizer's update. All else is as
-    if there were no stack: each block has weights, names, random draws and `trainable` switches of its own.
+    if there were no stack: each block has weights, names, random draws and `trainable` switches of its own. On a CPU
+    six large blocks or fewer are written out, one after the other, which runs faster.
 
     The blocks run one by one, which takes longer to compile, where a part of one weight only is frozen, where a block's
     output is not like its input, and outside of compiled steps.
