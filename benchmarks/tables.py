@@ -58,7 +58,7 @@ def markdown(result: Mapping[str, Any], verdicts: Sequence[Verdict]) -> str:
         measured += f' On {day}: {", ".join(sorted(names))}.'
     lines = [measured, '', _row(head), _row(['---'] * len(head))]
     for name, rows in result['runs'].items():
-        if len(rows) > 1 and 'floor' in rows:
+        if rows.keys() & {'floor', 'torch'}:
             lines.append(_row([WORKLOADS[name].title, *(_cell(rows, peer, 'wall') for peer in peers)]))
             if name.startswith('reference'):
                 for title, figure in (('its CPU time', 'cpu'), ('its peak memory', 'memory')):
