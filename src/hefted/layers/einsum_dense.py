@@ -11,6 +11,7 @@ from jax import lax
 
 from hefted import activations, constraints, initializers, regularizers
 from hefted.errors import ArgumentError, ShapeError
+from hefted.layers import core
 from hefted.layers.core import as_float
 from hefted.layers.embedding import without_adapters
 from hefted.layers.input_spec import InputSpec
@@ -184,9 +185,6 @@ def _letters(equation: str) -> tuple[str, str, str]:
     )
 
 
-_PLAIN = ((1,), (0,)), ((), ())  # a matrix by a matrix
-
-
 def product(equation: str, x: Array, kernel: Array) -> Array:
     """The einsum; where nothing is to be transposed, as the one product that it is, which traces faster.
 
@@ -201,8 +199,8 @@ def product(equation: str, x: Array, kernel: Array) -> Array:
     if inputs.endswith(''.join(summed)) and weights.startswith(''.join(summed)):
         kept, made = x.shape[: x.ndim - len(summed)], kernel.shape[len(summed) :]
         terms = math.prod(kernel.shape[: len(summed)])
-        rows = lax.reshape(x, (math.prod(kept), terms))
-        return lax.reshape(lax.dot_general(rows, lax.reshape(kernel, (terms, math.prod(made))), _PLAIN), (*kept, *made))
+        outputs = core.product(lax.reshape(x, (*kept, terms)), lax.reshape(kernel, (terms, math.prod(made))))
+        return lax.reshape(outputs, (*kept, *made))
     axes = tuple(inputs.index(s) for s in summed), tuple(weights.index(s) for s in summed)
     return lax.dot_general(x, kernel, (axes, ((), ())))
 

@@ -101,11 +101,12 @@ class InTurn:
             owners[:] = [next(i for i, layer in enumerate(layers) if layer is owner) for owner, _ in scope.added]
             return after, (scope.values(columns.changing), [loss for _, loss in scope.added])
 
-        if again := self._remat != 'none' or gathering.gathers():
+        again = self._remat != 'none' or gathering.gathers()
+        if again:
             policy = gathering.keeps if self._remat == 'none' else _KEPT[self._remat]
             body = jax.checkpoint(body, prevent_cse=False, policy=policy)
         carried, values = (leaves, [get_mask(leaf) for leaf in leaves]), [stack.raw for stack in columns.stacks]
-        unroll = 1 if again else _unrolled(len(self._blocks), leaves)
+        unroll = 1 if again else _unrolled(len(self._blocks), leaves)  # what is computed again rests on the loop
         (flat, masks), (changed, losses) = lax.scan(body, carried, values, len(self._blocks), unroll=unroll)
         for variable, value in zip(columns.changed, changed, strict=True):
             variable.assign(value)

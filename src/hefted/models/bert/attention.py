@@ -106,9 +106,9 @@ class SelfAttention(Layer):
     def _projected(self, inputs: Array) -> tuple[Array, Array, Array]:
         """Query, key and value, (batch, length, heads, size) each: one product keeps all cores busy for longer."""
         kernels = [self.query_kernel.value, self.key_kernel.value, self.value_kernel.value]
-        bias = jnp.stack([self.query_bias.value, self.key_bias.value, self.value_bias.value])
+        bias = jnp.stack([self.query_bias.value, self.key_bias.value, self.value_bias.value], axis=1)
         together = jnp.reshape(_together(inputs, kernels), (*inputs.shape[:-1], *bias.shape)) + bias
-        return together[:, :, 0], together[:, :, 1], together[:, :, 2]
+        return together[:, :, :, 0], together[:, :, :, 1], together[:, :, :, 2]
 
     def _attend(self, query: Array, key: Array, value: Array, mask: Any, dropout: float) -> Array:
         scale = query.shape[-1] ** -0.5
@@ -130,8 +130,9 @@ class SelfAttention(Layer):
 
 @partial(jax.checkpoint, prevent_cse=False)  # else each block would keep a copy of its kernels, joined, until its slope
 def _together(inputs: Array, kernels: list[Array]) -> Array:
-    """(batch, length, kernels x heads x size)."""
-    return product(inputs, jnp.concatenate([jnp.reshape(kernel, (kernel.shape[0], -1)) for kernel in kernels], axis=1))
+    """(batch, length, heads x kernels x size): heads come first, so that those of a device stay on it."""
+    joined = jnp.stack(kernels, axis=2)
+    return product(inputs, jnp.reshape(joined, (joined.shape[0], -1)))
 
 
 def _fuses(query: Array) -> bool:
