@@ -1,7 +1,7 @@
 """What the compiled step sends between devices is what theory says, to the byte."""
 
 import pytest
-from tests.distribution import sent, worlds
+from tests.distribution import sent, sent_by_heads, worlds
 
 from hefted.train.collectives import bytes_by_kind
 
@@ -25,6 +25,10 @@ def test_eight_devices_send_what_theory_says():
     assert sharded['of blocks'] and sharded['split'] > sharded['of blocks']
     assert sharded['sent']['all-gather'] == sharded['split'] + sharded['of blocks']
     assert 0 < sharded['sent']['all-reduce'] - sharded['weights'] <= _SCALARS
+
+
+def test_devices_that_have_some_heads_each_send_nothing_for_query_key_and_value():
+    assert worlds.on_devices(sent_by_heads, 4) == {'forward': {}, 'back': {}}
 
 
 class Program:
