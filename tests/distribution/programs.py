@@ -28,7 +28,7 @@ class Dies(callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if os.environ.get('DIES') == str(world.rank) and epoch == 3:
             print(json.dumps({'died': time.time()}), flush=True)
-            os.kill(os.getpid(), signal.SIGSTOP if os.environ.get('HOW') == 'stop' else signal.SIGKILL)
+            os.kill(os.getpid(), getattr(signal, os.environ.get('HOW', 'SIGKILL')))
 
 
 folder = os.environ.get('RESUME')

@@ -57,7 +57,7 @@ def test_a_process_that_is_killed_is_named_by_all_others_and_the_training_goes_o
 
 def test_one_that_only_stops_is_lost_as_well_and_who_waits_for_it_inside_of_a_collective_is_ended(tmp_path: Path):
     port = worlds['free_port']()
-    told = [worlds['plain'](rank, 4, port) | {'DIES': '1', 'HOW': 'stop'} for rank in range(4)]
+    told = [worlds['plain'](rank, 4, port) | {'DIES': '1', 'HOW': 'SIGSTOP'} for rank in range(4)]
     group = worlds['Group'](TRAINS, 4, tmp_path, told)
     try:
         codes = [group.processes[rank].wait(150) for rank in (0, 2, 3)]
@@ -73,3 +73,16 @@ def test_one_that_only_stops_is_lost_as_well_and_who_waits_for_it_inside_of_a_co
         assert 'showed no sign of life' in ended[rank].out + ended[rank].error
     closed = [(end.get('status'), end.get('error')) for end in ends_of_runs(tmp_path) if end.get('end')]
     assert closed == [('failed', 'HostLostError')] * 3
+
+
+def test_one_that_a_scheduler_tells_to_end_does_so_with_its_journal_closed_and_the_others_know_why(tmp_path: Path):
+    begun = time.monotonic()
+    first, second = train(tmp_path, 2, DIES='1', HOW='SIGTERM')
+    assert time.monotonic() - begun < WITHIN_SECONDS
+    assert second.code == 128 + 15, second
+    assert 'rank 1 was told to end by SIGTERM' in second.error
+    assert first.code in (1, 75), first
+    assert 'rank 1 (host ' in first.error.splitlines()[-1]
+    assert 'was told to end by SIGTERM' in first.error.splitlines()[-1]
+    closed = {end.get('status') for end in ends_of_runs(tmp_path) if end.get('end')}
+    assert closed == {'failed', 'stopped'}

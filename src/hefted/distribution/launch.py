@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -66,10 +67,11 @@ def initialize(
     _nothing_computed()
     all_told = rendezvous.meet(asked, _own(asked), timeout, _verdict)
     placed = _placed(asked, all_told)
+    sigterm = signal.getsignal(signal.SIGTERM)
     _start(placed, _devices(placed, all_told), timeout)
     _now = placed
     world.join(placed)
-    together.begin(placed, [str(each['host']) for each in all_told])
+    together.begin(placed, [str(each['host']) for each in all_told], sigterm)
     _seed(all_told)
     return placed
 

@@ -12,14 +12,17 @@ import ctypes
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from types import FrameType
+from typing import Any
 
 from hefted.distribution import aborting
 from hefted.distribution.rendezvous import ranks_told
 from hefted.distribution.store import CoordinatorStore
-from hefted.distribution.watch import EXIT_CODE, Watch
+from hefted.distribution.watch import EXIT_CODE, TERMINATED, Watch
 from hefted.errors import HeftedError, HostLostError
 from hefted.world import COORDINATOR, World, address, endings
 
@@ -41,12 +44,20 @@ def watch() -> Watch | None:
     return _watch
 
 
-def begin(world: World, hosts: Sequence[str]) -> None:
-    """Watch over the world from now on; its runtime has started."""
+def begin(world: World, hosts: Sequence[str], sigterm: Any = None) -> None:
+    """Watch over the world from now on; its runtime has started.
+
+    Args:
+        world: Which of them this process is.
+        hosts: The names of their hosts, by rank.
+        sigterm: What handled SIGTERM before the runtime started, which has put its own in that place.
+    """
     global _watch
     _watch = Watch(world, hosts, CoordinatorStore(), _blocked)
     _watch.show()
     aborting.keep(_coordinator_gone)
+    if sigterm is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminated if sigterm == signal.SIG_DFL else sigterm)
     _watch.start()
     atexit.register(_end_as_failed)  # the last that is registered is called first
     atexit.register(_leave)
@@ -102,9 +113,13 @@ def _tell_of(watched: Watch, error: Exception) -> None:
             watched.raised = True
             raise watched.lost from error
     try:
-        watched.leave(f'{type(error).__name__}: {str(error).strip()[:500]}')
+        watched.leave(_words(error))
     except Exception:  # the coordinator is gone as well: what failed here is raised in any case
         return
+
+
+def _words(error: BaseException) -> str:
+    return f'{type(error).__name__}: {str(error).strip()[:500]}'.rstrip(': ')
 
 
 def who(ranks: Sequence[int], hosts: Sequence[str]) -> str:
@@ -142,6 +157,20 @@ def _blocked(lost: HostLostError) -> None:
     os._exit(EXIT_CODE)
 
 
+def _terminated(number: int, _frame: FrameType | None) -> None:
+    """SIGTERM: end as by `sys.exit`, with the journals closed, and say so; a second one ends the process at once.
+
+    JAX's runtime only notes it, for who asks: the process would go on until the scheduler kills it.
+    """
+    signal.signal(number, signal.SIG_DFL)
+    watched = _watch
+    if watched is not None:
+        watched.check()  # that another has failed, after which launchers send it to all, says more
+        watched.end_for(TERMINATED)
+        os.write(2, f'\nhefted: rank {watched.world.rank} {TERMINATED}.\n'.encode())
+    raise SystemExit(128 + number)
+
+
 def _leave() -> None:
     """At the process's end: tell the others; rank 0 goes last, as the runtime goes with it."""
     from jax._src import distributed
@@ -149,17 +178,19 @@ def _leave() -> None:
     watched = _watch
     if watched is None:
         return
+    if signal.getsignal(signal.SIGTERM) is _terminated:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # it ends already
     if watched.lost is None:
         failed = getattr(sys, 'last_value', None)
         try:
-            watched.leave('' if failed is None else f'{type(failed).__name__}: {str(failed).strip()[:500]}')
+            watched.leave('' if failed is None else _words(failed))
             watched.wait_for_end(_END_SECONDS)
         except Exception as error:
             watched.lose(f'the coordinator at {watched.world.coordinator} no longer answers: {error}', 0, tell=False)
     told, watched.raised = watched.raised, True  # it ends: nobody is blocked
     if watched.lost is not None:
         watched.take_leave(_TOLD_SECONDS if watched.world.rank else _LAST_SECONDS)
-        if not told and not isinstance(getattr(sys, 'last_value', None), Exception):  # it was done, and ends as failed
+        if not told and not watched.failed:  # it was done, and ends as failed
             _failed_by.append(watched.lost)
     watched.stop()
     aborting.forget(hold=watched.lost is not None)

@@ -29,6 +29,9 @@ from hefted.world import World
 EXIT_CODE = 75
 """How a process ends that has lost another: EX_TEMPFAIL of BSD's sysexits.h, "the user is invited to retry"."""
 
+TERMINATED = 'was told to end by SIGTERM, as schedulers do at a time limit, a preemption or a cancellation'
+"""Why a process leaves that was not done and did not fail."""
+
 _FOLDER = 'hefted/alive/'
 _PERIOD = 1.0
 _PATIENCE = 30.0
@@ -117,8 +120,17 @@ class Watch:
         Args:
             why: What it failed of; nothing where it is done.
         """
-        self._left_with = why or True
+        self._left_with = self._left_with or why or True
         self.show()
+
+    def end_for(self, why: str) -> None:
+        """The same, said with the next sign: may be called wherever a signal struck."""
+        self._left_with = self._left_with or why
+
+    @property
+    def failed(self) -> bool:
+        """Whether this process ends for a reason of its own."""
+        return isinstance(self._left_with, str)
 
     def show(self) -> None:
         """Show a sign of life."""
@@ -155,7 +167,10 @@ class Watch:
         silent = [r for r in range(self.world.size) if r not in left and self._silence(r, now) > self._patience(now)]
         if failed:
             rank = min(failed)
-            self.lose(failed[rank], rank, failed=True)
+            if failed[rank] == TERMINATED:
+                self.lose(f'{self._who([rank])} {TERMINATED}', rank)
+            else:
+                self.lose(failed[rank], rank, failed=True)
         elif silent:
             self.lose(
                 f'{self._who(silent)} showed no sign of life for {self._silence(silent[0], now):.0f} s', silent[0]
