@@ -50,6 +50,15 @@ def test_who_never_comes_is_named_to_all_that_did():
         assert '2 of 4 processes have come (from host0, host2); missing: ranks 1, 3' in str(error)
 
 
+def test_before_that_rank_0_says_for_whom_it_waits_and_rank_1_where_rank_0_is_not_there(capsys: Any):
+    meet_all(worlds([0, 2], 4), timeout=1.0, sign=0.3)
+    assert 'for ranks 1, 3 (up to 1 s)' in capsys.readouterr().err
+    meet_all(worlds([1], 2), timeout=0.6, sign=0.2)
+    assert 'does not yet find rank 0 at 127.0.0.1' in capsys.readouterr().err
+    meet_all(worlds([0, 1], 2), timeout=5.0, sign=3.0)
+    assert not capsys.readouterr().err
+
+
 def test_without_rank_0_the_others_say_where_they_looked():
     (error,) = meet_all(worlds([1], 2), timeout=0.5)
     assert 'Rank 1 did not find rank 0 at 127.0.0.1' in str(error)

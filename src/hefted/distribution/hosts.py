@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hefted.distribution import together
-from hefted.distribution.rendezvous import ranks_told
+from hefted.distribution.rendezvous import SIGN_SECONDS, ranks_told, say
 from hefted.distribution.watch import Watch
 from hefted.errors import HostsDifferError
 
@@ -28,13 +28,14 @@ _LONGEST = 80
 _calls: Counter[str] = Counter()
 
 
-def gather(told: Any, what: str = 'gather', timeout: float = _SECONDS) -> list[Any]:
+def gather(told: Any, what: str = 'gather', timeout: float = _SECONDS, shown: str = '') -> list[Any]:
     """Tell all, and hear all.
 
     Args:
         told: What this process tells, as JSON can; some kilobytes at most.
         what: What it is about: who tells of one thing waits for those who tell of the same.
         timeout: Seconds to wait for the others.
+        shown: What is waited for, in words; `what` if empty.
 
     Returns:
         What each told, by rank.
@@ -51,7 +52,7 @@ def gather(told: Any, what: str = 'gather', timeout: float = _SECONDS) -> list[A
     if watch is None:
         return [told]
     with together.waiting(watch):
-        return [json.loads(text) for text in _exchange(watch, what, json.dumps(told), timeout)]
+        return [json.loads(text) for text in _exchange(watch, what, json.dumps(told), timeout, shown)]
 
 
 def agree(what: str, told: Mapping[str, Any], timeout: float = _SECONDS) -> None:
@@ -96,7 +97,7 @@ def meet(call: str, timeout: float = _SECONDS) -> None:
     watch = together.watch()
     if watch is None:
         return
-    calls = gather(call, 'the next call', timeout)
+    calls = gather(call, 'the next call', timeout, f'the same call, {call}')
     if len(set(calls)) > 1:
         raise HostsDifferError(
             f'The processes do not make the same call: {_shown(_sides(calls), watch.hosts)}. Each of these works on '
@@ -155,23 +156,29 @@ def _shown(sides: Mapping[str, list[int]], hosts: Sequence[str]) -> str:
     return ', '.join(told)
 
 
-def _exchange(watch: Watch, what: str, told: str, timeout: float) -> list[str]:
+def _exchange(
+    watch: Watch, what: str, told: str, timeout: float, shown: str = '', sign: float = SIGN_SECONDS
+) -> list[str]:
     """Tell the others, and wait for each."""
     _calls[what] += 1
     folder = f'hefted/told/{what}/{_calls[what]}/'
     watch.check()
     watch.store.put(f'{folder}{watch.world.rank}', told)
     until = time.monotonic() + timeout
+    says = time.monotonic() + sign
     heard: list[str] = []
     while len(heard) < watch.world.size:
         left = until - time.monotonic()
         found = _wait(watch, f'{folder}{len(heard)}', min(max(left, 0.001), _SLICE))
+        if found is None and time.monotonic() >= says:
+            says = until + timeout
+            _say_for_whom(watch, shown or what, folder, len(heard), timeout)
         if found is not None:  # whoever has told may have ended since: all are to raise the same
             heard.append(found)
             continue
         watch.check()
         if left <= 0:
-            raise _absent(watch, what, folder, timeout)
+            raise _absent(watch, shown or what, folder, timeout)
     return heard
 
 
@@ -184,9 +191,21 @@ def _wait(watch: Watch, key: str, seconds: float) -> str | None:
         raise
 
 
-def _absent(watch: Watch, what: str, folder: str, timeout: float) -> HostsDifferError:
+def _say_for_whom(watch: Watch, what: str, folder: str, heard: int, timeout: float) -> None:
+    """One says it for all: rank 0, or rank 1 where it is rank 0 who is waited for."""
+    if watch.world.rank == (0 if heard else 1):
+        missing = together.who(_came(watch, folder)[1], watch.hosts)
+        say(f'rank {watch.world.rank} waits for {missing} to come to {what} (up to {timeout:.0f} s)')
+
+
+def _came(watch: Watch, folder: str) -> tuple[set[int], list[int]]:
+    """Who has told, and who has not."""
     came = {int(key.rpartition('/')[2]) for key in watch.store.below(folder)}
-    missing = [rank for rank in range(watch.world.size) if rank not in came]
+    return came, [rank for rank in range(watch.world.size) if rank not in came]
+
+
+def _absent(watch: Watch, what: str, folder: str, timeout: float) -> HostsDifferError:
+    came, missing = _came(watch, folder)
     return HostsDifferError(
         f'{together.who(missing, watch.hosts)} did not come to agree on {what} within {timeout:.0f} s, as '
         f'{ranks_told(sorted(came))} did. All processes have to make the same calls in the same order.'

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import selectors
 import socket
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,13 +24,14 @@ from hefted.world import COORDINATOR, World, address
 _HELLO = 'hefted'
 _MOST_BYTES = 1 << 20  # of a line
 _RETRY_SECONDS = 0.1
+SIGN_SECONDS = 10.0  # of waiting, after which it is said for whom
 _SHOWN = 8
 
 Told = Mapping[str, Any]
 Verdict = Callable[[list[Told]], str | None]
 
 
-def meet(world: World, told: Told, timeout: float, verdict: Verdict | None = None) -> Any:
+def meet(world: World, told: Told, timeout: float, verdict: Verdict | None = None, sign: float = SIGN_SECONDS) -> Any:
     """Tell all others of this process, and learn of them.
 
     Args:
@@ -37,6 +39,7 @@ def meet(world: World, told: Told, timeout: float, verdict: Verdict | None = Non
         told: What it tells of itself, as JSON can.
         timeout: Seconds to wait for the others.
         verdict: What rank 0 finds wrong in what all have told, in a sentence; None for nothing.
+        sign: Seconds after which it is said on the standard error stream for whom is waited.
 
     Returns:
         What each has told, by rank.
@@ -48,20 +51,30 @@ def meet(world: World, told: Told, timeout: float, verdict: Verdict | None = Non
     own = {**told, 'hello': _HELLO, 'rank': world.rank, 'size': world.size}
     until = time.monotonic() + timeout
     if world.rank != 0:
-        return _ask(world, own, until, timeout)
-    return _wait_for_others(world, own, until, timeout, verdict)
+        return _ask(world, own, until, timeout, sign)
+    return _wait_for_others(world, own, until, timeout, verdict, sign)
 
 
-def _wait_for_others(world: World, own: Told, until: float, timeout: float, verdict: Verdict | None) -> list[Told]:
+def say(text: str) -> None:
+    """A line for who watches this process, such as that it waits."""
+    print(f'hefted: {text}', file=sys.stderr, flush=True)
+
+
+def _wait_for_others(
+    world: World, own: Told, until: float, timeout: float, verdict: Verdict | None, sign: float
+) -> list[Told]:
     came: dict[int, Told] = {0: own}
     with _listening(world) as listener, selectors.DefaultSelector() as ready:
         listener.setblocking(False)
         ready.register(listener, selectors.EVENT_READ, None)
         lines: dict[socket.socket, bytes] = {}
-        wrong = ''
+        wrong, says = '', time.monotonic() + sign
         try:
             while len(came) < world.size and not wrong and (left := until - time.monotonic()) > 0:
-                for key, _ in ready.select(left):
+                if time.monotonic() >= says:
+                    says = until
+                    say(f'rank 0 waits at {world.coordinator} for {_not_come(came, world)} (up to {timeout:.0f} s)')
+                for key, _ in ready.select(min(left, max(says - time.monotonic(), 0.0))):
                     if key.fileobj is listener:
                         _take(listener, ready, lines)
                     else:
@@ -187,9 +200,13 @@ def _missing(came: Mapping[int, Told], world: World, timeout: float) -> Distribu
     hosts = ', '.join(sorted({str(each.get('host')) for each in came.values()}))
     return DistributionError(
         f'After {timeout:.0f} s {len(came)} of {world.size} processes have come (from {hosts}); missing: '
-        f'{ranks_told([rank for rank in range(world.size) if rank not in came])}. See whether these were started, and '
+        f'{_not_come(came, world)}. See whether these were started, and '
         f'whether their hosts reach {world.coordinator}.'
     )
+
+
+def _not_come(came: Mapping[int, Told], world: World) -> str:
+    return ranks_told([rank for rank in range(world.size) if rank not in came])
 
 
 def ranks_told(ranks: list[int]) -> str:
@@ -211,10 +228,13 @@ def _send(connection: socket.socket, told: Told) -> None:
         return
 
 
-def _ask(world: World, own: Told, until: float, timeout: float) -> list[Told]:
+def _ask(world: World, own: Told, until: float, timeout: float, sign: float) -> list[Told]:
     host, port = address(world.coordinator or '', COORDINATOR)
-    why = 'no answer'
+    why, says = 'no answer', time.monotonic() + sign
     while (left := until - time.monotonic()) > 0:
+        if world.rank == 1 and time.monotonic() >= says:  # one for all: rank 0, who would say it, is not there
+            says = until
+            say(f'rank 1 does not yet find rank 0 at {world.coordinator}: {why} (it tries for up to {timeout:.0f} s)')
         try:
             # Rank 0 answers last of all, when it has waited as long as this one does: a little more, then.
             with socket.create_connection((host, port), timeout=min(left, 5.0)) as connection:

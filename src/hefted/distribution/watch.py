@@ -197,8 +197,8 @@ class Watch:
                 after = threading.Timer(_GRACE if self.waiting else _IDLE_GRACE, self._end)
                 after.daemon = True
                 after.start()
+                self._wake.set()  # once: each look finds the same again, and would ask for the next without a pause
             self._changed.notify_all()
-        self._wake.set()
 
     def _loss(self, what: str) -> str:
         return (
