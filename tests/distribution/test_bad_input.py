@@ -54,6 +54,10 @@ WRONG = {
         "distribution.DeviceMesh((2 + rank,), ['batch'])\nmodel.fit(x, y)", 'a shape for 2 devices, received (3,)',
     ),
     'other programs': ('made(8 + rank).fit(x, y)', "the model's layer: "),
+    'weights that one has read from elsewhere': (
+        'model.build((None, 20))\nif rank: model.set_weights([w + 1 for w in model.get_weights()])\nmodel.fit(x, y)',
+        'dense/kernel: "float32 (20, 8), sum ',
+    ),
     'other lengths': ('model.fit(x[:900 + rank], y[:900 + rank])', 'rows: 900 for rank 0'),
     'other lengths of streams': ('model.fit(batches(10 + rank))', 'and as many batches'),
     'other seeds': ('hefted.utils.set_random_seed(rank)\nmodel.fit(x, y)', 'seed: 0 for rank 0'),

@@ -144,3 +144,54 @@ def test_a_distribution_over_one_device_trains_as_none_does():
     alone = trained()
     with DataParallel(devices=['cpu:0']).scope():
         assert trained() == pytest.approx(alone, rel=1e-6)
+
+
+@pytest.mark.parametrize('made', [
+    lambda: DataParallel(devices=['cpu:0']),
+    lambda: FullyShardedDataParallel(devices=['cpu:0'], least_size=1),
+    lambda: mapped('.*kernel'),
+])  # fmt: skip
+def test_an_equal_distribution_made_anew_compiles_nothing_anew(made):
+    model = Sequential([layers.Input((4,)), layers.Dense(2)])
+    model.compile('sgd', 'mse')
+    compiled: list[int] = []
+    for _ in range(2):
+        with made().scope():
+            model.fit(np.ones((8, 4)), np.ones((8, 2)), verbose=0)
+        compiled.append(len(model._compiled))
+    assert compiled[0] == compiled[1]
+
+
+def test_distributions_that_split_otherwise_are_not_equal():
+    told = [
+        DataParallel(devices=['cpu:0']),
+        DataParallel(devices=['cpu:0'], auto_shard_dataset=False),
+        FullyShardedDataParallel(devices=['cpu:0']),
+        FullyShardedDataParallel(devices=['cpu:0'], least_size=1),
+        mapped('.*kernel'),
+        mapped('.*bias', ('model',)),
+        type('Own', (DataParallel,), {})(devices=['cpu:0']),
+        type('Own', (DataParallel,), {})(devices=['cpu:0']),
+    ]
+    assert all(one != other for at, one in enumerate(told) for other in told[:at])
+    assert mapped('.*kernel') == mapped('.*kernel')
+
+
+def mapped(key: str, axes: tuple[str | None, ...] = (None, 'model')) -> ModelParallel:
+    layouts = LayoutMap(MESH)
+    layouts[key] = axes
+    return ModelParallel(layout_map=layouts)
+
+
+def test_a_key_that_names_no_weight_is_warned_of_once():
+    model = Sequential([layers.Input((4,)), layers.Dense(2, name='head')])
+    model.compile('sgd', 'mse')
+    with mapped('denze/kernel').scope():
+        with pytest.warns(UserWarning, match=r"no weight of the model: \['denze/kernel'\].*head/kernel'"):
+            model.fit(np.ones((8, 4)), np.ones((8, 2)), verbose=0)
+        model.fit(np.ones((8, 4)), np.ones((8, 2)), verbose=0)
+
+
+def test_a_key_that_is_no_regular_expression_is_refused():
+    with pytest.raises(ArgumentError, match=r"to be a regular expression for paths, received '\['"):
+        LayoutMap(MESH)['['] = (None, 'model')

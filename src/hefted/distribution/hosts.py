@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hefted.distribution import together
@@ -55,13 +55,19 @@ def gather(told: Any, what: str = 'gather', timeout: float = _SECONDS, shown: st
         return [json.loads(text) for text in _exchange(watch, what, json.dumps(told), timeout, shown)]
 
 
-def agree(what: str, told: Mapping[str, Any], timeout: float = _SECONDS) -> None:
+def agree(
+    what: str,
+    told: Mapping[str, Any],
+    timeout: float = _SECONDS,
+    parts: Callable[[], Sequence[tuple[str, str]]] | None = None,
+) -> None:
     """See that all processes have the same in hand; where not, all raise the same error.
 
     Args:
         what: Of what, such as 'the training'.
         told: What should be alike, by name; dictionaries in it are compared entry by entry.
         timeout: Seconds to wait for the others.
+        parts: Where they differ: gives parts by name, in one order, of which those that differ are told as well.
 
     Raises:
         HostsDifferError: They differ: the message names in what, and which hosts. Or somebody did not come.
@@ -74,8 +80,15 @@ def agree(what: str, told: Mapping[str, Any], timeout: float = _SECONDS) -> None
     if watch is None:
         return
     wrong = difference(what, gather(dict(told), what, timeout), watch.hosts)
-    if wrong is not None:
-        raise HostsDifferError(wrong)
+    if wrong is not None:  # for all of them, so all tell of parts as well
+        closer = None if parts is None else _of_parts(gather([*parts()], f'{what}, closer', timeout), watch.hosts)
+        raise HostsDifferError(wrong if closer is None else f'{wrong} {closer}')
+
+
+def _of_parts(told: Sequence[Sequence[Sequence[str]]], hosts: Sequence[str]) -> str | None:
+    names = [name for name, _ in told[0]]  # which may count otherwise elsewhere
+    by_name = [dict(zip(names, (value for _, value in each), strict=False)) for each in told]
+    return difference('these parts', by_name, hosts)
 
 
 def meet(call: str, timeout: float = _SECONDS) -> None:

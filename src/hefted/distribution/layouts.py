@@ -106,6 +106,12 @@ class LayoutMap(MutableMapping[str, Any]):
     def __setitem__(self, key: str, layout: TensorLayout | tuple[str | None, ...]) -> None:
         if key in self._layouts:
             raise ArgumentError(f'Expected a key that the layout map has not got, received {key!r}. Delete it first.')
+        try:
+            re.compile(key)
+        except (re.error, TypeError) as error:
+            raise ArgumentError(
+                f'Expected a key of the layout map to be a regular expression for paths, received {key!r}: {error}.'
+            ) from error
         if isinstance(layout, tuple):
             layout = TensorLayout(layout)
         if not isinstance(layout, TensorLayout):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -83,6 +84,10 @@ class Distribution:
         del path
         return None
 
+    def see(self, variables: Sequence[Any]) -> None:
+        """All variables of a model, before it is trained so: what is wrong for them together is said."""
+        del variables
+
     @contextmanager
     def scope(self) -> Generator[None]:
         """Within the block this is the distribution."""
@@ -91,6 +96,20 @@ class Distribution:
             yield
         finally:
             _current.pop()
+
+    def _split(self) -> Any:
+        """All that decides how rows and weights are split."""
+        return self.device_mesh.backend_mesh, self.batch_dim_name, self.auto_shard_dataset
+
+    def __eq__(self, other: object) -> bool:
+        """Whether another one splits the same way: what was compiled for one serves the other."""
+        if self is other:
+            return True
+        known = type(self) is type(other) and type(self).__module__ == __name__  # of a user's own nobody can know
+        return known and isinstance(other, Distribution) and self._split() == other._split()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.device_mesh.backend_mesh))
 
     def __repr__(self) -> str:
         return f'<{type(self).__name__} device_mesh={self.device_mesh}>'
@@ -156,6 +175,9 @@ class FullyShardedDataParallel(DataParallel):
         super().__init__(device_mesh, devices, auto_shard_dataset)
         self.least_size = least_size
 
+    def _split(self) -> Any:
+        return super()._split(), self.least_size
+
     def get_variable_layout(self, variable: Any) -> TensorLayout:
         """The layout of a variable: its largest dimension that the devices divide is split."""
         count, shape = self.num_model_replicas, tuple(variable.shape)
@@ -196,6 +218,19 @@ class ModelParallel(Distribution):
             )
         super().__init__(layout_map.device_mesh, batch_dim_name, auto_shard_dataset)
         self.layout_map = layout_map
+        self._seen: set[str] = set()  # keys of the map that have named a weight, or of which it was said
+
+    def see(self, variables: Sequence[Any]) -> None:
+        """Warn of keys that name no weight: what they were to split is then whole on every device."""
+        paths = [part.path for variable in variables for part in getattr(variable, 'parts', ()) or (variable,)]
+        keys = [key for key in self.layout_map if key not in self._seen]
+        self._seen.update(keys)
+        unused = [key for key in keys if key not in paths and not any(re.fullmatch(key, path) for path in paths)]
+        if unused:
+            warn(
+                f'The layout map has keys that name no weight of the model: {unused}. A key is a regular expression '
+                f'for the whole path of a weight, such as {paths[0]!r}; see [v.path for v in model.variables].'
+            )
 
     def get_variable_layout(self, variable: Any) -> TensorLayout:
         """The layout of a variable, as the map says.
@@ -209,19 +244,24 @@ class ModelParallel(Distribution):
         if len(layout.axes) != len(variable.shape):
             raise ArgumentError(
                 f'Expected a layout of {len(variable.shape)} axes for {variable.path!r}, whose shape is '
-                f'{tuple(variable.shape)}, received {layout.axes}.'
+                f'{tuple(variable.shape)}, received {layout.axes}. Give it one axis or None for each dimension, or '
+                "make the map's key narrower."
             )
         for axis, size in zip(layout.axes, variable.shape, strict=True):
             if axis is not None and size % (parts := self.device_mesh.size_of(axis)):
                 raise ArgumentError(
                     f'Expected dimensions that the mesh divides for {variable.path!r}, whose shape is '
                     f'{tuple(variable.shape)}, received the layout {layout.axes}, which splits {size} into {parts} '
-                    f'along {axis!r}.'
+                    f"along {axis!r}. Split another dimension, or make the map's key narrower."
                 )
         return layout
 
     def get_tensor_layout(self, path: str) -> TensorLayout | None:
         return self.layout_map[path]
+
+    def _split(self) -> Any:
+        layouts = [(pattern, layout.axes, layout.device_mesh) for pattern, layout in self.layout_map.items()]
+        return super()._split(), [(*named, mesh and mesh.backend_mesh) for *named, mesh in layouts]
 
 
 def _line_of(devices: Sequence[Any] | None) -> DeviceMesh:

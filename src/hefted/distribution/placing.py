@@ -62,6 +62,7 @@ class Placing:
 
     def of_groups(self, groups: Mapping[str, Sequence[Any]]) -> dict[str, list[NamedSharding]]:
         """The same of all of a state's variables."""
+        self.how.see([variable for group in groups.values() for variable in group])
         return {name: [self.of(variable) for variable in group] for name, group in groups.items()}
 
     def put_together(self, weight: Any, sharding: NamedSharding) -> Any:

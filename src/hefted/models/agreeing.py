@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hefted.models.model import Model
 
 _OF_MODEL = ('layer', 'variable', 'optimizer', 'loss', 'loss_weights', 'metrics', 'weighted_metrics')
+_WEIGHTS = ('trainable', 'frozen')
 _READABLE = 60  # characters
 _MOST_BYTES = 64 << 20  # of weights that are compared by value
 
@@ -86,7 +87,7 @@ def agree(
         'stops at batches': listeners.stops_at_batches(),
         "the state of NumPy's random numbers": _random(),
     }
-    hosts.agree('the training', told)
+    hosts.agree('the training', told, parts=lambda: _parts(binding))
 
 
 def _told(value: Any) -> Any:
@@ -99,13 +100,35 @@ def _short(value: Any) -> str:
 
 
 def _weights(binding: Binding) -> str:
-    """A sum over the first weights, so far as that takes no time."""
-    arrays = [array for name in ('trainable', 'frozen') for array in binding.held()[name]]
-    whole = [array for array in arrays if not isinstance(array, jax.Array) or array.is_fully_addressable]
-    if sum(array.nbytes for array in whole) > _MOST_BYTES:
-        return 'not compared'
-    sums = [zlib.crc32(np.asarray(array).tobytes()) for array in whole]
+    """A sum over the first weights, so far as that takes no time: biases and norms before what is large."""
+    sums: list[tuple[int, int]] = []
+    left = _MOST_BYTES
+    for number, array in sorted(enumerate(_arrays(binding)), key=lambda each: each[1].nbytes):
+        left -= array.nbytes
+        if left >= 0 and _whole(array):
+            sums.append((number, _sum(array)))
     return _short(sums)
+
+
+def _parts(binding: Binding) -> list[tuple[str, str]]:
+    """Each weight's path, and what is to be alike of it."""
+    variables = [variable for name in _WEIGHTS for variable in binding.groups[name]]
+    small = [array.nbytes <= _MOST_BYTES and _whole(array) for array in _arrays(binding)]
+    sums = [f', sum {_sum(array):08x}' if s else '' for array, s in zip(_arrays(binding), small, strict=True)]
+    return [(v.path, f'{v.dtype} {tuple(v.shape)}{s}') for v, s in zip(variables, sums, strict=True)]
+
+
+def _arrays(binding: Binding) -> list[Any]:
+    held = binding.held()
+    return [array for name in _WEIGHTS for array in held[name]]
+
+
+def _whole(array: Any) -> bool:
+    return not isinstance(array, jax.Array) or array.is_fully_addressable
+
+
+def _sum(array: Any) -> int:
+    return zlib.crc32(np.asarray(array).tobytes())
 
 
 def _random() -> str:
