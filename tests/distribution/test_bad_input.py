@@ -60,6 +60,13 @@ WRONG = {
     ),
     'other lengths': ('model.fit(x[:900 + rank], y[:900 + rank])', 'rows: 900 for rank 0'),
     'other lengths of streams': ('model.fit(batches(10 + rank))', 'and as many batches'),
+    'batches of another shape': (
+        "model.fit((np.ones((32, 4 + rank, 20)), np.ones((32, 4 + rank, 1))) for _ in range(9))",
+        'but for its rows: ["float32 (4, 20)", "float32 (4, 1)"] for rank 0',
+    ),
+    'a stream that breaks off in one': (
+        'model.fit((x[i // (20 - i * rank):][:32], y[:32]) for i in range(30))', 'ZeroDivisionError: ',
+    ),
     'other seeds': ('hefted.utils.set_random_seed(rank)\nmodel.fit(x, y)', 'seed: 0 for rank 0'),
     'other validation data': (
         'model.fit(x, y, validation_data=(x[:90 + rank], y[:90 + rank]))', 'rows of the validation data: 90 for rank 0',

@@ -110,7 +110,7 @@ class Ahead:
         """A full block if there is one; with `wait`, any block that holds a batch. None if there is none (any more).
 
         Raises:
-            BaseException: What the iterator raised, once the batches before it are taken.
+            BaseException: What the iterator raised, once the batches before it are taken; of several hosts, the blocks.
         """
         with self._changed:
             while True:
@@ -131,7 +131,8 @@ class Ahead:
         if self._waiting:
             return self._waiting.popleft()
         block = self._open
-        if block is not None and block.count and ((anything and not self.whole) or self._ended):
+        cut = self.whole and self._error is not None  # the others' blocks are longer: what is wrong is raised instead
+        if block is not None and block.count and ((anything and not self.whole) or self._ended) and not cut:
             block.taken, self._open = True, None
             return block
         return None

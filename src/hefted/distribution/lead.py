@@ -97,6 +97,6 @@ def decide(answer: Answer, what: str = '') -> Answer:
 
         raise HostsDifferError(
             f'The processes do not do the same: rank {watched.world.rank} asks {what!r} where rank 0 asks {asked!r}. '
-            'Give all of them the same model, arguments and callbacks, and as many batches.'
+            'Give all of them the same model, arguments and callbacks, and as many batches, each of as many rows.'
         )
     return told

@@ -80,6 +80,7 @@ def agree(
         'rows of a step': source.layout.batch_size,
         'steps of an epoch': steps,
         'the data': None if apart else _short(data),
+        'what a batch holds, but for its rows': _batch(source) if apart else None,
         'rows of the validation data': held and held.layout.rows,
         'the validation data': None if apart or judged is None else _short(judged),
         'devices of a batch': placing and placing.shares,
@@ -93,6 +94,13 @@ def agree(
 def _told(value: Any) -> Any:
     """A setting as it is; the sum of one that is too long to be read."""
     return value if len(json.dumps(value)) <= _READABLE else _short(value)
+
+
+def _batch(source: Source) -> list[str]:
+    """Dtype and shape of each array: a program for others would send other things."""
+    layout = source.layout
+    at = 2 if layout.stepped else 1
+    return [f'{part.dtype.name} {tuple(part.shape[at:])}' for part in jax.tree.leaves(layout.shapes[0])]
 
 
 def _short(value: Any) -> str:
