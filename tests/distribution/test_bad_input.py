@@ -112,6 +112,7 @@ def test_one_of_four_may_save_what_it_has_all_of_and_the_others_go_on_and_say_no
     assert first.code == 0
     assert (tmp_path / 'm.keras').exists()
     assert 'Energy' in first.out
+    assert ' CO2e for rank 0 of 4' in first.out  # while it trains; the receipt is of all
     assert 'larger than the data' in first.error
     assert 'experimental' not in first.error
     for each in others:

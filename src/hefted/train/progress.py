@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from hefted import config
+from hefted import config, world
 from hefted.errors import unknown_name
 from hefted.forecast.outlook import Outlook, Rest
 from hefted.forecast.words import line
@@ -140,7 +140,7 @@ class LiveProgress(Progress):
 
     def _weight(self, tick: Tick | None, width: int) -> str:
         """What it took so far and what is left: that with its interval, where a row has room for it."""
-        taken = live(tick) if tick is not None else ''
+        taken = _own(tick) if tick is not None else ''
         use = worked(tick) if tick is not None else ''
         whole, *shorter = self._to_go()
         told = [' · '.join(filter(None, (taken, use, left))) for left in (whole, *shorter)]
@@ -223,6 +223,12 @@ def _shown(line: str) -> None:
     Stream(None if config.is_interactive_logging_enabled() else Logged()).line(line)
 
 
+def _own(tick: Tick) -> str:
+    """What this process took; where several train, it says whose: the receipt alone is of all of them."""
+    told, joined = live(tick), world.joined()
+    return told if not told or joined is None else f'{told} for rank {joined.rank} of {joined.size}'
+
+
 def summary(progress: Progress, step: int, logs: Logs, tick: Tick | None) -> str:
     """'32/32 - 0s 1ms/step - accuracy: 0.5110 - loss: 0.6967 - 11 W · 9.8 J · 1.0 mg CO2e'."""
     seconds = perf_counter() - progress.began
@@ -231,7 +237,7 @@ def summary(progress: Progress, step: int, logs: Logs, tick: Tick | None) -> str
         f'{_seconds(seconds)} {_seconds(seconds / max(step, 1))}/step',
     ]
     parts += [f'{name}: {_number(value)}' for name, value in sorted(logs.items(), key=_validation_last)]
-    weight = ' · '.join(filter(None, (live(tick), worked(tick)))) if tick is not None else ''
+    weight = ' · '.join(filter(None, (_own(tick), worked(tick)))) if tick is not None else ''
     return ' - '.join(parts + ([weight] if weight else []))
 
 
