@@ -6,7 +6,7 @@
 
 Any folder of .txt files will do instead, with blank lines between paragraphs: the last file is never trained on.
 Texts are packed into short rows, whole words are hidden, and there is one task, as in recipes of today. Of the hidden
-tokens of a novel never seen it tells 18 % after two epochs, where frequency alone tells 6.6 %; it goes on learning.
+tokens of a novel never seen it tells 30 % after its four epochs (18 % after two), where frequency alone tells 6.6 %.
 """
 
 import io
