@@ -8,6 +8,7 @@ os.environ['KERAS_BACKEND'] = 'jax'
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -20,15 +21,21 @@ from jax.experimental.compilation_cache import compilation_cache
 import hefted
 
 
-@pytest.fixture(autouse=True, scope='package')
-def same_programs_are_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+@pytest.fixture(scope='session')
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where this process keeps what these tests had compiled."""
+    return tmp_path_factory.mktemp('programs')
+
+
+@pytest.fixture(autouse=True, scope='module')
+def same_programs_are_compiled_once(programs: Path) -> Iterator[None]:
     """Most of these tests' time is XLA's: what a test compiles that another had compiled is read from a file.
 
     The key is the whole program, so Keras's and Hefted's share one only where they are the same. The folder is this
     process's own and new; tests elsewhere, some of which go by what compiling takes, are without it.
     """
     settings = {
-        'jax_compilation_cache_dir': str(tmp_path_factory.mktemp('programs')),
+        'jax_compilation_cache_dir': str(programs),
         'jax_persistent_cache_min_compile_time_secs': 0.0,
         'jax_persistent_cache_min_entry_size_bytes': -1,
     }
