@@ -53,6 +53,14 @@ def spent(folder: Path, size: int, *budgets: str | None) -> list[list[dict[str, 
     return [[each[str(number)] for number in range(len(budgets))] for each in lines]
 
 
+@pytest.fixture(scope='module')
+def of_a_project(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[list[dict[str, Any]]]]:
+    """Two trainings without a budget of their own, by two processes, of a project, and their folder."""
+    folder = tmp_path_factory.mktemp('of_a_project')
+    (folder / 'pyproject.toml').write_text("[tool.hefted]\nproject = 'whales'\nbudget = '1 kWh'\n")
+    return folder, spent(folder, 2, None, None)
+
+
 def test_what_all_processes_spend_together_keeps_within_the_budget_and_uses_most_of_it(tmp_path: Path):
     size = 4
     free, *_ = spent(tmp_path / 'free', size, None)
@@ -71,16 +79,16 @@ def test_what_all_processes_spend_together_keeps_within_the_budget_and_uses_most
     assert len({each[0]['epochs'] for each in told}) == 1
 
 
-def test_one_that_pays_for_no_step_of_all_is_refused_by_all_with_the_same_words(tmp_path: Path):
-    free, _ = spent(tmp_path / 'free', 2, None)
+def test_one_that_pays_for_no_step_of_all_is_refused_by_all_with_the_same_words(of_a_project: Any, tmp_path: Path):
+    _, (free, _) = of_a_project
     most = 0.1 * free[0]['joules']  # less than either start-up, however busy the machine was then
     first, second = spent(tmp_path, 2, f'{most:.1f} J')
     assert first[0]['error'] == second[0]['error'] == 'BudgetError'
     assert first[0]['told'] == second[0]['told']
 
 
-def test_what_is_foreseen_is_of_all_processes(tmp_path: Path):
-    first, second = spent(tmp_path, 2, None, None)
+def test_what_is_foreseen_is_of_all_processes(of_a_project: Any):
+    _, (first, second) = of_a_project
     assert any('Of all 2 processes' in note for note in first[1]['notes'])
     assert not any('Of all' in note for note in second[1]['notes'])
     assert 1.4 < first[1]['foreseen'] / second[1]['foreseen'] < 3
@@ -115,10 +123,8 @@ def test_between_two_questions_others_are_carried_on_as_fast_as_they_went_beside
     assert second.read() == {'energy': 11.0}
 
 
-def test_a_project_counts_a_training_of_several_processes_once(tmp_path: Path):
-    (tmp_path / 'free').mkdir()
-    (tmp_path / 'free' / 'pyproject.toml').write_text("[tool.hefted]\nproject = 'whales'\nbudget = '1 kWh'\n")
-    first, _ = spent(tmp_path / 'free', 2, None)
-    total = ProjectTotal('whales', tmp_path / 'free' / 'data' / 'runs')
+def test_a_project_counts_a_training_of_several_processes_once(of_a_project: Any):
+    folder, (first, _) = of_a_project
+    total = ProjectTotal('whales', folder / 'data' / 'runs')
     total.look()
-    assert total.amounts()['energy'] == pytest.approx(first[0]['joules'], rel=1e-6)
+    assert total.amounts()['energy'] == pytest.approx(first[0]['joules'] + first[1]['joules'], rel=1e-6)

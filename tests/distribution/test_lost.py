@@ -32,8 +32,16 @@ def ends_of_runs(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text('utf-8').splitlines()[-1]) for path in journals]
 
 
+@pytest.fixture(scope='module')
+def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the training comes to in one process that nothing happens to."""
+    return said(train(tmp_path_factory.mktemp('alone'), 1)[0])
+
+
 @pytest.mark.parametrize('dies', [2, 0])
-def test_a_process_that_is_killed_is_named_by_all_others_and_the_training_goes_on_with_fewer(tmp_path: Path, dies: int):
+def test_a_process_that_is_killed_is_named_by_all_others_and_the_training_goes_on_with_fewer(
+    tmp_path: Path, dies: int, alone: dict[str, Any]
+):
     keeps = {'RESUME': str(tmp_path / 'checkpoints')}
     ended = train(tmp_path, 4, DIES=str(dies), **keeps)
 
@@ -48,7 +56,6 @@ def test_a_process_that_is_killed_is_named_by_all_others_and_the_training_goes_o
     closed = [(end.get('status'), end.get('error')) for end in ends if end.get('end')]
     assert closed == [('failed', 'HostLostError')] * 3
 
-    alone = said(train(tmp_path, 1)[0])
     (first, second) = map(said, train(tmp_path, 2, **keeps))
     assert first['weights'] == second['weights']
     assert first['weights'] == pytest.approx(alone['weights'], rel=1e-5)

@@ -85,7 +85,10 @@ def _computed(layer: Any, xs: list[Any], options: dict[str, Any], listed: bool) 
         return loss + sum(losses), (flat, [np.float32(0) + x for x in losses], state)
 
     chosen = [jax.numpy.asarray(xs[i]) for i in differentiable]
-    (_, kept), slopes = jax.value_and_grad(total, argnums=(0, 1), has_aux=True)(trained, chosen)
+    computed = jax.value_and_grad(total, argnums=(0, 1), has_aux=True)
+    if '16' not in str(layer.compute_dtype):  # operation by operation, a hundred would be compiled; 16 bits, which a
+        computed = jax.jit(computed)  # compiler rounds where it likes, are comparable so alone
+    (_, kept), slopes = computed(trained, chosen)
     return [np.asarray(x, 'float32') for x in jax.tree.leaves((kept, slopes))]
 
 

@@ -7,7 +7,8 @@ import os
 os.environ['KERAS_BACKEND'] = 'jax'
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -15,8 +16,37 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 import hefted
+
+
+@pytest.fixture(scope='session')
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where this process keeps what these tests had compiled."""
+    return tmp_path_factory.mktemp('programs')
+
+
+@pytest.fixture(autouse=True, scope='module')
+def same_programs_are_compiled_once(programs: Path) -> Iterator[None]:
+    """Most of these tests' time is XLA's: what a test compiles that another had compiled is read from a file.
+
+    The key is the whole program, so Keras's and Hefted's share one only where they are the same. The folder is this
+    process's own and new; tests elsewhere, some of which go by what compiling takes, are without it.
+    """
+    settings = {
+        'jax_compilation_cache_dir': str(programs),
+        'jax_persistent_cache_min_compile_time_secs': 0.0,
+        'jax_persistent_cache_min_entry_size_bytes': -1,
+    }
+    before = {name: getattr(jax.config, name) for name in settings}
+    for name, value in settings.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
 
 
 @pytest.fixture

@@ -38,9 +38,11 @@ def recipe(kind: Any, steps: int, **changes: Any) -> Any:
     return optimizer
 
 
-@pytest.mark.parametrize('kind', [AdamW, Lamb])
-def test_nine_tenths_of_the_steps_are_short_and_one_schedule_spans_both_lengths(kind: Any, tokenizer: Any):
-    short, long = (MaskedLanguageDataset(TEXTS, tokenizer, length, 8, seed=length) for length in (16, 32))
+# 130 short rows: with a last batch of two, which is a program of its own to compile, and without.
+@pytest.mark.parametrize(('kind', 'size'), [(AdamW, 8), (Lamb, 10)])
+def test_nine_tenths_of_the_steps_are_short_and_one_schedule_spans_both_lengths(kind: Any, size: int, tokenizer: Any):
+    short, long = (MaskedLanguageDataset(TEXTS, tokenizer, length, size, seed=length) for length in (16, 32))
+    assert len(short[short.num_batches - 1][1]) == {8: 2, 10: 10}[size]
     first, last = 2 * short.num_batches, 2 * short.num_batches // 9
     assert last < long.num_batches
     model = made(tokenizer, recipe(kind, first + last, weight_decay=0.01))
@@ -102,8 +104,9 @@ def test_lamb_is_the_published_formula_for_each_weight_of_a_stack():
 
 def test_one_pass_in_16_bits_on_packed_rows_learns_what_32_bits_do(tokenizer: Any):
     def trained(dtype: str) -> tuple[Any, Any]:
-        data = MaskedLanguageDataset(TEXTS, tokenizer, 32, 4, mask_selection_rate=0.3, seed=3)
+        data = MaskedLanguageDataset(TEXTS[:115], tokenizer, 32, 4, mask_selection_rate=0.3, seed=3)
         assert data.packed
+        assert len(data[data.num_batches - 1][1]) == 4  # one shape, and so one program to compile
         model = made(tokenizer, recipe(AdamW, data.num_batches, weight_decay=0.01), dtype=dtype)
         losses = [float(model.train_on_batch(*data[i])) for i in range(data.num_batches)]
         return model, losses
