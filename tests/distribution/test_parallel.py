@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from jax.sharding import PartitionSpec as P
 
 from hefted import Sequential, distribution, layers
 from hefted.distribution import (
@@ -190,6 +191,15 @@ def test_a_key_that_names_no_weight_is_warned_of_once():
         with pytest.warns(UserWarning, match=r"no weight of the model: \['denze/kernel'\].*head/kernel'"):
             model.fit(np.ones((8, 4)), np.ones((8, 2)), verbose=0)
         model.fit(np.ones((8, 4)), np.ones((8, 2)), verbose=0)
+
+
+def test_a_map_of_kernels_is_not_asked_about_what_an_optimizer_keeps_in_another_shape():
+    model = Sequential([layers.Input((4,)), layers.Dense(2)])
+    model.compile('adafactor', 'mse')  # its means of rows and columns are called kernel, too, and have one dimension
+    with mapped('.*kernel').scope():
+        model.fit(np.ones((8, 4)), np.ones((8, 2)), verbose=0)
+    assert {v.value.sharding.spec for v in model.optimizer.variables if v.path.endswith('/kernel')} == {P()}
+    assert model.trainable_variables[0].value.sharding.spec == P(None, 'model')
 
 
 def test_a_key_that_is_no_regular_expression_is_refused():

@@ -63,7 +63,20 @@ class Placing:
     def of_groups(self, groups: Mapping[str, Sequence[Any]]) -> dict[str, list[NamedSharding]]:
         """The same of all of a state's variables."""
         self.how.see([variable for group in groups.values() for variable in group])
-        return {name: [self.of(variable) for variable in group] for name, group in groups.items()}
+        return {
+            name: [self._of_kept(variable) if name == 'optimizer' else self.of(variable) for variable in group]
+            for name, group in groups.items()
+        }
+
+    def _of_kept(self, variable: Any) -> NamedSharding:
+        """The sharding of what an optimizer keeps.
+
+        A map of layouts speaks of weights: it is not asked about what has a weight's name and another shape, such as
+        Adafactor's means.
+        """
+        if isinstance(self.how, ModelParallel) and getattr(variable, 'placed_like', None) is None:
+            return self.whole
+        return self.of(variable)
 
     def put_together(self, weight: Any, sharding: NamedSharding) -> Any:
         """A weight as a step uses it: whole, if each device keeps a share of it for memory's sake alone.
