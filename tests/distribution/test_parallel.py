@@ -202,6 +202,17 @@ def test_a_map_of_kernels_is_not_asked_about_what_an_optimizer_keeps_in_another_
     assert model.trainable_variables[0].value.sharding.spec == P(None, 'model')
 
 
+def test_what_optax_keeps_for_a_weight_lies_as_the_weight_does():
+    import optax
+
+    model = Sequential([layers.Input((4,)), layers.Dense(2)])
+    model.compile(optax.adam(1e-3), 'mse')
+    with mapped('.*kernel').scope():
+        model.fit(np.ones((8, 4)), np.ones((8, 2)), verbose=0)
+    lies = [(v.shape, v.value.sharding.spec) for v in model.optimizer.variables if v.ndim]
+    assert lies == [((4, 2), P(None, 'model')), ((2,), P(None)), ((4, 2), P(None, 'model')), ((2,), P(None))]
+
+
 def test_a_key_that_is_no_regular_expression_is_refused():
     with pytest.raises(ArgumentError, match=r"to be a regular expression for paths, received '\['"):
         LayoutMap(MESH)['['] = (None, 'model')

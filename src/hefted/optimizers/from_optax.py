@@ -67,11 +67,20 @@ class FromOptax(Optimizer):
             # Each leaf is an array of its own: transformations may share one, and training gives its state away.
             held = np.array(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
             self._state.append(self._own(held, name or 'state', held.dtype))
+            self._state[-1].placed_like = self._weight_of(path, held.shape)
             if [getattr(key, 'name', getattr(key, 'key', None)) for key in path][-2:] == [
                 'hyperparams',
                 'learning_rate',
             ]:
                 self._rate_at = len(self._state) - 1
+
+    def _weight_of(self, path: Sequence[Any], shape: tuple[int, ...]) -> Variable | None:
+        """The weight that a leaf of the state, such as a moment, is kept for; None where it is for none alone."""
+        at = getattr(path[-1], 'idx', None) if path else None  # weights are given as a list, and so are their moments
+        if at is None or at >= len(self._trainable_variables):
+            return None
+        weight = self._trainable_variables[at]
+        return weight if shape and tuple(weight.shape) == shape else None
 
     @property
     def takes_stacks(self) -> bool:
