@@ -123,3 +123,16 @@ def test_programs_for_a_cpu_are_ordered_for_memory(folder: Path) -> None:
     ours, plain = compile_cache.compile(program), program.compile()
     assert ours.memory_analysis().temp_size_in_bytes < plain.memory_analysis().temp_size_in_bytes
     np.testing.assert_allclose(ours(np.ones(512, np.float32)), plain(np.ones(512, np.float32)), rtol=1e-6)
+
+
+def test_an_argument_that_is_not_used_may_have_another_shape(folder: Path) -> None:
+    def runs(unused: int) -> list[float]:
+        arguments = np.ones(3, np.float32), np.ones(unused, np.float32)
+        traced = jax.jit(lambda x, _: {'out': x * 2.0 + 1}).trace(*arguments)
+        found = compile_cache.compile(traced.lower())
+        for thread in threading.enumerate():
+            if thread.name == 'hefted-cache':
+                thread.join()
+        return found(*arguments)['out'].tolist()
+
+    assert runs(2) == runs(5) == runs(2) == [3, 3, 3]

@@ -101,6 +101,7 @@ def _key(lowered: Any, options: dict[str, str], devices: Sequence[Any]) -> str:
         f'{jax.process_index()} of {jax.process_count()}',
         processor.cpu_features(),
         lowered.as_text(),
+        str(lowered.in_avals),  # the text has not got arguments that are not used, and the entry asks for them
     )
     digest = hashlib.sha256()
     for part in parts:
