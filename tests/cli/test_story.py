@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,7 +55,7 @@ def test_another_story_is_not_known():
         says('bart')
 
 
-def test_it_is_told_in_half_a_second_and_without_jax(tmp_path: Path):
+def test_it_is_told_in_half_a_second_and_without_jax(tmp_path: Path, starts: Callable[..., float]):
     program = """
 import sys
 sys.argv = ['hefted', 'story', 'bert']
@@ -66,13 +66,9 @@ finally:
     assert not {'jax', 'numpy', 'matplotlib', 'rich'} & set(sys.modules), set(sys.modules)
 """
     environment = os.environ | {'HEFTED_DATA_DIR': str(tmp_path), 'PYTHONUTF8': '1'}
-    walls: list[float] = []
-    for _ in range(5):
-        begun = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, '-c', program], env=environment, capture_output=True, text=True, encoding='utf-8'
-        )
-        walls.append(time.perf_counter() - begun)
-        assert done.returncode == 0, done.stderr
+    done = subprocess.run(
+        [sys.executable, '-c', program], env=environment, capture_output=True, text=True, encoding='utf-8'
+    )
+    assert done.returncode == 0, done.stderr
     assert '64 V100' in done.stdout
-    assert min(walls) < 0.5
+    assert starts(environment, '-c', program) < 50
