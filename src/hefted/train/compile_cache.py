@@ -13,7 +13,7 @@ import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +45,28 @@ def compile(lowered: Any, brief: bool = False, devices: Sequence[Any] | None = N
     found = _load(path, lowered, devices)
     if found is not None:
         return found
-    compiled = _compile(lowered, options)
-    # Written beside the training; the interpreter waits for it at exit.
-    threading.Thread(target=_store, args=(path, compiled), name='hefted-cache').start()
+    with _hits_of_jaxs_own() as hits:
+        compiled = _compile(lowered, options)
+    if not hits:  # what was loaded has not got all of its code, once it is written and loaded again
+        # Written beside the training; the interpreter waits for it at exit.
+        threading.Thread(target=_store, args=(path, compiled), name='hefted-cache').start()
     return compiled
+
+
+@contextlib.contextmanager
+def _hits_of_jaxs_own() -> Generator[list[str]]:
+    """What JAX's own cache gives meanwhile, which a person may have set up beside this one."""
+    hits: list[str] = []
+
+    def hear(event: str, **_: Any) -> None:
+        if event == '/jax/compilation_cache/cache_hits':
+            hits.append(event)
+
+    jax.monitoring.register_event_listener(hear)
+    try:
+        yield hits
+    finally:
+        jax.monitoring.unregister_event_listener(hear)
 
 
 # On a CPU. XLA orders a program so that much can run at once, and then much memory is in use at once: ordered for
