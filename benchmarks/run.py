@@ -101,10 +101,8 @@ def run_once(program: Program, workload: Workload, caches: Path, options: argpar
         'TORCHINDUCTOR_CACHE_DIR': str(caches / 'inductor'),
         'KERAS_HOME': str(caches / 'keras'),
     }
-    if program.environment not in (
-        'hefted',
-        'adopted',
-    ):  # Hefted keeps a compile cache by itself; JAX's is switched on for the others
+    if not program.environment.startswith(('hefted', 'adopted')):
+        # Hefted keeps a compile cache by itself; JAX's is switched on for the others
         variables |= {
             'JAX_COMPILATION_CACHE_DIR': str(caches / 'jax'),
             'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0',
