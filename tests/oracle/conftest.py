@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
-from jax.experimental.compilation_cache import compilation_cache
+from tests import jaxs_own_cache
 
 import hefted
 
@@ -34,19 +34,8 @@ def same_programs_are_compiled_once(programs: Path) -> Iterator[None]:
     The key is the whole program, so Keras's and Hefted's share one only where they are the same. The folder is this
     process's own and new; tests elsewhere, some of which go by what compiling takes, are without it.
     """
-    settings = {
-        'jax_compilation_cache_dir': str(programs),
-        'jax_persistent_cache_min_compile_time_secs': 0.0,
-        'jax_persistent_cache_min_entry_size_bytes': -1,
-    }
-    before = {name: getattr(jax.config, name) for name in settings}
-    for name, value in settings.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
+    with jaxs_own_cache.kept_in(programs):
+        yield
 
 
 @pytest.fixture

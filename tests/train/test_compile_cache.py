@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
-from jax.experimental.compilation_cache import compilation_cache
+from tests import jaxs_own_cache
 
 from hefted.train import compile_cache
 
@@ -140,29 +139,12 @@ def test_an_argument_that_is_not_used_may_have_another_shape(folder: Path) -> No
     assert runs(2) == runs(5) == runs(2) == [3, 3, 3]
 
 
-@pytest.fixture
-def jaxs_own(tmp_path: Path) -> Iterator[None]:
-    """JAX's own cache, as a person sets it up, keeping whatever is compiled."""
-    settings = {
-        'jax_compilation_cache_dir': str(tmp_path / 'jax'),
-        'jax_persistent_cache_min_compile_time_secs': 0.0,
-        'jax_persistent_cache_min_entry_size_bytes': -1,
-    }
-    before = {name: getattr(jax.config, name) for name in settings}
-    for name, value in settings.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
-
-
 def test_what_jaxs_own_cache_gave_is_not_kept_here_as_it_would_not_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jaxs_own: None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, kept in (('one', 1), ('two', 0), ('one', 1), ('two', 0)):  # new; of JAX's; of one's own; of JAX's again
-        monkeypatch.setenv('HEFTED_CACHE_DIR', str(tmp_path / name))
-        jax.clear_caches()
-        assert values(compiled()) == [3, 3, 3]
-        assert len(list((tmp_path / name / 'xla').iterdir())) == kept
+    with jaxs_own_cache.kept_in(tmp_path / 'jax'):
+        for name, kept in (('one', 1), ('two', 0), ('one', 1), ('two', 0)):  # new; JAX's; one's own; JAX's again
+            monkeypatch.setenv('HEFTED_CACHE_DIR', str(tmp_path / name))
+            jax.clear_caches()
+            assert values(compiled()) == [3, 3, 3]
+            assert len(list((tmp_path / name / 'xla').iterdir())) == kept

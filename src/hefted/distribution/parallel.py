@@ -222,9 +222,11 @@ class ModelParallel(Distribution):
 
     def see(self, variables: Sequence[Any]) -> None:
         """Warn of keys that name no weight: what they were to split is then whole on every device."""
-        paths = [part.path for variable in variables for part in getattr(variable, 'parts', ()) or (variable,)]
         keys = [key for key in self.layout_map if key not in self._seen]
+        if not keys or not variables:
+            return
         self._seen.update(keys)
+        paths = [part.path for variable in variables for part in getattr(variable, 'parts', ()) or (variable,)]
         unused = [key for key in keys if key not in paths and not any(re.fullmatch(key, path) for path in paths)]
         if unused:
             warn(
