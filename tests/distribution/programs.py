@@ -1,4 +1,4 @@
-"""Programs that processes of a world run in tests; each prints what came of it as JSON."""
+"""Programs that processes of a world run in tests; each prints what came of it as JSON, or writes it (in TOLD)."""
 
 TRAINS = """
 import json, os, signal, time
@@ -39,9 +39,13 @@ except Exception as error:
     print(json.dumps({'error': type(error).__name__, 'told': str(error), 'at': time.time()}), flush=True)
     raise
 energy = history.footprint.energy
-print(json.dumps({
+told = json.dumps({
     'rank': world.rank, 'size': world.size, 'by': world.by, 'loss': history.history['loss'],
     'weights': [float(np.abs(each).sum()) for each in model.get_weights()],
     'joules': energy and energy.value, 'receipt': str(history.receipt()),
-}), flush=True)
+})
+print(told, flush=True)
+if 'TOLD' in os.environ:  # launchers mix what their processes print, even within a line
+    with open(os.path.join(os.environ['TOLD'], f'{world.rank}.json'), 'w') as file:
+        file.write(told)
 """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import runpy
 import subprocess
 import sys
@@ -19,15 +18,15 @@ TRAINS: str = runpy.run_path(str(HERE / 'programs.py'))['TRAINS']
 RANKS = 4
 
 
-def told(out: str) -> list[dict[str, Any]]:
-    """What each process has printed, by rank."""
-    starts = [found.start() for found in re.finditer(re.escape('{"rank"'), out)]  # mpirun may join lines
-    found = [json.JSONDecoder().raw_decode(out, start)[0] for start in starts]
-    return sorted(found, key=lambda each: each['rank'])
+def told(folder: Path) -> list[dict[str, Any]]:
+    """What each process has written, by rank."""
+    return [json.loads(path.read_text()) for path in sorted(folder.glob('*.json'))]
 
 
 def launched(command: list[str], folder: Path, **variables: str) -> list[dict[str, Any]]:
-    environment = worlds['environment'](HEFTED_DATA_DIR=str(folder / 'data'), **variables)
+    files = folder / (command[0] if command else 'alone')
+    files.mkdir()
+    environment = worlds['environment'](HEFTED_DATA_DIR=str(folder / 'data'), TOLD=str(files), **variables)
     done = subprocess.run(
         [*command, sys.executable, '-c', TRAINS],
         env=environment,
@@ -37,7 +36,7 @@ def launched(command: list[str], folder: Path, **variables: str) -> list[dict[st
         timeout=240,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return told(done.stdout)
+    return told(files)
 
 
 def alike(several: list[dict[str, Any]], folder: Path, by: str) -> None:
@@ -52,7 +51,7 @@ def alike(several: list[dict[str, Any]], folder: Path, by: str) -> None:
 def test_four_processes_by_plain_variables_train_as_one(tmp_path: Path):
     ended = worlds['run'](TRAINS, RANKS, tmp_path)
     assert [each.code for each in ended] == [0] * RANKS, ended
-    alike(told('\n'.join(each.out for each in ended)), tmp_path, 'hefted')
+    alike([json.loads(each.out.splitlines()[-1]) for each in ended], tmp_path, 'hefted')
 
 
 @pytest.mark.service('openmpi')
