@@ -91,7 +91,7 @@ def by_layouts() -> Any:
 
 
 def accumulated() -> Any:
-    """Gradients of three steps together, blocks computed again on the way back, weights and their averages in shares."""
+    """Gradients of three steps together, blocks computed again on the way back, weights and averages in shares."""
     model = reference(layers.Stack([layers.Dense(32, 'tanh') for _ in range(3)], remat='full'))
     optimizer = optimizers.Adam(1e-2, gradient_accumulation_steps=3, use_ema=True, ema_overwrite_frequency=5)
     model.compile(optimizer, 'binary_crossentropy')
