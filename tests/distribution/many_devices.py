@@ -91,9 +91,9 @@ def by_layouts() -> Any:
 
 
 def accumulated() -> Any:
-    """Gradients of three steps together, blocks computed again on the way back, weights in shares."""
+    """Gradients of three steps together, blocks computed again on the way back, weights and averages in shares."""
     model = reference(layers.Stack([layers.Dense(32, 'tanh') for _ in range(3)], remat='full'))
-    optimizer = optimizers.Adam(1e-2, gradient_accumulation_steps=3)
+    optimizer = optimizers.Adam(1e-2, gradient_accumulation_steps=3, use_ema=True, ema_overwrite_frequency=5)
     model.compile(optimizer, 'binary_crossentropy')
     with distribution.FullyShardedDataParallel().scope():
         history = model.fit(X, Y, batch_size=SIZE, epochs=3, verbose=0)

@@ -32,7 +32,7 @@ class Dies(callbacks.Callback):
 
 
 folder = os.environ.get('RESUME')
-resume = Resume(folder, seconds=0.0, share=0.5) if folder else False
+resume = Resume(folder, seconds=float(os.environ.get('SECONDS', '0')), share=0.5) if folder else False
 try:
     history = model.fit(x, y, epochs=5, batch_size=32, verbose=0, callbacks=[Dies()], resume=resume)
 except Exception as error:

@@ -93,3 +93,22 @@ def test_one_that_a_scheduler_tells_to_end_does_so_with_its_journal_closed_and_t
     assert 'was told to end by SIGTERM' in first.error.splitlines()[-1]
     closed = {end.get('status') for end in ends_of_runs(tmp_path) if end.get('end')}
     assert closed == {'failed', 'stopped'}
+
+
+@pytest.mark.parametrize('told', [0, 1])
+def test_where_checkpoints_are_kept_all_keep_one_of_the_same_step_before_they_end(
+    tmp_path: Path, told: int, alone: dict[str, Any]
+):
+    keeps = {'RESUME': str(tmp_path / 'checkpoints'), 'SECONDS': '1000'}  # none by the clock
+    ended = train(tmp_path, 2, DIES=str(told), HOW='SIGTERM', **keeps)
+    assert ended[told].code == 128 + 15, ended
+    assert f'rank {told} was told to end by SIGTERM. It keeps a checkpoint first' in ended[told].error
+    other = ended[1 - told]
+    assert other.code in (1, 75), other
+    assert f'rank {told} (host ' in other.error.splitlines()[-1]
+    assert (tmp_path / 'checkpoints' / 'latest.state').exists()
+
+    (on,) = map(said, train(tmp_path, 1, **keeps))
+    assert on['weights'] == pytest.approx(alone['weights'], rel=1e-5)
+    assert on['loss'] == pytest.approx(alone['loss'], rel=1e-5)
+    assert not (tmp_path / 'checkpoints').exists()

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.service('orbax')
 worlds = runpy.run_path(str(Path(__file__).parent / 'worlds.py'))
 
 TRAINS = """
-import json, os, signal, sys
+import json, os, signal, sys, time
 import numpy as np
 import hefted
 from hefted import Sequential, callbacks, distribution, layers
@@ -36,6 +36,9 @@ class Dies(callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if os.environ.get('DIES') == str(epoch):
             os.kill(os.getpid(), signal.SIGKILL)
+        if os.environ.get('TOLD') == str(epoch) and world.rank == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(2)  # until rank 0 has heard of it
 
 
 class Fails(callbacks.Callback):
@@ -50,6 +53,8 @@ if keeps == 'backup':
     given['callbacks'].insert(0, callbacks.BackupAndRestore('kept', double_checkpoint=True))
 elif keeps == 'resume':
     given['resume'] = Resume('kept', seconds=0.0, share=0.9)
+elif keeps == 'rarely':
+    given['resume'] = Resume('kept', seconds=1000.0)
 history = model.fit(x, y, epochs=4, batch_size=32, verbose=0, shuffle=True, **given)
 kernel = model.trainable_variables[0].held
 print(json.dumps({
@@ -92,6 +97,17 @@ def test_a_training_in_shares_goes_on_with_fewer_or_more_processes(
         if after > 1:
             assert each['mine'] == [[16, 32 // after]]
     assert not (tmp_path / 'kept').exists()
+
+
+def test_one_that_is_told_to_end_has_all_write_their_shares_first(tmp_path: Path, uninterrupted: Any) -> None:
+    ended = train(tmp_path, 2, 'rarely', TOLD='2')
+    assert ended[1].code == 128 + 15, ended[1].error[-3000:]
+    assert ended[0].code in (1, 75)
+    (shares,) = (tmp_path / 'kept' / 'latest.shares').iterdir()
+    assert 16 <= int(shares.name.split('-')[0]) < 32  # eight steps an epoch: before the last
+    (found,) = said(train(tmp_path, 1, 'rarely'))
+    np.testing.assert_allclose(found['loss'], uninterrupted['loss'], rtol=1e-5)
+    np.testing.assert_allclose(found['weights'], uninterrupted['weights'], rtol=1e-4, atol=1e-6)
 
 
 def test_without_orbax_they_are_gathered_and_the_remedy_is_told(tmp_path: Path) -> None:

@@ -114,17 +114,18 @@ def test_a_pause_in_the_middle_keeps_a_checkpoint_and_the_bits(grid, tmp_path):
         np.testing.assert_array_equal(one, two)
 
 
-def test_ctrl_c_ends_the_wait_with_the_state_whole_and_what_was_kept_goes_on(grid, tmp_path):
+@pytest.mark.parametrize(('number', 'raised'), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_a_signal_ends_the_wait_with_the_state_whole_and_what_was_kept_goes_on(grid, tmp_path, number, raised):
     grid(_0=240, _30=24, _3000=300)
     model = compiled()
     before = model.get_weights()
     kept = BackupAndRestore(tmp_path / 'kept')
-    strike = threading.Timer(1.0, os.kill, [os.getpid(), signal.SIGINT])
+    strike = threading.Timer(1.0, os.kill, [os.getpid(), number])
     heard = signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where tests run in the background
     strike.start()
     begun = time.time()
     try:
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(raised):
             model.fit(X, Y, epochs=2, verbose=0, callbacks=[kept], when='cleanest within 10 min')
     finally:
         signal.signal(signal.SIGINT, heard)

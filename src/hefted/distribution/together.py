@@ -57,7 +57,7 @@ def begin(world: World, hosts: Sequence[str], sigterm: Any = None) -> None:
     _watch.show()
     aborting.keep(_coordinator_gone)
     if sigterm is not None and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _terminated if sigterm == signal.SIG_DFL else sigterm)
+        signal.signal(signal.SIGTERM, terminated if sigterm == signal.SIG_DFL else sigterm)
     _watch.start()
     atexit.register(_end_as_failed)  # the last that is registered is called first
     atexit.register(_leave)
@@ -157,7 +157,7 @@ def _blocked(lost: HostLostError) -> None:
     os._exit(EXIT_CODE)
 
 
-def _terminated(number: int, _frame: FrameType | None) -> None:
+def terminated(number: int, _frame: FrameType | None) -> None:
     """SIGTERM: end as by `sys.exit`, with the journals closed, and say so; a second one ends the process at once.
 
     JAX's runtime only notes it, for who asks: the process would go on until the scheduler kills it.
@@ -178,7 +178,7 @@ def _leave() -> None:
     watched = _watch
     if watched is None:
         return
-    if signal.getsignal(signal.SIGTERM) is _terminated:
+    if signal.getsignal(signal.SIGTERM) is terminated:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # it ends already
     if watched.lost is None:
         failed = getattr(sys, 'last_value', None)

@@ -55,6 +55,7 @@ class Watch:
     Attributes:
         lost: What to raise, once somebody is lost; None before.
         beside: What its thread does besides, now and then.
+        called: Which are told to end, and do so once their state is kept.
         missed: Why accounts could not be sent or taken in.
         unreachable: Whether the coordinator has gone: nobody can be told anything.
     """
@@ -74,6 +75,8 @@ class Watch:
         self._blocked, self._clock = blocked, clock
         self._seen: dict[int, tuple[int, float]] = {}  # the last sign of each, and when it was new
         self._left: set[int] = set()
+        self.called: set[int] = set()
+        self._called = False
         self._count = 0
         self._left_with: str | bool = False
         self._suspicion: float | None = None
@@ -127,6 +130,10 @@ class Watch:
         """The same, said with the next sign: may be called wherever a signal struck."""
         self._left_with = self._left_with or why
 
+    def call(self) -> None:
+        """Tell rank 0, with the next sign, that this process is to end soon: may be called wherever a signal struck."""
+        self._called = True
+
     @property
     def failed(self) -> bool:
         """Whether this process ends for a reason of its own."""
@@ -139,6 +146,7 @@ class Watch:
         said: dict[str, Any] = {'left': self._left_with} if self._left_with else {}
         said |= {'lost': verdict} if verdict else {}
         said |= {'end': True} if self._ends else {}
+        said |= {'called': True} if self._called else {}
         self.store.put(f'{_FOLDER}{self.world.rank}', json.dumps({'n': self._count} | said))
 
     def look(self) -> None:
@@ -149,6 +157,7 @@ class Watch:
         left: dict[int, Any] = {}
         verdicts: dict[int, Any] = {}
         ended: set[int] = set()
+        called: set[int] = set()
         for key, text in signs.items():
             rank, sign = int(key.rpartition('/')[2]), json.loads(text)
             if self._seen.get(rank, (0, 0.0))[0] != sign['n']:
@@ -159,7 +168,9 @@ class Watch:
                 verdicts[rank] = sign['lost']
             if 'end' in sign:
                 ended.add(rank)
-        self._left, self._ended = set(left), ended
+            if 'called' in sign:
+                called.add(rank)
+        self._left, self._ended, self.called = set(left), ended, called
         if verdicts:
             self.lose(*verdicts[min(verdicts)])
             return

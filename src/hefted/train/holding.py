@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hefted import host
 from hefted.footprint.live.forecasts import Outlook
 from hefted.runs import Tick
-from hefted.train import interrupts
+from hefted.train import interrupts, preemption
 from hefted.train.governor import Governor, Work
 from hefted.when import schedule
 from hefted.when.hours import hours, mean
@@ -134,7 +134,7 @@ class Holding(Governor):
                     if self._outlook.due:
                         self._outlook.renew()
                     self._choose(running=False)
-                if now >= self._start:
+                if now >= self._start or preemption.struck():
                     break
                 if abs(self._start - told) >= _SAME_SECONDS:
                     told = self._start

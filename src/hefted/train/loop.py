@@ -18,7 +18,7 @@ import numpy as np
 from hefted.callbacks.callback import CallbackList
 from hefted.data.source import Layout, Source
 from hefted.runs import NullRun, Run
-from hefted.train import interrupts, shares
+from hefted.train import interrupts, preemption, shares
 from hefted.train.binding import Binding
 from hefted.train.checkpoint import Keeper, Place, capture, restore
 from hefted.train.governor import Ahead, Governor
@@ -79,7 +79,7 @@ class Job:
 
 def fit(job: Job) -> None:
     """Train; afterwards the variables hold the last whole state, whatever happened."""
-    with interrupts.deferred():
+    with interrupts.deferred(), preemption.heeded(bool(job.keepers)):
         _Training(led(job)).run()
 
 
@@ -116,6 +116,7 @@ class _Training:
             job.callbacks.begin(self.done)
             job.governor.begin(self.done, self.place.epoch)
             self.hold()
+            self.heed()
             for epoch in range(self.place.epoch, job.epochs):
                 if self.spent(epoch):
                     break
@@ -131,6 +132,7 @@ class _Training:
             if self.halted:  # what it has come to is kept: with more to spend it goes on from here
                 self.show()
                 self.keep(now=True)
+            self.heed()
             job.finalize()
             job.callbacks.begin(self.done)
             begun = perf_counter()
@@ -167,6 +169,7 @@ class _Training:
             self.settle(before)
             interrupts.safe_point()
             self.hold()
+            self.heed()
             self.keep_at_edge()
             if self.by_batch or chunk.stop or self.job.stopped():
                 self.settle_all()
@@ -235,6 +238,13 @@ class _Training:
             self.job.governor.wait()
         self.job.run.enter('train')
         self.clock = perf_counter()
+
+    def heed(self) -> None:
+        """End, the state whole and kept, where a process was told to."""
+        if self.job.keepers and preemption.told():
+            self.settle_all()
+            self.keep(now=True)
+            preemption.end()
 
     def close(self, epoch: int) -> None:
         """All of an epoch is dispatched."""

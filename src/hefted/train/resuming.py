@@ -342,7 +342,9 @@ def _short(value: Any) -> str:
 @atexit.register
 def _end() -> None:
     """The program ended by itself: what its trainings came to is where it wanted it, unless an error ended it."""
-    if os.getpid() != _process or (hasattr(sys, 'last_type') and not programs.interactive()):
+    watched = lead.watch()
+    terminated = watched is not None and watched.failed  # where an error did, `last_type` says so too
+    if os.getpid() != _process or terminated or (hasattr(sys, 'last_type') and not programs.interactive()):
         return
     for finished in _finished.values():
         finished.forget()
