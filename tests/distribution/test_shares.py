@@ -38,7 +38,7 @@ class Dies(callbacks.Callback):
             os.kill(os.getpid(), signal.SIGKILL)
         if os.environ.get('TOLD') == str(epoch) and world.rank == 1:
             os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(2)  # until rank 0 has heard of it
+            time.sleep(4)  # until rank 0 has heard of it
 
 
 class Fails(callbacks.Callback):

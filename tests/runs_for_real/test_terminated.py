@@ -45,7 +45,7 @@ def struck(house, code: str, *signals: float):
 @pytest.mark.parametrize('keeper', KEEPERS)
 def test_a_training_that_is_told_to_end_keeps_a_checkpoint_and_goes_on_to_the_same_bits(house, keeper):
     wanted = house.run(program(KEEPERS[keeper]))
-    code, out, err = struck(house, program(KEEPERS[keeper], 0.2), 0.3)
+    code, out, err = struck(house, program(KEEPERS[keeper], 1.0), 0.3)
     assert code == 128 + signal.SIGTERM, err
     assert not out
     assert err.splitlines()[1:] == [
@@ -71,7 +71,7 @@ def test_a_handler_of_the_programs_own_is_left_alone(house):
 import signal
 signal.signal(signal.SIGTERM, lambda number, frame: print('own', flush=True))
 """
-    code, out, err = struck(house, own + program(KEEPERS['resume'], 0.1), 0.1)
+    code, out, err = struck(house, own + program(KEEPERS['resume'], 0.5), 0.1)
     assert (code, err) == (0, '')
     assert out.startswith('own\n')
 
