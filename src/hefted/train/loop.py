@@ -140,8 +140,9 @@ class _Training:
             job.governor.did('end', perf_counter() - begun)
         except BaseException as error:
             kept = self.job.keepers and not shares.some_in(self.state)  # of shares one process alone keeps nothing
-            if kept and isinstance(error, KeyboardInterrupt) and not interrupts.heard() and self.whole:
-                self.settle_all()  # nothing is lost by a first Ctrl-C
+            asked = not interrupts.heard() if isinstance(error, KeyboardInterrupt) else preemption.unheeded()
+            if kept and asked and self.whole:
+                self.settle_all()  # nothing is lost by a first Ctrl-C, nor where SIGTERM ended who loads the data
                 self.keep(now=True)
             # What was dispatched last may still be whole; if not, the variables keep what was drained last.
             try:
@@ -243,7 +244,8 @@ class _Training:
         """End, the state whole and kept, where a process was told to."""
         if self.job.keepers and preemption.told():
             self.settle_all()
-            self.keep(now=True)
+            if not self.job.stopped():  # of that a checkpoint knows nothing: from one before it comes to the same end
+                self.keep(now=True)
             preemption.end()
 
     def close(self, epoch: int) -> None:
