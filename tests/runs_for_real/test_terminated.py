@@ -176,3 +176,66 @@ def test_a_training_that_is_stopped_or_ends_at_that_moment_comes_to_the_same_ano
     assert (house.folder / 'kept' / 'latest.state').exists()
     assert house.run(STOPS) == wanted
     assert not (house.folder / 'kept').exists()
+
+
+STALLS = """
+from hefted.train.resuming import Resume
+def batches():
+    draw = np.random.default_rng(2)
+    for step in range(64):
+        if step == 40 and os.environ.get('STALLS'):
+            print('ready', flush=True)
+            time.sleep(60)
+        rows = draw.integers(0, 256, 16)
+        yield x[rows], y[rows]
+model = small()
+model.fit(batches(), epochs=1, steps_per_epoch=64, verbose=0, resume=Resume('kept', seconds=1000.0))
+print([float(np.abs(each).sum()) for each in model.get_weights()])
+"""
+
+
+def test_who_waits_for_data_that_do_not_come_ends_as_well(house):
+    wanted = house.run(STALLS)
+    process = house.start(STALLS, STALLS='1')
+    assert process.stdout.readline() == b'ready\n'
+    time.sleep(1)
+    begun = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, time.monotonic() - begun < 30) == (128 + signal.SIGTERM, True), err.decode()
+    assert (house.folder / 'kept' / 'latest.state').exists()
+    assert house.run(STALLS) == wanted
+
+
+def test_a_training_beside_it_in_a_thread_does_not_take_the_signal_for_itself(house):
+    code = """
+import threading
+from hefted import callbacks
+from hefted.train.resuming import Resume
+beside = threading.Thread(target=lambda: small('beside').fit(x, y, epochs=10**6, verbose=0, resume='beside'))
+def told(epoch, logs):
+    if epoch == 3:
+        os.kill(os.getpid(), 15)
+        beside.join(20)
+beside.start()
+told = callbacks.LambdaCallback(on_epoch_end=told)
+small().fit(x, y, epochs=6, verbose=0, callbacks=[told], resume=Resume('kept', seconds=1000.0))
+"""
+    process = house.start(code)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM, err.decode()
+    assert all((house.folder / each / 'latest.state').exists() for each in ('kept', 'beside'))
+
+
+def test_what_was_trained_before_it_by_the_same_program_stays_as_well(house):
+    code = """
+from hefted import callbacks
+from hefted.train.resuming import Resume
+small().fit(x, y, epochs=40, verbose=0, resume=Resume('first', seconds=0.0, share=0.9))
+told = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: os.kill(os.getpid(), 15))
+small().fit(x, y, epochs=6, verbose=0, callbacks=[told, callbacks.BackupAndRestore('kept')])
+"""
+    process = house.start(code)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM, err.decode()
+    assert all((house.folder / each / 'latest.state').exists() for each in ('kept', 'first'))

@@ -116,7 +116,6 @@ class _Training:
             job.callbacks.begin(self.done)
             job.governor.begin(self.done, self.place.epoch)
             self.hold()
-            self.heed()
             for epoch in range(self.place.epoch, job.epochs):
                 if self.spent(epoch):
                     break
@@ -170,7 +169,6 @@ class _Training:
             self.settle(before)
             interrupts.safe_point()
             self.hold()
-            self.heed()
             self.keep_at_edge()
             if self.by_batch or chunk.stop or self.job.stopped():
                 self.settle_all()
@@ -185,6 +183,7 @@ class _Training:
         for stretch in at_once(job.source.epoch(epoch, job.steps_per_epoch, end)):
             if stretch is None:  # what comes next takes time: tell what is done, and wait only for what can be paid
                 self.settle_all()
+                self.heed()
                 if not self.allowed(Ahead(1, 0, epoch, None, self.done)):
                     self.halted = True
                     return
@@ -229,16 +228,16 @@ class _Training:
         return self.halted
 
     def hold(self) -> None:
-        """Wait while the governor wants it, the state whole and kept."""
-        if not self.job.governor.holds():
-            return
-        self.settle_all()
-        self.keep(now=True)
-        self.job.run.enter('wait')
-        with interrupts.at_once():
-            self.job.governor.wait()
-        self.job.run.enter('train')
-        self.clock = perf_counter()
+        """Wait while the governor wants it, the state whole and kept; end where a process was told to."""
+        if self.job.governor.holds():
+            self.settle_all()
+            self.keep(now=True)
+            self.job.run.enter('wait')
+            with interrupts.at_once():
+                self.job.governor.wait()
+            self.job.run.enter('train')
+            self.clock = perf_counter()
+        self.heed()
 
     def heed(self) -> None:
         """End, the state whole and kept, where a process was told to."""
