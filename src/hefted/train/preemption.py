@@ -30,7 +30,7 @@ class _Kept:
     """What is known of SIGTERM in this process."""
 
     struck = False
-    at = 0.0  # when
+    at = -1.0  # when
     ended = False
     before: Any = None  # what handles it otherwise
     process = 0  # whose it is, and not its forks'
@@ -130,9 +130,10 @@ def _usual() -> Any:
 
 
 def _strike(number: int, frame: FrameType | None) -> None:
-    if _kept.struck and time.monotonic() - _kept.at < _ONE_SECONDS and os.getpid() == _kept.process:
+    forked = os.getpid() != _kept.process
+    if not forked and time.monotonic() - _kept.at < _ONE_SECONDS:
         return
-    if _kept.struck or os.getpid() != _kept.process:
+    if forked or _kept.struck or _kept.ended:
         _kept.struck = False
         signal.signal(number, _kept.before)
         if not callable(_kept.before):
