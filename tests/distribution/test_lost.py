@@ -14,12 +14,18 @@ HERE = Path(__file__).parent
 worlds = runpy.run_path(str(HERE / 'worlds.py'))
 TRAINS: str = runpy.run_path(str(HERE / 'programs.py'))['TRAINS']
 WITHIN_SECONDS = 60
+SLOW = """
+from hefted.distribution import watch
+from hefted.train import state_file
+write, watch._GRACE = state_file.write, 1.0
+state_file.write = lambda *given: (time.sleep(5), write(*given))
+folder = """
 
 
-def train(folder: Path, size: int, **variables: str) -> list[Any]:
+def train(folder: Path, size: int, code: str = TRAINS, **variables: str) -> list[Any]:
     port = worlds['free_port']()
     told = [worlds['plain'](rank, size, port) | variables for rank in range(size)]
-    return worlds['run'](TRAINS, size, folder, told)
+    return worlds['run'](code, size, folder, told)
 
 
 def said(ended: Any) -> dict[str, Any]:
@@ -112,3 +118,10 @@ def test_where_checkpoints_are_kept_all_keep_one_of_the_same_step_before_they_en
     assert on['weights'] == pytest.approx(alone['weights'], rel=1e-5)
     assert on['loss'] == pytest.approx(alone['loss'], rel=1e-5)
     assert not (tmp_path / 'checkpoints').exists()
+
+
+def test_the_others_wait_for_rank_0_where_a_checkpoint_takes_longer_than_one_of_them_may_be_gone(tmp_path: Path):
+    slow, keeps = TRAINS.replace('\nfolder = ', SLOW), {'RESUME': str(tmp_path / 'checkpoints'), 'SECONDS': '1000'}
+    ended = train(tmp_path, 2, slow, DIES='1', HOW='SIGTERM', **keeps)
+    assert ended[1].code == 128 + 15, ended
+    assert (tmp_path / 'checkpoints' / 'latest.state').exists(), ended

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ class BackupAndRestore(Callback):
         self.double_checkpoint, self.delete_checkpoint = double_checkpoint, delete_checkpoint
         self.due = False  # whether the loop shall write one now, after all callbacks were called
         self.stays = False  # whether the training that ends is to go on another time
+        self.told: Callable[[], bool] = bool  # whether the process is told to end, before what was trained is used
         self._batches = Batches(save_freq)
 
     def count(self, steps: int, epochs: int) -> int:
@@ -80,7 +82,7 @@ class BackupAndRestore(Callback):
             self.due = True
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        if not self.delete_checkpoint or self.stays:
+        if not self.delete_checkpoint or self.stays or self.told():
             return
         folder = Path(self.backup_dir)
         with suppress(OSError):  # what somebody else put there stays, and so does the folder then

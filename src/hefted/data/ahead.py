@@ -106,8 +106,12 @@ class Ahead:
         with self._changed:
             return self._ended and not self._waiting and self._open is None and self._error is None
 
-    def take(self, wait: bool = False) -> Block | None:
+    def take(self, wait: bool = False, seconds: float | None = None) -> Block | None:
         """A full block if there is one; with `wait`, any block that holds a batch. None if there is none (any more).
+
+        Args:
+            wait: Whether to wait for one.
+            seconds: For how long at most, or a little longer.
 
         Raises:
             BaseException: What the iterator raised, once the batches before it are taken; of several hosts, the blocks.
@@ -125,7 +129,8 @@ class Ahead:
                     return None
                 if not wait:
                     return None
-                self._changed.wait()
+                if not self._changed.wait(seconds):
+                    return None
 
     def _ready(self, anything: bool) -> Block | None:
         if self._waiting:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hefted.distribution.placing import Placing
 
 _BLOCK_BYTES = 8 << 20  # of a few tens of usual batches: a fraction of a second of steps, and four fit anywhere
+_PIECE_SECONDS = 0.5  # of waiting for batches, after which it is seen whether to wait on
 
 
 class StreamSource:
@@ -168,9 +169,9 @@ class StreamSource:
         self._ahead.begin(self._drawn, most)
         while True:
             block = self._ahead.take(wait=self._ahead.whole)
-            if block is None and not self._ahead.finished:
-                yield None  # the device may finish what it has; meanwhile batches come in
-                block = self._ahead.take(wait=True)
+            while block is None and not self._ahead.finished:
+                yield None  # the device may finish what it has, and who is told to end does; meanwhile batches come in
+                block = self._ahead.take(wait=True, seconds=_PIECE_SECONDS)
             if block is None:
                 return
             self._at = self._at[0], self._at[1] + block.count

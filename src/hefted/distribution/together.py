@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -167,7 +167,8 @@ def terminated(number: int, _frame: FrameType | None) -> None:
     if watched is not None:
         watched.check()  # that another has failed, after which launchers send it to all, says more
         watched.end_for(TERMINATED)
-        os.write(2, f'\nhefted: rank {watched.world.rank} {TERMINATED}.\n'.encode())
+        with suppress(OSError):  # who read it may have gone by the same signal
+            os.write(2, f'\nhefted: rank {watched.world.rank} {TERMINATED}.\n'.encode())
     raise SystemExit(128 + number)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from hefted.callbacks.backup_and_restore import LATEST, BackupAndRestore
 from hefted.callbacks.callback import CallbackList
-from hefted.train import state_file
+from hefted.train import preemption, state_file
 from hefted.train.checkpoint import Checkpoint, Keeper, Place, Price
 from hefted.train.elsewhere import other_machine
 from hefted.train.kept import newest, probe, write
@@ -35,6 +35,7 @@ class Folder:
 
     def __init__(self, callback: BackupAndRestore) -> None:
         self._callback, self._folder = callback, Path(callback.backup_dir)
+        callback.told = preemption.told
         self._found: Checkpoint | None = None  # by `place`
         self._looked = False
 

@@ -95,7 +95,7 @@ def write(folder: Path, checkpoint: Checkpoint, keep: bool = True) -> OSError | 
     except OSError as error:
         warnings.warn(
             f'The backup after step {checkpoint.place.done} could not be written ({error}). '
-            'Training goes on; the backup before it, if any, is kept.',
+            'The training does not end for that; the backup before it, if any, is kept.',
             stacklevel=2,
         )
         return error

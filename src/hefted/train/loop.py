@@ -116,7 +116,6 @@ class _Training:
             job.callbacks.begin(self.done)
             job.governor.begin(self.done, self.place.epoch)
             self.hold()
-            self.heed()
             for epoch in range(self.place.epoch, job.epochs):
                 if self.spent(epoch):
                     break
@@ -140,8 +139,9 @@ class _Training:
             job.governor.did('end', perf_counter() - begun)
         except BaseException as error:
             kept = self.job.keepers and not shares.some_in(self.state)  # of shares one process alone keeps nothing
-            if kept and isinstance(error, KeyboardInterrupt) and not interrupts.heard() and self.whole:
-                self.settle_all()  # nothing is lost by a first Ctrl-C
+            asked = not interrupts.heard() if isinstance(error, KeyboardInterrupt) else preemption.unheeded()
+            if kept and asked and self.whole:
+                self.settle_all()  # nothing is lost by a first Ctrl-C, nor where SIGTERM ended who loads the data
                 self.keep(now=True)
             # What was dispatched last may still be whole; if not, the variables keep what was drained last.
             try:
@@ -169,7 +169,6 @@ class _Training:
             self.settle(before)
             interrupts.safe_point()
             self.hold()
-            self.heed()
             self.keep_at_edge()
             if self.by_batch or chunk.stop or self.job.stopped():
                 self.settle_all()
@@ -184,6 +183,7 @@ class _Training:
         for stretch in at_once(job.source.epoch(epoch, job.steps_per_epoch, end)):
             if stretch is None:  # what comes next takes time: tell what is done, and wait only for what can be paid
                 self.settle_all()
+                self.heed()
                 if not self.allowed(Ahead(1, 0, epoch, None, self.done)):
                     self.halted = True
                     return
@@ -228,22 +228,23 @@ class _Training:
         return self.halted
 
     def hold(self) -> None:
-        """Wait while the governor wants it, the state whole and kept."""
-        if not self.job.governor.holds():
-            return
-        self.settle_all()
-        self.keep(now=True)
-        self.job.run.enter('wait')
-        with interrupts.at_once():
-            self.job.governor.wait()
-        self.job.run.enter('train')
-        self.clock = perf_counter()
+        """Wait while the governor wants it, the state whole and kept; end where a process was told to."""
+        if self.job.governor.holds():
+            self.settle_all()
+            self.keep(now=True)
+            self.job.run.enter('wait')
+            with interrupts.at_once():
+                self.job.governor.wait()
+            self.job.run.enter('train')
+            self.clock = perf_counter()
+        self.heed()
 
     def heed(self) -> None:
         """End, the state whole and kept, where a process was told to."""
         if self.job.keepers and preemption.told():
             self.settle_all()
-            self.keep(now=True)
+            if not self.job.stopped():  # of that a checkpoint knows nothing: from one before it comes to the same end
+                self.keep(now=True)
             preemption.end()
 
     def close(self, epoch: int) -> None:

@@ -3,6 +3,9 @@
 A scheduler leaves a process some 30 s between SIGTERM and its end. So the signal waits for the next edge of a chunk,
 where the state is whole; a second one ends the process at once, as the first does wherever no checkpoints are kept. Of
 several processes one alone may be told: it says so with its next sign of life, rank 0 chooses the edge, and all end.
+
+It may come to a whole group of processes. So what is forked meanwhile (workers that load data) ends by it as ever,
+a training that fails for want of them keeps its checkpoint too, and whoever read what is said here may have gone.
 """
 
 from __future__ import annotations
@@ -10,21 +13,27 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
+import traceback
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
 
 from hefted.distribution import lead
 
 _NAMING_SECONDS = 15.0  # that a process waits to hear which one was told
+_ONE_SECONDS = 0.3  # in which it is the same signal: timeout(1) sends it to a process and then to its group
 
 
 class _Kept:
     """What is known of SIGTERM in this process."""
 
     struck = False
+    at = -1.0  # when
+    ended = False
     before: Any = None  # what handles it otherwise
+    process = 0  # whose it is, and not its forks'
 
 
 _kept = _Kept()
@@ -44,16 +53,21 @@ def heeded(keeps: bool) -> Generator[None]:
     if before != _usual():
         yield
         return
-    _kept.struck, _kept.before = False, before
+    _kept.struck, _kept.ended, _kept.before, _kept.process = False, False, before, os.getpid()
     signal.signal(signal.SIGTERM, _strike)
     try:
         yield
         if _kept.struck:  # after the last edge
-            end()
+            _end()
+    except Exception:
+        if _kept.struck:
+            traceback.print_exc()  # of which an exit says nothing
+            _end()
+        raise
     finally:
         if signal.getsignal(signal.SIGTERM) is _strike:
             signal.signal(signal.SIGTERM, before)
-        if _kept.struck:  # and the training fails besides
+        if _kept.struck:  # in these last lines, or besides a Ctrl-C
             _kept.struck = False
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -64,19 +78,36 @@ def struck() -> bool:
     return _kept.struck or (watched is not None and watched.world.rank == 0 and bool(watched.called))
 
 
+def unheeded() -> bool:
+    """Whether this process was told to end, and has not begun to."""
+    return _kept.struck
+
+
+def ended() -> bool:
+    """Whether this process was told to end, and does."""
+    return _kept.ended
+
+
 def told() -> bool:
     """Whether the training ends here: in all processes the same."""
     return lead.decide(struck(), 'whether one is told to end')
 
 
 def end() -> NoReturn:
-    """End this process, its state kept.
+    """End all processes, their state kept.
 
     Raises:
-        SystemExit: It was told to.
+        SystemExit: This one was told to.
         HostLostError: Another was, and it does not go on alone.
     """
-    own, _kept.struck = _kept.struck, False
+    lead.decide(True, 'whether it is kept')  # rank 0 may write still: who leaves before is lost to it, and ends it
+    _end()
+
+
+def _end() -> NoReturn:
+    own, _kept.ended = _kept.struck, True
+    if threading.current_thread() is threading.main_thread():  # else that of the main thread is to hear of it as well
+        _kept.struck = False
     watched = lead.watch()
     if watched is not None:
         if own:
@@ -99,7 +130,10 @@ def _usual() -> Any:
 
 
 def _strike(number: int, frame: FrameType | None) -> None:
-    if _kept.struck:
+    forked = os.getpid() != _kept.process
+    if not forked and time.monotonic() - _kept.at < _ONE_SECONDS:
+        return
+    if forked or _kept.struck or _kept.ended:
         _kept.struck = False
         signal.signal(number, _kept.before)
         if not callable(_kept.before):
@@ -107,10 +141,11 @@ def _strike(number: int, frame: FrameType | None) -> None:
         else:
             _kept.before(number, frame)
         return
-    _kept.struck = True
+    _kept.at, _kept.struck = time.monotonic(), True
     who, watched = '', lead.watch()
     if watched is not None:
         watched.call()
         who = f'rank {watched.world.rank} was '
     said = f'{who}told to end by SIGTERM. It keeps a checkpoint first; a second SIGTERM ends it at once.'
-    os.write(2, f'\nhefted: {said}\n'.encode())
+    with suppress(OSError):  # nobody reads it any more
+        os.write(2, f'\nhefted: {said}\n'.encode())

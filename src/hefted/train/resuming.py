@@ -25,7 +25,7 @@ from hefted.identifiers import uuid7
 from hefted.ledger import attempts as records
 from hefted.ledger import journal
 from hefted.ledger.attempts import Attempts
-from hefted.train import programs, state_file
+from hefted.train import preemption, programs, state_file
 from hefted.train.checkpoint import Checkpoint, Place, Price
 from hefted.train.elsewhere import other_machine
 from hefted.train.kept import newest, probe, write
@@ -343,7 +343,8 @@ def _short(value: Any) -> str:
 def _end() -> None:
     """The program ended by itself: what its trainings came to is where it wanted it, unless an error ended it."""
     watched = lead.watch()
-    terminated = watched is not None and watched.failed  # where an error did, `last_type` says so too
+    # Where an error did, `last_type` says so too.
+    terminated = preemption.ended() or (watched is not None and watched.failed)
     if os.getpid() != _process or terminated or (hasattr(sys, 'last_type') and not programs.interactive()):
         return
     for finished in _finished.values():
