@@ -107,19 +107,28 @@ def batch_by_batch() -> Any:
 
 
 def bert() -> Any:
-    """Masked language modelling over a stack of blocks, fully sharded, the last batch uneven."""
+    """Masked language modelling over a stack of blocks, in three ways of docs/hosts.md, the last batch uneven."""
     from hefted.models.bert import BertBackbone, BertMaskedLM
 
     set_random_seed(5)
     model = BertMaskedLM(BertBackbone(200, 3, 4, 64, 128, max_sequence_length=16))
     model.compile('adamw', losses.SparseCategoricalCrossentropy(from_logits=True))
     ids = np.random.default_rng(1).integers(1, 200, (100, 16)).astype('int32')
+    count = distribution.get_device_count()
+    layouts = distribution.LayoutMap(distribution.DeviceMesh((max(count // 2, 1), min(count, 2)), ('batch', 'model')))
+    layouts['.*intermediate/kernel'] = (None, 'model')
+    layouts['.*intermediate/bias'] = ('model',)
+    layouts['.*output_dense/kernel'] = ('model', None)
     found = {}
-    for how in (distribution.DataParallel, distribution.FullyShardedDataParallel):
-        with how().scope():
-            found[how.__name__] = model.fit({'token_ids': ids}, ids, batch_size=SIZE, epochs=2, verbose=0).history[
-                'loss'
-            ]
+    for how in (
+        distribution.DataParallel(),
+        distribution.FullyShardedDataParallel(),
+        distribution.ModelParallel(layout_map=layouts),
+    ):
+        with how.scope():
+            found[type(how).__name__] = model.fit(
+                {'token_ids': ids}, ids, batch_size=SIZE, epochs=2, verbose=0
+            ).history['loss']
     return found
 
 

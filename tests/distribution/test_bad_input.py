@@ -47,6 +47,15 @@ if rank == 0:
     model.save('m.keras')
 model.fit(x, y)
 """
+PARTS = """
+class Part(hefted.utils.PyDataset):
+    shard, num_batches = (rank, 2), 3
+
+    def __getitem__(self, index):
+        return x[:16], y[:16]
+
+model.fit(Part())
+"""
 WRONG = {
     'a batch that devices do not divide': ('model.fit(x, y, batch_size=33)', '2 devices divide, received 33'),
     'a mesh that does not match': ("distribution.DeviceMesh((3,), ['batch'])", 'a shape for 2 devices, received (3,)'),
@@ -63,6 +72,9 @@ WRONG = {
     'batches of another shape': (
         "model.fit((np.ones((32, 4 + rank, 20)), np.ones((32, 4 + rank, 1))) for _ in range(9))",
         'but for its rows: ["float32 (4, 20)", "float32 (4, 1)"] for rank 0',
+    ),
+    'parts of batches where all of them are wanted': (
+        PARTS, 'Leave out shard=',
     ),
     'a stream that breaks off in one': (
         'model.fit((x[i // (20 - i * rank):][:32], y[:32]) for i in range(30))', 'ZeroDivisionError: ',

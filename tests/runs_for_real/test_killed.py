@@ -64,6 +64,34 @@ def test_a_training_that_is_killed_at_any_instant_ends_with_the_same_bits_and_al
     assert whole['id'] in journals
 
 
+TWO = """
+import signal
+from hefted import callbacks
+from hefted.train.resuming import Resume
+
+def begins(epoch, logs):
+    print(name, epoch, flush=True)
+    time.sleep(0.1)
+    if (name, epoch) == ('long', 3) and 'ON' not in os.environ:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+for name in ('short', 'long'):
+    shown = callbacks.LambdaCallback(on_epoch_begin=begins)
+    small(name).fit(x, y, epochs=5, verbose=0, callbacks=[shown], resume=Resume(seconds=0.0, share=1.0))
+"""
+
+
+def test_a_program_that_is_killed_in_its_second_training_begins_neither_again(house):
+    killed = house.start(TWO)
+    out, _ = killed.communicate(timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    assert out.decode().split('\n')[-2] == 'long 3'
+    on = house.run(TWO, ON='1').splitlines()
+    assert not {'short 0', 'short 1', 'long 0', 'long 1'} & set(on), on
+    assert on[-1] == 'long 4'
+    assert house.hefted('resume').startswith('Nothing can go on')
+
+
 def cut(house, arguments: str = '', resume: str = 'True') -> dict:
     """A training that its program kills in epoch 3."""
     (house.folder / 'train.py').write_text(f"""

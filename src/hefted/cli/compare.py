@@ -70,7 +70,7 @@ def command(
     --config.
 
     \b
-    hefted compare --params 340M --tokens 137B --on 64xV100 --on 8xH100 --place US-VA --place FR
+    hefted compare --params 340M --tokens 43B --seq 128 --on 64xV100 --on 8xH100 --place US-VA --place FR
     hefted compare last --on 8xH100 --on 1xA100 --by cost --picture choices.svg
 
     Each figure has the interval that hefted forecast tells. What two rows have in common, such as the model of how

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command(
     'forecast',
-    epilog='Example: hefted forecast --params 340M --tokens 137B --seq 512 --batch 256 --on 64xV100 --place us-va',
+    epilog='Example: hefted forecast --params 340M --tokens 43B --seq 128 --batch 256 --on 64xV100 --place us-va',
 )
 @of_work
 @click.option('--on', required=True, metavar='MACHINES', help="Such as '64 x V100', tpu-v5e:16 or p4d.24xlarge.")

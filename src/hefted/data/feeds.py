@@ -219,6 +219,12 @@ class IndexedFeed:
         return batch
 
     @property
+    def shard(self) -> tuple[int, int] | None:
+        """Which part of each batch it gives, and of how many, where it says so."""
+        shard: Any = getattr(self._dataset, 'shard', None)
+        return shard if isinstance(shard, tuple) and len(shard) == 2 else None  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+
+    @property
     def workers(self) -> int:
         return max(1, int(self._dataset.workers))
 

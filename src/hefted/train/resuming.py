@@ -119,9 +119,10 @@ class Resuming:
         Raises:
             ArgumentError: Another process or thread does, the folder is somebody else's, or cannot be written.
         """
-        for earlier in [*_finished.values()]:  # the program has what they came to
-            earlier.forget()
-        _finished.clear()
+        if programs.interactive():  # a notebook has what they came to, and does not begin again from its top
+            for earlier in [*_finished.values()]:
+                earlier.forget()
+            _finished.clear()
         if self._folder in _open:
             raise self._in_use()
         _open.add(self._folder)
@@ -191,9 +192,10 @@ class Resuming:
         }
 
     def finish(self) -> None:
-        """The training is at its end. Its checkpoints go when the program ends, or begins another such training.
+        """The training is at its end. Its checkpoints go when the program ends; in a notebook, when another begins.
 
-        Whoever kills it before it has kept what it trained has not lost it.
+        Whoever kills it before it has kept what it trained has not lost it, and a program of several trainings that is
+        killed in the last does not begin again with the first.
         """
         if not lead.first():
             return
