@@ -117,7 +117,10 @@ def test_a_number_that_is_none_is_told_with_what_one_looks_like(number: str):
 
 def test_help_shows_commands_that_can_be_copied():
     said = says('--help')
-    assert 'hefted compare --params 340M --tokens 43B --seq 128 --on 64xV100 --on 8xH100 --place US-VA --place FR\n' in said
+    assert (
+        'hefted compare --params 340M --tokens 43B --seq 128 --on 64xV100 --on 8xH100 --place US-VA --place FR\n'
+        in said
+    )
     assert 'hefted compare last --on 8xH100' in said
 
 

@@ -136,6 +136,17 @@ def distribute_tensor(tensor: Any, layout: Any) -> Any:
     Args:
         tensor: What to split; a symbolic one stays as it is.
         layout: A `TensorLayout`, or a sharding of JAX's.
+
+    Returns:
+        An array, or a value of the step, of the same shape and dtype.
+
+    Raises:
+        ValueError: JAX's, where the mesh does not divide the array's shape.
+
+    Example:
+        >>> mesh = DeviceMesh((1,), ('batch',), ['cpu:0'])
+        >>> distribute_tensor(jax.numpy.ones((4, 2)), TensorLayout(('batch', None), mesh)).sharding.spec[0]
+        'batch'
     """
     if isinstance(tensor, KerasTensor):
         return tensor

@@ -34,6 +34,13 @@ def get_device_count(device_type: str | None = None) -> int:
 
     Args:
         device_type: 'cpu', 'gpu' or 'tpu'; what JAX computes on if None.
+
+    Raises:
+        ArgumentError: There are none of that type.
+
+    Example:
+        >>> get_device_count('cpu') == len(list_devices('cpu'))
+        True
     """
     return len(_devices(device_type))
 

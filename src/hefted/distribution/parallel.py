@@ -18,7 +18,13 @@ _current: list[Distribution | None] = [None]
 
 
 def distribution() -> Distribution | None:
-    """The distribution that is set; None where `fit` is left to take all devices by itself."""
+    """The distribution that is set; None where `fit` is left to take all devices by itself.
+
+    Example:
+        >>> with DataParallel(devices=['cpu:0']).scope():
+        ...     type(distribution()).__name__
+        'DataParallel'
+    """
     return _current[-1]
 
 
@@ -27,6 +33,10 @@ def set_distribution(value: Distribution | None) -> None:
 
     Raises:
         ArgumentError: Something else.
+
+    Example:
+        >>> set_distribution(DataParallel(devices=['cpu:0']))
+        >>> set_distribution(None)
     """
     if value is not None and not isinstance(value, Distribution):
         raise ArgumentError(f'Expected a Distribution such as DataParallel(), or None, received {value!r}.')

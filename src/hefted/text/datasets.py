@@ -44,7 +44,7 @@ class MaskedLanguageDataset(EpochsInOrder):
         seed: Of order, masks and pairs.
         shuffle: Whether each epoch has an order of its own.
         dynamic: Whether each epoch has masks of its own; what is validated on has better the same ones.
-        shard: (index, count): this host's part of each batch.
+        shard: (index, count): this host's part of each batch, for a distribution with `auto_shard_dataset=False`.
         column: Of a frame, which holds the texts.
         encoding: Of files.
         separator: What ends a document of a file: a 'blank line', or the end of the 'file'.
@@ -56,6 +56,8 @@ class MaskedLanguageDataset(EpochsInOrder):
         tokens: How many places of an epoch hold a token.
 
     Gives:
+        'token_ids', 'segment_ids', 'packing_ids', 'position_ids' int32 and 'padding_mask' bool (rows, length);
+        'mask_positions' and mask_ids int32, mask_weights float32 (rows, most hidden of a row); in the form
         ({'token_ids', 'segment_ids', 'padding_mask', 'mask_positions', and, where packed, 'packing_ids' and
         'position_ids'}, mask_ids, mask_weights); with `next_sentence` targets are {'masked_lm': mask_ids,
         'next_sentence': 0 where the second follows, else 1}, weights {'masked_lm': mask_weights, 'next_sentence': 1}.
@@ -63,6 +65,7 @@ class MaskedLanguageDataset(EpochsInOrder):
     Raises:
         ArgumentError: An argument is wrong, or two do not go together.
         DataError: There is no text, or a file is not of that encoding.
+        MissingFileError: There is no such file.
 
     Example:
         >>> lines = ['the cat sat on the mat', 'the dog sat on the cat'] * 20
@@ -156,14 +159,15 @@ class TextDataset(EpochsInOrder):
         column: Of a frame, which holds the texts.
         seed: Of the order.
         shuffle: Whether each epoch has an order of its own.
-        shard: (index, count): this host's part of each batch.
+        shard: (index, count): this host's part of each batch, for a distribution with `auto_shard_dataset=False`.
 
     Attributes:
         tokenizer: What cuts them: a BERT of another vocabulary refuses them.
         waste: The share of all places that is padding.
 
     Gives:
-        ({'token_ids', 'segment_ids', 'padding_mask'}, labels), or the dict alone.
+        ({'token_ids', 'segment_ids', 'padding_mask'}, labels), or the dict alone: int32, int32 and bool of shape
+        (rows, length), and labels of shape (rows,), or (rows, …) as they were given.
 
     Raises:
         ArgumentError: An argument is wrong, or labels or pairs are not as many as texts.

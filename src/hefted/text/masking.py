@@ -27,6 +27,8 @@ class Masked(NamedTuple):
         mask_positions: Where tokens were chosen, in ascending order, int32 of shape (rows, most); 0 behind the last.
         mask_ids: What was there, int32 of that shape; 0 behind the last.
         mask_weights: float32 of that shape: 1 where something was chosen, 0 behind it.
+
+    Made by `MaskedLMMaskGenerator`, which has an example.
     """
 
     token_ids: NDArray[np.int32]

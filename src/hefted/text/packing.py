@@ -33,6 +33,8 @@ class PackedRows:
         arrays: 'token_ids', 'segment_ids', 'packing_ids' (0 padding, 1 the first text of the row, 2 the next) and
             'position_ids' (from 0 in each text), int32 of shape (rows, length), and 'padding_mask', bool.
         texts: How many texts are in them.
+
+    Made by `pack`, which has an example.
     """
 
     arrays: Arrays

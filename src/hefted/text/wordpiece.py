@@ -102,6 +102,10 @@ class WordPieceTokenizer:
         Raises:
             ArgumentError: vocabulary_size leaves no room for the letters.
             DataError: There is no text.
+
+        Example:
+            >>> WordPieceTokenizer.train(['low lower lowest'] * 3, vocabulary_size=40).tokenize('Lowest lowers')
+            ['lowest', 'lower', '##s']
         """
         library = _library()
         if not isinstance(vocabulary_size, int) or vocabulary_size <= len(SPECIAL):
@@ -130,6 +134,14 @@ class WordPieceTokenizer:
             MissingFileError: There is no such file.
             ArchiveError: It is not a tokenizer.
             ArgumentError: It is one of another kind than WordPiece, or special tokens are missing.
+
+        Example:
+            >>> import tempfile
+            >>> tokenizer = WordPieceTokenizer.train(['the cat sat'] * 3, vocabulary_size=40)
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     tokenizer.save(folder)
+            ...     WordPieceTokenizer.load(folder).tokenize('The cat')
+            ['the', 'cat']
         """
         path = Path(path)
         if path.is_dir():
@@ -197,7 +209,13 @@ class WordPieceTokenizer:
         return self._tokenizer.encode(text, add_special_tokens=False).tokens
 
     def encode(self, texts: Iterable[str], batch: int = 1024) -> Iterator[list[int]]:
-        """The numbers of each text's pieces, without [CLS] and [SEP]; `batch` texts are cut on all cores at once."""
+        """The numbers of each text's pieces, without [CLS] and [SEP]; `batch` texts are cut on all cores at once.
+
+        Example:
+            >>> tokenizer = WordPieceTokenizer.train(['the cat sat'] * 3, vocabulary_size=40)
+            >>> [tokenizer.id_to_token(number) for number in next(tokenizer.encode(['the cat']))]
+            ['the', 'cat']
+        """
         waiting: list[str] = []
         for text in texts:
             waiting.append(text)

@@ -48,6 +48,15 @@ def from_hugging_face(path: str | Path, task: str | None = None, **changes: Any)
         ArgumentError: A pickled file, which could run code; or a BERT of another kind.
         MissingFileError: There is no such folder or file.
         UnknownNameError: A task of another name.
+
+    Example:
+        >>> import tempfile
+        >>> model = BertMaskedLM(BertBackbone(50, 1, 2, 8, 32, pooler=False))
+        >>> model.build()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     to_hugging_face(model, folder)
+        ...     from_hugging_face(folder).count_params() == model.count_params()
+        True
     """
     files = Files(Path(path))
     config = files.config()
@@ -78,6 +87,16 @@ def load_hugging_face(model: Any, path: str | Path) -> None:
         ArchiveError: Tensors are missing, unexpected, or of a wrong shape or type; nothing is loaded then.
         ArgumentError: A pickled file, or another kind of model.
         MissingFileError: There is no such folder or file.
+
+    Example:
+        >>> import tempfile
+        >>> one, other = (BertBackbone(50, 1, 2, 8, 32) for _ in range(2))
+        >>> one.build()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     to_hugging_face(one, folder)
+        ...     load_hugging_face(other, folder)
+        >>> all((a == b).all() for a, b in zip(one.get_weights(), other.get_weights(), strict=True))
+        True
     """
     if not isinstance(_require_bert(model), BertModel):
         return

@@ -29,6 +29,10 @@ class MaskedLMHead(Layer):
         **kwargs: For `Layer`.
 
     The decoder is the token embedding itself, which `call` is given, so the head has a bias for it only.
+
+    Example:
+        >>> MaskedLMHead(50)(np.ones((1, 3, 8), 'float32'), np.ones((50, 8), 'float32'), np.array([[1]])).shape
+        (1, 1, 50)
     """
 
     rows_independent = True
@@ -86,6 +90,9 @@ class BertMaskedLM(BertModel):
     `SparseCategoricalCrossentropy(from_logits=True, reduction='mean_with_sample_weight')`, with the masked tokens'
     weights as `sample_weight`.
 
+    Raises:
+        ArgumentError: Something else than a `BertBackbone`, or inputs of other names or shapes.
+
     Example:
         >>> model = BertMaskedLM(BertBackbone(50, 1, 2, 8, 32))
         >>> model({'token_ids': np.array([[2, 4, 3]]), 'mask_positions': np.array([[1]])}).shape
@@ -133,6 +140,9 @@ class BertPretrainer(BertMaskedLM):
         **kwargs: For `Model`.
 
     Gives `masked_lm`, as `BertMaskedLM` does, and `next_sentence`, logits (batch, 2): class 0 is that it follows.
+
+    Raises:
+        ArgumentError: Something else than a `BertBackbone`, or one without a pooler.
 
     Example:
         >>> model = BertPretrainer(BertBackbone(50, 1, 2, 8, 32))

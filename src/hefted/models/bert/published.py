@@ -45,6 +45,10 @@ class BertConfig:
             pooler: With the dense layer over the first token.
             masked_lm: With the head for masked tokens; its decoder is the token embedding, so it adds a bias only.
             next_sentence: With the head that tells whether the second sentence follows the first.
+
+        Example:
+            >>> BertConfig(50, 1, 2, 8, 32).count_params(pooler=False)
+            5400
         """
         return (
             self._embeddings()

@@ -78,6 +78,9 @@ class BertTextClassifier(_Headed):
 
     Takes what the backbone takes, gives (batch, num_classes), float32.
 
+    Raises:
+        ArgumentError: Something else than a `BertBackbone`, one without a pooler, or no class at all.
+
     Example:
         >>> model = BertTextClassifier(BertBackbone(50, 1, 2, 8, 32), num_classes=3)
         >>> model(np.array([[2, 4, 3]])).shape
@@ -105,6 +108,9 @@ class BertTokenClassifier(_Headed):
 
     Takes what the backbone takes, gives (batch, length, num_classes), float32. Give tokens that have no tag a
     `sample_weight` of 0.
+
+    Raises:
+        ArgumentError: Something else than a `BertBackbone`, or no class at all.
 
     Example:
         >>> model = BertTokenClassifier(BertBackbone(50, 1, 2, 8, 32), num_classes=5)
