@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -73,12 +74,16 @@ def test_runs_add_up_until_the_project_is_over_its_budget(project: Path):
 
 
 def test_two_processes_at_once_are_both_counted(project: Path):
-    # Enough that the one which a busy machine lets begin later finds something left.
-    (project / 'pyproject.toml').write_text("[project]\nname = 'whales'\n[tool.hefted]\nbudget = '50 J'\n")
-    several = [started(project, 1_000_000) for _ in range(2)]
-    (one, by_one), (two, by_two) = [ended(each) for each in several]
-    assert by_one == by_two == 'budget of the project whales 50 J'
-    assert 30 < one + two <= 50
+    for most in (50, 100, 200):  # enough that the one which a busy machine lets begin later finds something left
+        shutil.rmtree(project.parent / 'data', ignore_errors=True)
+        (project / 'pyproject.toml').write_text(f"[project]\nname = 'whales'\n[tool.hefted]\nbudget = '{most} J'\n")
+        several = [started(project, 1_000_000) for _ in range(2)]
+        (one, by_one), (two, by_two) = [ended(each) for each in several]
+        assert by_one == by_two == f'budget of the project whales {most} J'
+        if 0.6 * most < one + two <= most:
+            break
+    else:
+        pytest.fail(f'{one} and {two} J of {most}')
 
 
 def test_what_is_part_of_another_run_is_counted_there(project: Path):

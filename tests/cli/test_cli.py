@@ -165,7 +165,7 @@ def test_a_run_is_listed_and_its_receipt_told_as_text_json_and_html(home: Path):
 
 @pytest.mark.skipif(os.name != 'posix', reason='needs SIGKILL')
 def test_a_killed_run_is_listed_as_interrupted_and_its_receipt_tells_what_it_had_used(home: Path):
-    done = python(home, WORK + "fit('killed'); time.sleep(0.2); os.kill(os.getpid(), signal.SIGKILL)")
+    done = python(home, WORK + "fit('killed'); time.sleep(1); os.kill(os.getpid(), signal.SIGKILL)")
     assert done.returncode == -signal.SIGKILL
     (run,) = json.loads(hefted_says(home, 'ledger', '--json'))
     assert run['status'] == 'interrupted'

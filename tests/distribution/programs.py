@@ -29,7 +29,7 @@ class Dies(callbacks.Callback):
         if os.environ.get('DIES') == str(world.rank) and epoch == 3:
             print(json.dumps({'died': time.time()}), flush=True)
             os.kill(os.getpid(), getattr(signal, os.environ.get('HOW', 'SIGKILL')))
-            time.sleep(4 if world.rank else 0)  # who goes on keeps a checkpoint first: rank 0 has to hear of it
+            time.sleep(6 if world.rank else 0)  # who goes on keeps a checkpoint first: rank 0 has to hear of it
 
 
 folder = os.environ.get('RESUME')

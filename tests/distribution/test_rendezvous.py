@@ -9,15 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from tests.distribution.worlds import free_port
 
 from hefted.distribution import rendezvous
 from hefted.errors import DistributionError, HostsDifferError
 from hefted.world import World
-
-
-def free_port() -> int:
-    with socket.create_server(('', 0)) as server:
-        return server.getsockname()[1]
 
 
 def meet_all(worlds: list[World], timeout: float = 5.0, told: Any = None, **more: Any) -> list[Any]:
@@ -51,8 +47,8 @@ def test_who_never_comes_is_named_to_all_that_did():
 
 
 def test_before_that_rank_0_says_for_whom_it_waits_and_rank_1_where_rank_0_is_not_there(capsys: Any):
-    meet_all(worlds([0, 2], 4), timeout=1.0, sign=0.3)
-    assert 'for ranks 1, 3 (up to 1 s)' in capsys.readouterr().err
+    meet_all(worlds([0, 2], 4), timeout=2.0, sign=1.0)
+    assert 'for ranks 1, 3 (up to 2 s)' in capsys.readouterr().err
     meet_all(worlds([1], 2), timeout=0.6, sign=0.2)
     assert 'does not yet find rank 0 at 127.0.0.1' in capsys.readouterr().err
     meet_all(worlds([0, 1], 2), timeout=5.0, sign=3.0)

@@ -100,7 +100,7 @@ def test_a_slow_server_is_waited_for_only_so_long(service, how):
     service.answer = getattr(service, how)
     begun = time.monotonic()
     assert cloud.ask('gcp', service.address) is None
-    assert time.monotonic() - begun < cloud.LIMIT_SECONDS + 0.3
+    assert time.monotonic() - begun < cloud.LIMIT_SECONDS + 2
 
 
 def test_where_nobody_listens_there_is_no_answer(service):

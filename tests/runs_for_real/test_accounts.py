@@ -62,7 +62,7 @@ first = whole(small().fit(x, y, epochs=2, validation_split=0.25, verbose=0))
 from hefted import host
 lived = host.monotonic() - host.process_started()
 assert list(first.phases) == ['start-up', 'input', 'compile', 'train', 'validate'], list(first.phases)
-assert 0.7 * lived < first.duration.value < lived, (first.duration.value, lived)
+assert 0.5 * lived < first.duration.value < lived, (first.duration.value, lived)
 begun = time.monotonic()
 second = whole(small().fit(x, y, epochs=2, verbose=0))
 assert 'start-up' not in second.phases
@@ -264,4 +264,5 @@ print('train', history.footprint.phases['train'].seconds)
     shown = re.findall(r'64/64 - \S+ (\d+(?:[.]\d+)?)(s|ms|us)/step', told)  # with more digits than an epoch's own
     whole = float(told.rpartition('train ')[2])
     assert len(shown) == 200
-    assert 0.8 * whole < sum(64 * float(value) * units[unit] for value, unit in shown) < 1.2 * whole
+    # Counted twice it would be 2.
+    assert 0.5 * whole < sum(64 * float(value) * units[unit] for value, unit in shown) < 1.5 * whole

@@ -38,6 +38,8 @@ def test_a_healthy_second_fit_waits_for_no_disk(house):
     told = house.run("""
 from hefted.models.reporting import receipt_of
 runs.start('fit', name='first').finish()
+synced = os.fsync
+os.fsync = lambda number: (time.sleep(0.05), synced(number))
 times = []
 for _ in range(30):
     run = runs.start('fit', name='next')
@@ -46,9 +48,9 @@ for _ in range(30):
     footprint = run.finish()
     run.journal_failure
     times.append(time.perf_counter() - begun)
-print(sorted(times)[5])  # a disk would be waited for each time, a busy machine now and then
+print(sorted(times)[5])  # so slow a disk would be waited for each time, a busy machine now and then
 """)
-    assert float(told) < 1e-3
+    assert float(told) < 0.03
 
 
 def test_a_cache_that_is_no_ones_own_or_damaged_costs_time_and_nothing_else(house, losses):

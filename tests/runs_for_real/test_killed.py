@@ -99,7 +99,7 @@ import os, signal
 exec(os.environ['PRELUDE'])
 from hefted import callbacks
 struck = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: epoch == 3 and 'ON' not in os.environ and (
-    __import__('time').sleep(0.2), os.kill(os.getpid(), signal.SIGKILL)))
+    __import__('time').sleep(1), os.kill(os.getpid(), signal.SIGKILL)))
 from hefted.train.resuming import Resume
 history = small().fit(x, y, epochs=6, verbose=2, callbacks=[struck], resume={resume})
 print('epochs', history.epoch, 'attempt', history.attempt)

@@ -33,6 +33,7 @@ with runs.meter('around'):
                 pass
             os._exit(0)
         children.append(child)
+    begun = time.monotonic()
     run = runs.start('meter', name='work')
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -49,6 +50,8 @@ print(json.dumps({
     'seconds': footprint.duration.value,
     'occupied': run.shares.occupied,
     'used': run.cpu_seconds,
+    'begun': begun,
+    'ended': time.monotonic(),
 }))
 """
 
@@ -102,7 +105,8 @@ def test_processes_at_once_are_together_charged_no_more_than_the_machine(tmp_pat
     longest = max(run['seconds'] for run in told)
     # By a tenth, for the moments at which they begin and end apart.
     assert total < 1.1 * whole_machine(busy, seconds)
-    assert sum(run['occupied'] for run in told) < 1.1 * longest
+    spanned = max(run['ended'] for run in told) - min(run['begun'] for run in told)
+    assert sum(run['occupied'] for run in told) < 1.1 * spanned
     # And not next to nothing: the work is theirs, as CPU seconds are told by the kernel.
     assert total > 0.5 * whole_machine(sum(run['used'] for run in told), longest) * (
         sum(run['occupied'] for run in told) / longest
@@ -118,18 +122,16 @@ def test_processes_at_once_are_together_charged_no_more_than_the_machine(tmp_pat
 @modelled
 @pytest.mark.skipif(host.threads_given() < 2, reason='two threads are needed')
 def test_the_energy_rises_with_the_busy_threads_and_memorys_with_what_is_held(tmp_path):
-    # Where others work too, two busy threads may get little more than one: the try in which they got most is looked at.
+    # Where others work too, two busy threads may get little more than one; and a share of what the machine takes anyhow
+    # goes by who else is metered at that moment: by so much it may fall.
     tries = []
     for _ in range(5):
         idle, one, two = (at_once(tmp_path, cores)[0][0] for cores in (0, 1, 2))
-        tries.append((two['used'] / one['used'], idle, one, two))
-        if tries[-1][0] > 1.5:
+        got, rises = two['used'] / one['used'], two['cpu'] / one['cpu']
+        tries.append((got, rises, idle['cpu'] / one['cpu']))
+        if got > 1.1 and idle['cpu'] < one['cpu'] and (1 if got > 1.5 else 0.7) < rises < 1.2 * got:
             break
-    got, idle, one, two = max(tries, key=lambda tried: tried[0])
-    assert got > 1.1
-    assert idle['cpu'] < one['cpu']
-    assert two['cpu'] / two['used'] < 1.2 * one['cpu'] / one['used']
-    # A share of what the machine takes anyhow goes by who else is metered at that moment: by so much it may fall.
-    assert two['cpu'] > one['cpu'] if got > 1.5 else two['cpu'] > 0.7 * one['cpu']
+    else:
+        pytest.fail(str(tries))
     ((filler,), _, _) = at_once(tmp_path, 0, megabytes=300)
     assert filler['dram'] > idle['dram'] + 0.8 * 0.392 * 0.3 * SECONDS

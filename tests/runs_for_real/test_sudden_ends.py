@@ -47,9 +47,11 @@ def end_at(process, seconds, number):
 def test_a_fit_that_is_killed_at_any_instant_is_listed_with_what_it_used(house):
     drawn = random.Random(int(os.environ.get('SEED', '7')))
     killed = int(os.environ.get('DRAWS', '20'))
+    begun = time.monotonic()
     house.run(FIT, EPOCHS='2', HEFTED_METER='off')  # so that compiling is not most of the time
+    most = max(2.0, 1.5 * (time.monotonic() - begun))
     for _ in range(killed):
-        assert end_at(house.start(FIT), drawn.uniform(0.0, 2.0), signal.SIGKILL) == ('', '')
+        assert end_at(house.start(FIT), drawn.uniform(0.0, most), signal.SIGKILL) == ('', '')
 
     found = house.ledger()
     assert 1 <= len(found) <= killed
@@ -88,14 +90,13 @@ def test_ctrl_c_at_any_instant_of_a_fit_leaves_a_whole_model_a_history_and_a_rec
         assert 'whole True' in told, told
         assert 'moved together True' in told, told
         assert 'goes on True' in told
-    statuses = [run['status'] for run in house.ledger()[0]['children'] or house.ledger()]
-    assert statuses[0] == 'stopped'
+    assert 'stopped' in [part['status'] for run in house.ledger() for part in run['children'] or [run]]
 
 
 def test_ctrl_c_that_nobody_catches_shows_the_receipt_and_ends_as_python_does(house):
     process = house.start("print('ready', flush=True)\nsmall().fit(x, y, epochs=100000)")
     process.stdout.readline()
-    out, err = end_at(process, 2.0, signal.SIGINT)
+    out, err = end_at(process, 6.0, signal.SIGINT)
     assert process.returncode == -signal.SIGINT
     assert 'Hefted · fit · small · stopped' in out
     assert err.rstrip().endswith('KeyboardInterrupt')
@@ -131,9 +132,13 @@ for seconds in (0.8, 600):
 
 
 def test_a_program_that_is_terminated_is_listed_as_interrupted(house):
-    process = house.start("print('ready', flush=True)\nsmall().fit(x, y, epochs=100000, verbose=0)")
+    process = house.start("""
+from hefted.callbacks import LambdaCallback
+told = LambdaCallback(on_epoch_begin=lambda epoch, logs: epoch or print('ready', flush=True))
+small().fit(x, y, epochs=100000, verbose=0, callbacks=[told])
+""")
     process.stdout.readline()
-    assert end_at(process, 1.5, signal.SIGTERM) == ('', '')
+    assert end_at(process, 1.0, signal.SIGTERM) == ('', '')
     assert process.returncode == -signal.SIGTERM
     (run,) = house.ledger()
     assert run['status'] == 'interrupted'

@@ -61,7 +61,7 @@ def test_a_training_that_is_told_to_end_keeps_a_checkpoint_and_goes_on_to_the_sa
 
 def test_a_second_one_ends_it_at_once(house):
     begun = time.monotonic()
-    code, _, err = struck(house, program(KEEPERS['resume'], 60.0), 0.5, 0.5)
+    code, _, err = struck(house, program(KEEPERS['resume'], 60.0), 0.5, 1.5)
     assert time.monotonic() - begun < 30
     assert code == -signal.SIGTERM, err
 
@@ -87,7 +87,7 @@ def test_after_the_training_it_ends_the_program_as_ever(house):
 
 
 def test_what_is_sent_twice_at_once_is_one_signal(house):
-    code, _, err = struck(house, program(KEEPERS['resume'], 0.5), 0.1, 0.05)  # as timeout(1) does
+    code, _, err = struck(house, program(KEEPERS['resume'], 0.5), 0.1, 0.0)  # as timeout(1) does
     assert code == 128 + signal.SIGTERM, err
     assert (house.folder / 'kept' / 'latest.state').exists()
 
