@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Generator, Iterable
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 _held: list[Any] = []  # in a worker's process: the dataset that it was started with
@@ -41,6 +41,8 @@ def in_order(
 
 def _started(dataset: Any, workers: int, processes: bool) -> tuple[Executor, Any]:
     if processes:
+        from concurrent.futures import ProcessPoolExecutor  # late: it brings all of multiprocessing into every start
+
         return ProcessPoolExecutor(workers, initializer=_hold, initargs=(dataset,)), _item
     return ThreadPoolExecutor(workers, thread_name_prefix='hefted-data-worker'), dataset.__getitem__
 
