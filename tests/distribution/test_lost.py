@@ -54,12 +54,10 @@ def test_a_process_that_is_killed_is_named_by_all_others_and_the_training_goes_o
     died = said(ended[dies])['died']
     survivors = [each for rank, each in enumerate(ended) if rank != dies]
     for each in survivors:
-        assert each.code in (1, 75), each  # on a busy machine one may be freed only by the end of its neighbour
-        assert f'rank {dies} (host ' in each.out + each.error
-        if each.code == 1:
-            assert said(each)['error'] == 'HostLostError'
-            assert 0 <= said(each)['at'] - died < WITHIN_SECONDS
-    assert 1 in {each.code for each in survivors}
+        assert each.code == 1, each
+        assert said(each)['error'] == 'HostLostError'
+        assert f'rank {dies} (host ' in said(each)['told']
+        assert 0 <= said(each)['at'] - died < WITHIN_SECONDS
     ends = ends_of_runs(tmp_path)
     closed = [(end.get('status'), end.get('error')) for end in ends if end.get('end')]
     assert closed == [('failed', 'HostLostError')] * 3

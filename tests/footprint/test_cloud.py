@@ -98,9 +98,14 @@ def test_redirections_are_not_followed_and_errors_are_none(service, status):
 @pytest.mark.parametrize('how', ['hang', 'drip'])
 def test_a_slow_server_is_waited_for_only_so_long(service, how):
     service.answer = getattr(service, how)
-    begun = time.monotonic()
-    assert cloud.ask('gcp', service.address) is None
-    assert time.monotonic() - begun < cloud.LIMIT_SECONDS + 2
+    seconds = []
+    for _ in range(3):  # a busy machine may stand still meanwhile
+        begun = time.monotonic()
+        assert cloud.ask('gcp', service.address) is None
+        seconds.append(time.monotonic() - begun)
+        if seconds[-1] < cloud.LIMIT_SECONDS + 0.3:
+            break
+    assert min(seconds) < cloud.LIMIT_SECONDS + 0.3
 
 
 def test_where_nobody_listens_there_is_no_answer(service):

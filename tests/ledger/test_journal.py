@@ -238,7 +238,7 @@ while True:
     lines = read(path) if path.exists() else []
     steps = [line['step'] for line in lines[1:]]
     assert steps == list(range(len(steps)))
-    long_ago = [int(line.split()[0]) for line in told if float(line.split()[1]) < killed - 0.45]
+    long_ago = [int(line.split()[0]) for line in told if float(line.split()[1]) < killed - 0.25]
     assert len(steps) >= max(long_ago, default=0)
     assert lines[:1] == [{'schema': 1, 'run': 'run', 'kind': 'fit'}] or not long_ago
 

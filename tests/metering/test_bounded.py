@@ -34,8 +34,8 @@ def took(work):
 def test_sixteen_gpus_that_hang_at_once_are_waited_for_as_long_as_one():
     meter = Meter([])
     meter._counted.add([Bounded(Slow(f'gpu-{index}', 30.0), limit=0.5) for index in range(16)], {})
-    assert took(meter.read) < 4  # 0.5 s each would be 8 s
-    assert took(meter.read) < 0.25
+    assert took(meter.read) < 2  # 0.5 s each would be 8 s
+    assert took(meter.read) < 0.2
     assert meter.read().joules == {}  # missing, and not 0
     assert len([gap for gap in meter.gaps(0.0) if 'did not answer' in gap.reason]) == 16
 

@@ -71,14 +71,17 @@ def test_a_hung_sensor_is_waited_for_only_so_long_and_comes_back():
 def test_a_sensor_that_is_always_late_is_waited_for_once():
     slow = Steady()
     slow.read = lambda instant: time.sleep(0.1) or 1.0
-    meter = Meter([Bounded(slow, limit=0.05)])
-    begun, waited = time.perf_counter(), 0.0
-    while time.perf_counter() - begun < 1.0:
-        before = time.perf_counter()
-        meter.read()
-        waited += time.perf_counter() - before
-        time.sleep(0.01)
-    assert waited < 0.25  # and not 50 ms in each of ten readings
+    for _ in range(3):  # a busy machine may stand still for as long
+        meter = Meter([Bounded(slow, limit=0.05)])
+        begun, waited = time.perf_counter(), 0.0
+        while time.perf_counter() - begun < 1.0:
+            before = time.perf_counter()
+            meter.read()
+            waited += time.perf_counter() - before
+            time.sleep(0.01)
+        if waited < 0.05:  # and not 50 ms in each of ten readings
+            break
+    assert waited < 0.05
     assert meter.gaps(0.0)[0].end is None
 
 

@@ -62,7 +62,7 @@ first = whole(small().fit(x, y, epochs=2, validation_split=0.25, verbose=0))
 from hefted import host
 lived = host.monotonic() - host.process_started()
 assert list(first.phases) == ['start-up', 'input', 'compile', 'train', 'validate'], list(first.phases)
-assert 0.5 * lived < first.duration.value < lived, (first.duration.value, lived)
+assert 0.7 * lived < first.duration.value < lived, (first.duration.value, lived)
 begun = time.monotonic()
 second = whole(small().fit(x, y, epochs=2, verbose=0))
 assert 'start-up' not in second.phases
@@ -256,13 +256,16 @@ small().fit(x, y, epochs=3, verbose=0, callbacks=[LambdaCallback(on_epoch_end=fo
 
 
 def test_the_times_of_overlapping_epochs_are_those_of_the_training(house):
-    told = house.run("""
+    units = {'s': 1.0, 'ms': 1e-3, 'us': 1e-6}
+    for _ in range(3):  # a busy machine may stand still where it is counted to one alone
+        told = house.run("""
 history = small().fit(x, y, epochs=200, batch_size=4, verbose=2)
 print('train', history.footprint.phases['train'].seconds)
 """)
-    units = {'s': 1.0, 'ms': 1e-3, 'us': 1e-6}
-    shown = re.findall(r'64/64 - \S+ (\d+(?:[.]\d+)?)(s|ms|us)/step', told)  # with more digits than an epoch's own
-    whole = float(told.rpartition('train ')[2])
-    assert len(shown) == 200
-    # Counted twice it would be 2.
-    assert 0.5 * whole < sum(64 * float(value) * units[unit] for value, unit in shown) < 1.5 * whole
+        shown = re.findall(r'64/64 - \S+ (\d+(?:[.]\d+)?)(s|ms|us)/step', told)  # with more digits than an epoch's own
+        whole = float(told.rpartition('train ')[2])
+        assert len(shown) == 200
+        share = sum(64 * float(value) * units[unit] for value, unit in shown) / whole
+        if 0.8 < share < 1.2:
+            break
+    assert 0.8 < share < 1.2

@@ -50,7 +50,7 @@ for _ in range(30):
     times.append(time.perf_counter() - begun)
 print(sorted(times)[5])  # so slow a disk would be waited for each time, a busy machine now and then
 """)
-    assert float(told) < 0.03
+    assert float(told) < 1e-3
 
 
 def test_a_cache_that_is_no_ones_own_or_damaged_costs_time_and_nothing_else(house, losses):

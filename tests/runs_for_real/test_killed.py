@@ -92,6 +92,17 @@ def test_a_program_that_is_killed_in_its_second_training_begins_neither_again(ho
     assert house.hefted('resume').startswith('Nothing can go on')
 
 
+def test_a_program_of_many_trainings_does_not_hold_a_file_open_for_each(house):
+    told = house.run("""
+for number in range(4):
+    small(f'fold{number}').fit(x, y, epochs=1, verbose=0, resume=True)
+import psutil
+print(sum(file.path.endswith('.lock') for file in psutil.Process().open_files()))
+""")
+    assert int(told) == 1  # the last one's: nobody takes up what was not saved yet
+    assert house.hefted('resume').startswith('Nothing can go on')
+
+
 def cut(house, arguments: str = '', resume: str = 'True') -> dict:
     """A training that its program kills in epoch 3."""
     (house.folder / 'train.py').write_text(f"""

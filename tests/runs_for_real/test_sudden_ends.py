@@ -90,7 +90,9 @@ def test_ctrl_c_at_any_instant_of_a_fit_leaves_a_whole_model_a_history_and_a_rec
         assert 'whole True' in told, told
         assert 'moved together True' in told, told
         assert 'goes on True' in told
-    assert 'stopped' in [part['status'] for run in house.ledger() for part in run['children'] or [run]]
+    statuses = {part['status'] for run in house.ledger() for part in run['children'] or [run]}
+    assert 'stopped' in statuses  # but where Ctrl-C came before the run began
+    assert statuses <= {'stopped', 'finished'}
 
 
 def test_ctrl_c_that_nobody_catches_shows_the_receipt_and_ends_as_python_does(house):

@@ -221,8 +221,11 @@ class IndexedFeed:
     @property
     def shard(self) -> tuple[int, int] | None:
         """Which part of each batch it gives, and of how many, where it says so."""
-        shard: Any = getattr(self._dataset, 'shard', None)
-        return shard if isinstance(shard, tuple) and len(shard) == 2 else None  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        match getattr(self._dataset, 'shard', None):
+            case (int() as index, int() as count):
+                return index, count
+            case _:
+                return None
 
     @property
     def workers(self) -> int:

@@ -119,10 +119,11 @@ class Resuming:
         Raises:
             ArgumentError: Another process or thread does, the folder is somebody else's, or cannot be written.
         """
-        if programs.interactive():  # a notebook has what they came to, and does not begin again from its top
-            for earlier in [*_finished.values()]:
-                earlier.forget()
-            _finished.clear()
+        for earlier in [*_finished.values()]:
+            if programs.interactive():  # a notebook has what they came to, and does not begin again from its top
+                _finished.pop(earlier._folder).forget()
+            else:
+                earlier._unlock()  # a process may have but so many open files
         if self._folder in _open:
             raise self._in_use()
         _open.add(self._folder)
@@ -282,6 +283,12 @@ class Resuming:
                 f'`hefted resume --forget {self.attempts.runs[0][:18]}`, or pass resume=False.'
             )
 
+    def _ours(self) -> bool:
+        """Whether nobody has taken up the checkpoints of a training that ended since its lock was let go."""
+        with suppress(OSError):  # somebody has deleted them
+            self._lock = self._lock or programs.locked(self._folder / '.lock')
+        return self._lock is not None
+
     def _in_use(self) -> ArgumentError:
         return ArgumentError(
             f'Expected resume to be a folder that no other training uses, received {str(self._folder)!r}, which one '
@@ -350,4 +357,5 @@ def _end() -> None:
     if os.getpid() != _process or terminated or (hasattr(sys, 'last_type') and not programs.interactive()):
         return
     for finished in _finished.values():
-        finished.forget()
+        if finished._ours():
+            finished.forget()
