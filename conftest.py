@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +22,15 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
     )
     for name in names.split():
         os.environ.pop(f'HEFTED_{name}', None)
+
+
+@pytest.fixture(autouse=True)
+def no_record_of_forecasts() -> None:
+    """A test's forecasts are not set right by what earlier tests trained, whose times are this machine's of the day."""
+    (Path(os.environ['HEFTED_DATA_DIR']) / 'runs' / 'scores.index').unlink(missing_ok=True)
+    learned = sys.modules.get('hefted.forecast.learned')
+    if learned is not None:
+        learned._correction.cache_clear()  # the file is read once a process
 
 
 @pytest.fixture(autouse=True)
