@@ -7,8 +7,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
+
+hypothesis.settings.register_profile('here', deadline=None)  # a busy machine may stand still for one example
+hypothesis.settings.load_profile('here')
 
 
 @pytest.fixture(autouse=True, scope='session')

@@ -76,9 +76,9 @@ def lines_of(run, folder):
 
 @pytest.fixture(scope='module', autouse=True)
 def start_up_is_taken(tmp_path_factory):
-    os.environ['HEFTED_DATA_DIR'] = str(tmp_path_factory.mktemp('first'))
-    runs.start('fit', name='first').finish()
-    del os.environ['HEFTED_DATA_DIR']
+    with pytest.MonkeyPatch.context() as patch:  # the session's folder is the next tests' again
+        patch.setenv('HEFTED_DATA_DIR', str(tmp_path_factory.mktemp('first')))
+        runs.start('fit', name='first').finish()
 
 
 def test_phases_get_what_was_used_between_their_edges():
