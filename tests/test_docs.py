@@ -23,7 +23,7 @@ def test_berts_programs_run_one_after_another(
     (tmp_path / 'novels').mkdir()
     for name in 'ab':
         sentences = [' '.join(rng.choice(words, rng.integers(4, 12))) + '.' for _ in range(96)]
-        paragraphs = [' '.join(sentences[at : at + 8]) for at in range(0, 96, 8)]
+        paragraphs = ['\n'.join(sentences[at : at + 8]) for at in range(0, 96, 8)]
         (tmp_path / 'novels' / f'{name}.txt').write_text('\n\n'.join(paragraphs), 'utf-8')
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {'__name__': 'bert'}

@@ -84,6 +84,24 @@ def test_what_is_validated_on_can_stay_as_it_is(tokenizer: WordPieceTokenizer):
     np.testing.assert_equal(data[1], before)
 
 
+def test_masks_that_stay_go_with_their_row_wherever_and_on_whichever_host_it_comes(tokenizer: WordPieceTokenizer):
+    def masked(epoch: int, shard: tuple[int, int]) -> dict[int, list[int]]:
+        data = MaskedLanguageDataset(TEXTS, tokenizer, length=48, batch_size=8, dynamic=False, shard=shard)
+        begin(data, epoch)
+        return {
+            number: row.tolist()
+            for index in range(data.num_batches)
+            for number, row in zip(data.row_numbers(index), data[index][0]['token_ids'], strict=True)
+        }
+
+    whole = masked(0, (0, 1))
+    assert masked(1, (0, 1)) == whole
+    assert len({tuple(row) for row in whole.values()}) == len(whole)
+    halves = masked(2, (0, 2)) | masked(2, (1, 2))
+    assert halves == {number: whole[number] for number in halves}
+    assert len(halves) >= len(whole) - 1
+
+
 def test_a_resumed_training_sees_what_it_would_have_seen(tokenizer: WordPieceTokenizer):
     data = MaskedLanguageDataset(TEXTS, tokenizer, length=48, batch_size=8, seed=3)
     begin(data, 2)
@@ -127,6 +145,42 @@ def test_pairs_tell_whether_the_second_follows(tokenizer: WordPieceTokenizer):
         MaskedLanguageDataset(TEXTS, tokenizer, next_sentence=True, packed=True)
 
 
+def test_a_text_whose_lines_fill_a_row_gives_pairs_that_follow_one_another(tokenizer: WordPieceTokenizer):
+    paragraphs = ['\n'.join(' '.join(text.split() * 8) for text in documents(4, seed)) for seed in range(8)]
+    data = MaskedLanguageDataset(paragraphs, tokenizer, length=32, batch_size=8, next_sentence=True)
+    labels = np.concatenate([y['next_sentence'] for _, y, _ in data])
+    assert 0.3 < labels.mean() < 0.7
+    told = sum(len(one) for one in tokenizer.encode(paragraphs))
+    assert data.tokens > 1.2 * told  # half of the second texts are another document's, and come once more
+
+
+def test_pairs_of_which_next_to_none_follow_are_told(tokenizer: WordPieceTokenizer):
+    single = [text.replace('\n', ' ') for text in TEXTS]
+    with pytest.warns(UserWarning, match='60 pairs of sentences 0 follow one another.*needs a sentence a line'):
+        MaskedLanguageDataset(single, tokenizer, length=256, batch_size=8, next_sentence=True)
+
+
+@pytest.mark.parametrize('of', [MaskedLanguageDataset, TextDataset, WordPieceTokenizer])
+def test_names_of_files_are_not_taken_for_texts(of: type, tokenizer: WordPieceTokenizer, tmp_path: Path):
+    names = [str(tmp_path / name) for name in ('a.txt', 'b.txt')]
+    for name in names:
+        Path(name).write_text('the cat sat', 'utf-8')
+    with pytest.raises(ArgumentError, match=r"list of texts, received names of files, such as '.*a\.txt'.*Paths"):
+        if of is WordPieceTokenizer:
+            WordPieceTokenizer.train(names)
+        elif of is TextDataset:
+            TextDataset(names, [0, 1], tokenizer)
+        else:
+            MaskedLanguageDataset(names, tokenizer)
+    MaskedLanguageDataset([*names, 'the cat', 'a dog ' * 300], tokenizer)  # not all are
+
+
+def test_one_string_names_a_file_whose_lines_are_texts(tokenizer: WordPieceTokenizer, tmp_path: Path):
+    (tmp_path / 'a.txt').write_text('the cat\n\na dog\n', 'utf-8')
+    data = TextDataset(str(tmp_path / 'a.txt'), [1, 0], tokenizer, length=8, batch_size=2, shuffle=False)
+    assert data[0][0]['token_ids'].tolist() == tokenizer(['the cat', 'a dog'], length=8)['token_ids'].tolist()
+
+
 def test_numbers_can_be_kept_in_a_file(tokenizer: WordPieceTokenizer, tmp_path: Path):
     kept = MaskedLanguageDataset(TEXTS, tokenizer, length=48, batch_size=8, tokens_file=tmp_path / 'tokens')
     np.testing.assert_equal(kept[0], MaskedLanguageDataset(TEXTS, tokenizer, length=48, batch_size=8)[0])
@@ -164,5 +218,7 @@ def test_a_frame_gives_texts_pairs_and_labels_by_the_names_of_its_columns(tokeni
     assert (x['token_ids'] == tokenizer(frame['one'], frame['two'], length=16)['token_ids']).all()
     with pytest.raises(ArgumentError, match='as many labels as texts, 2, received 3'):
         TextDataset(frame['one'], [1, 2, 3], tokenizer)
+    with pytest.raises(ArgumentError, match=r"labels to be as many as the texts, received 'label'.*list, no frame"):
+        TextDataset(frame['one'], 'label', tokenizer)
     with pytest.raises(ArgumentError, match='lengths from 3 tokens to length=16'):
         TextDataset(frame['one'], None, tokenizer, length=16, lengths=(32,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hefted.errors import ArgumentError
+from hefted.errors import ArgumentError, DataError
 from hefted.losses import SparseCategoricalCrossentropy
 from hefted.models import bert
 from hefted.text import MaskedLanguageDataset, TextDataset, WordPieceTokenizer, check_tokenizer
@@ -65,6 +65,46 @@ def test_texts_of_several_lengths_are_fitted_and_predicted(tokenizer: WordPieceT
     history = model.fit(data, epochs=2, verbose=0)
     assert history.params['steps'] == data.num_batches
     assert 0 <= model.evaluate(data, verbose=0)[1] <= 1
+
+
+@pytest.mark.parametrize('lengths', [None, (8, 16)])
+def test_outputs_come_in_the_order_of_the_texts(tokenizer: WordPieceTokenizer, lengths: tuple[int, ...] | None):
+    texts = [' '.join(text.split() * (1 + n % 3)) for n, text in enumerate(TEXTS)]
+    texts = [f'{"cat " * (n % 7)}{text}' for n, text in enumerate(texts)]
+    model = bert.BertTextClassifier(backbone(tokenizer), num_classes=2)
+    data = TextDataset(texts, None, tokenizer, length=32, batch_size=5, lengths=lengths)
+    expected = model.predict(tokenizer(texts, length=32), verbose=0)
+    assert len(np.unique(expected[:, 0])) > len(texts) / 2
+    for _ in range(2):  # each in an order of its own
+        np.testing.assert_allclose(model.predict(data, verbose=0), expected, atol=1e-6)
+    first = model.predict(data, steps=2, verbose=0)
+    assert len(first) == 10
+    assert (np.abs(expected[:, None] - first).max(-1) < 1e-6).any(0).all()
+
+
+def test_outputs_of_several_lengths_are_told_from_one_another(tokenizer: WordPieceTokenizer):
+    model = bert.BertTokenClassifier(backbone(tokenizer), num_classes=3)
+    data = TextDataset(['a cat', 'a dog ' * 12] * 3, None, tokenizer, length=32, batch_size=3, lengths=(8,))
+    with pytest.raises(DataError, match=r'one shape from all batches, received \[\(8, 3\), \(32, 3\)\]\. Pad all rows'):
+        model.predict(data, verbose=0)
+
+
+def test_texts_that_are_longer_than_the_model_has_places_are_told_before_the_first_batch(
+    tokenizer: WordPieceTokenizer,
+):
+    model = bert.BertTextClassifier(backbone(tokenizer), num_classes=2)
+    model.compile('sgd', SparseCategoricalCrossentropy(from_logits=True))
+    texts = ['a cat'] * 7 + ['a cat sat ' * 30]
+    for lengths in (None, (8, 16)):
+        data = TextDataset(texts, [0, 1] * 4, tokenizer, length=64, batch_size=2, lengths=lengths)
+        with pytest.raises(ArgumentError, match='at most 32 tokens, as the model has places for, received one of 64'):
+            model.fit(data, verbose=0)
+    masked = bert.BertMaskedLM(backbone(tokenizer))
+    masked.compile('sgd', masked_loss())
+    with pytest.raises(ArgumentError, match=r'Make the data with length=32'):
+        masked.fit(MaskedLanguageDataset(TEXTS, tokenizer, length=48, packed=False), verbose=0)
+    short = MaskedLanguageDataset(TEXTS, tokenizer, length=48, batch_size=4)  # of packed texts each counts its places
+    assert np.isfinite(masked.fit(short, verbose=0).history['loss']).all()
 
 
 def test_a_tokenizer_of_another_model_is_told(tokenizer: WordPieceTokenizer):

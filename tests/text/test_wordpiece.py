@@ -107,6 +107,33 @@ def test_capitals_stay_where_the_vocabulary_has_them(tmp_path: Path):
     assert WordPieceTokenizer.load(tmp_path).lowercase
 
 
+def test_what_was_done_with_accents_and_chinese_letters_goes_with_the_vocabulary(tmp_path: Path):
+    text = 'schön 東京'
+    plain = WordPieceTokenizer.train([text] * 3, vocabulary_size=60, strip_accents=False)
+    plain.save(tmp_path)
+    (tmp_path / 'tokenizer.json').unlink()
+    assert WordPieceTokenizer.load(tmp_path).tokenize(text) == plain.tokenize(text)
+    config = json.loads((tmp_path / 'tokenizer_config.json').read_text('utf-8'))
+    assert config['strip_accents'] is False
+    assert config['tokenize_chinese_chars'] is True
+    (tmp_path / 'tokenizer_config.json').write_text(json.dumps(config | {'tokenize_chinese_chars': False}), 'utf-8')
+    joined = WordPieceTokenizer.load(tmp_path)
+    joined.save(tmp_path / 'again')
+    again = json.loads((tmp_path / 'again' / 'tokenizer_config.json').read_text('utf-8'))
+    assert again['tokenize_chinese_chars'] is False
+
+
+def test_other_programs_frame_a_text_by_the_saved_file_as_it_is_framed_here(
+    tokenizer: WordPieceTokenizer, tmp_path: Path
+):
+    tokenizer.save(tmp_path)
+    library = tokenizers.Tokenizer.from_file(str(tmp_path / 'tokenizer.json'))
+    for one, two in ((LINES[0], None), (LINES[0], LINES[1])):
+        told, ours = library.encode(one, two), tokenizer([one], None if two is None else [two])
+        assert told.ids == ours['token_ids'][0].tolist()
+        assert told.type_ids == ours['segment_ids'][0].tolist()
+
+
 def test_padding_and_truncation_of_a_saved_tokenizer_are_not_asked_for(tokenizer: WordPieceTokenizer, tmp_path: Path):
     tokenizer.save(tmp_path / 'plain.json')
     library = tokenizers.Tokenizer.from_file(str(tmp_path / 'plain.json'))

@@ -154,6 +154,7 @@ def _classes(loss: Any, y: Any, output: tuple[int, ...], argument: str) -> None:
         raise DataError(
             f'Expected {argument} to hold classes from 0 to {count - 1} for an output of {count} values, '
             f'received values from {low:g} to {high:g}. Number the classes from 0, or widen the last layer.'
+            + (f' Where {low:g} marks what is not to count, pass the loss ignore_class={low:g}.' if low < 0 else '')
         )
 
 

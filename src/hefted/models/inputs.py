@@ -182,6 +182,7 @@ class Batches:
         sample: Rows like them.
         size: Rows a batch.
         close: To be called in the end.
+        row_numbers: Which rows the batch of a number holds, where the data draws their order, while it is under way.
     """
 
     each: Iterator[Rows]
@@ -189,6 +190,7 @@ class Batches:
     sample: Rows
     size: int
     close: Callable[[], None]
+    row_numbers: Callable[[int], Any] = lambda _: None
 
 
 def batches_of(model: Model, x: Any, batch_size: int | None, steps: int | None) -> Batches:
@@ -198,7 +200,9 @@ def batches_of(model: Model, x: Any, batch_size: int | None, steps: int | None) 
         model.meet(x)
         source = StreamSource(feed, enter=model.entered)
         steps = checks.limited_steps(steps, source.steps)
-        return Batches(source.batches(steps), steps or source.steps, source.sample, source.batch_size, source.close)
+        numbers = getattr(x, 'row_numbers', lambda _: None)  # Keras's own PyDataset has none
+        each = source.batches(steps)
+        return Batches(each, steps or source.steps, source.sample, source.batch_size, source.close, numbers)
     rows = rows_of(model.entered(x))
     size = batch_size_for(rows.count, batch_size, steps=steps)
     whole = -(-rows.count // size)

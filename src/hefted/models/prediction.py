@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from hefted import runs, tree
 from hefted.callbacks.callback import CallbackList
 from hefted.data.arrays import Rows
 from hefted.distribution import lead
+from hefted.errors import DataError
 from hefted.layers.calling import call_in_step
 from hefted.models import checks
 from hefted.models.inputs import batches_of, kept, placing_of
@@ -45,7 +46,11 @@ def predict(
         callbacks: One or several.
 
     Returns:
-        NumPy arrays (rows, …), nested as the model's outputs.
+        NumPy arrays (rows, …), nested as the model's outputs, in the order of the data's rows, also where a dataset
+        draws another (`PyDataset.row_numbers`).
+
+    Raises:
+        DataError: Batches' outputs are of several shapes.
     """
     checks.steps('steps', steps)
     with runs.joined('predict', self.name), ExitStack() as opened:
@@ -62,16 +67,33 @@ def predict(
             self.build_for(batches.sample, batches.size)
         forward = Forward(self, batches.size)
         parts: list[Any] = []
+        numbers: list[Any] = []
         for step, batch in enumerate(batches.each):
+            numbers.append(batches.row_numbers(step))
             listeners.call('on_predict_batch_begin', step)
             parts.append(_outputs(self, batch, batches.size, forward))
             listeners.call('on_predict_batch_end', step, {'outputs': parts[-1]})
             parts[-2:-1] = [tree.map_structure(np.asarray, part) for part in parts[-2:-1]]  # one behind the device
         forward.hold()
-        outputs = tree.map_structure(lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves]), *parts)
+        outputs = tree.map_structure(lambda *leaves: _joined(leaves, numbers), *parts)
         listeners.call('on_predict_end')
         progress.epoch_end(0, {}, None, len(parts))
     return outputs
+
+
+def _joined(leaves: Sequence[Any], numbers: Sequence[Any]) -> Any:
+    """One array of all batches' outputs, in the order of the rows' numbers where batches have any."""
+    arrays = [np.asarray(leaf) for leaf in leaves]
+    shapes = {array.shape[1:] for array in arrays}
+    if len(shapes) > 1:
+        raise DataError(
+            f'Expected outputs of one shape from all batches, received {sorted(shapes)}. Pad all rows to one length '
+            "(TextDataset's without lengths=), or predict batch by batch with predict_on_batch."
+        )
+    joined = np.concatenate(arrays)
+    if any(each is None for each in numbers):
+        return joined
+    return joined[np.argsort(np.concatenate(numbers), kind='stable')]
 
 
 def _outputs(model: Model, batch: Rows, size: int, forward: Forward) -> Any:

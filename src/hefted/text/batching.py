@@ -59,17 +59,21 @@ class EpochsInOrder(PyDataset):
         """How many a pass has."""
         return len(self._batches())
 
-    def rows_of(self, index: int) -> NDArray[np.int64]:
-        """The rows of a batch by number, this host's part of them."""
+    def row_numbers(self, index: int) -> NDArray[np.int64]:
+        """The rows of a batch by number, this host's part of them: `predict` puts its outputs in their order."""
         batches = self._batches()
         if not 0 <= index < len(batches):
             raise IndexError(f'Expected a batch from 0 to {len(batches) - 1}, received {index}.')
         here, count = self.shard
         return batches[index][here::count]
 
-    def drawn(self, index: int, purpose: int, each_epoch: bool) -> np.random.Generator:
-        """Random numbers for one batch, of the epoch that is under way or of all: the same whenever asked for."""
-        return np.random.default_rng([self.seed, max(self.epoch, 0) if each_epoch else 0, 1 + purpose, index])
+    def drawn(self, index: int, purpose: int) -> np.random.Generator:
+        """Random numbers for a batch of the epoch that is under way: the same whenever asked for."""
+        return np.random.default_rng([self.seed, max(self.epoch, 0), 1 + purpose, index])
+
+    def drawn_of_rows(self, numbers: NDArray[np.int64], purpose: int) -> list[np.random.Generator]:
+        """Random numbers for each of these rows: the same in each epoch, wherever the row comes."""
+        return [np.random.default_rng([self.seed, 0, 1 + purpose, number]) for number in numbers.tolist()]
 
     def _batches(self) -> list[NDArray[np.int64]]:
         epoch = max(self.epoch, 0) if self.shuffle else 0

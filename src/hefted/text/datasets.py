@@ -11,18 +11,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hefted.errors import ArgumentError, DataError
+from hefted.errors import ArgumentError, DataError, warn
 from hefted.text.batching import EpochsInOrder
 from hefted.text.masking import MaskedLMMaskGenerator
 from hefted.text.packing import WINDOW, filled, plan
 from hefted.text.pairs import sentence_pairs
 from hefted.text.pieces import PairedPieces, Pieces
-from hefted.text.reading import Texts, read_documents
+from hefted.text.reading import Texts, column_of, is_frame, named_files, read_documents, read_texts, require_texts
 from hefted.text.store import store_of
 from hefted.text.trimming import room_for
 from hefted.text.wordpiece import WordPieceTokenizer, padded
 
 _MASKS = 0
+_FEWEST_FOLLOW = 0.1  # of pairs: half do where documents are long
+_FEW = 20  # of which chance may let none follow
 
 
 class MaskedLanguageDataset(EpochsInOrder):
@@ -43,7 +45,8 @@ class MaskedLanguageDataset(EpochsInOrder):
         packed: Whether several texts share a row; None where that can be: not with `next_sentence`.
         seed: Of order, masks and pairs.
         shuffle: Whether each epoch has an order of its own.
-        dynamic: Whether each epoch has masks of its own; what is validated on has better the same ones.
+        dynamic: Whether each epoch has masks of its own; a row has the same in all if not, which is better for what is
+            validated on.
         shard: (index, count): this host's part of each batch, for a distribution with `auto_shard_dataset=False`.
         column: Of a frame, which holds the texts.
         encoding: Of files.
@@ -106,28 +109,30 @@ class MaskedLanguageDataset(EpochsInOrder):
         self.packed = not next_sentence if packed is None else packed
         room = room_for(length, 2 if next_sentence else 1)
         self.tokenizer = tokenizer
+        require_texts(texts)
         self._hide = MaskedLMMaskGenerator(tokenizer, length, mask_selection_rate, whole_word=whole_word)
         documents = read_documents(texts, column=column, encoding=encoding, separator=separator)
         store = store_of(documents, tokenizer, None if tokens_file is None else Path(tokens_file))
         self._pieces: Pieces | PairedPieces
         if next_sentence:
             pairs = sentence_pairs(store, length, np.random.default_rng([seed]))
-            self._pieces = PairedPieces(tokenizer, pairs)
+            self._pieces = _telling(PairedPieces(tokenizer, pairs))
         else:
             self._pieces = Pieces(tokenizer, store, room, full=self.packed)
         lengths = self._pieces.lengths()
         self._rows = list(plan(lengths, length, WINDOW)) if self.packed else [[one] for one in range(len(lengths))]
-        self.tokens = sum(lengths)
+        self.tokens, self.longest = sum(lengths), max(lengths) if self.packed else length
         self.waste = 1 - self.tokens / (len(self._rows) * length)
 
     def groups(self) -> list[NDArray[np.int64]]:
         return [np.arange(len(self._rows))]
 
     def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
-        numbers = self.rows_of(index)
+        numbers = self.row_numbers(index)
         pieces, rows = self._pieces, [self._rows[one] for one in numbers]
         x = filled(pieces, rows, self.length, self.tokenizer.pad_id, pieces.segments)
-        hidden = self._hide(x['token_ids'], self.drawn(index, _MASKS, self._dynamic), self.shard)
+        rng = self.drawn(index, _MASKS) if self._dynamic else self.drawn_of_rows(numbers, _MASKS)
+        hidden = self._hide(x['token_ids'], rng, self.shard)
         if not self.packed:
             x = {name: x[name] for name in ('token_ids', 'segment_ids', 'padding_mask')}
         x |= {'token_ids': hidden.token_ids, 'mask_positions': hidden.mask_positions}
@@ -148,7 +153,8 @@ class TextDataset(EpochsInOrder):
     """Texts with labels, in batches of like length, so that little of a batch is padding.
 
     Args:
-        texts: A list, an array or a column of strings, an iterable, or a frame with `column`.
+        texts: A list, an array or a column of strings, an iterable, a frame with `column`; or a file, each line of it
+            a text.
         labels: As many: numbers, or a column of the frame by name; None for texts alone.
         tokenizer: What cuts them.
         length: Tokens a row at most; longer texts are cut.
@@ -158,7 +164,7 @@ class TextDataset(EpochsInOrder):
             `length` alone.
         column: Of a frame, which holds the texts.
         seed: Of the order.
-        shuffle: Whether each epoch has an order of its own.
+        shuffle: Whether each epoch has an order of its own; `predict` gives its outputs in the order of the texts.
         shard: (index, count): this host's part of each batch, for a distribution with `auto_shard_dataset=False`.
 
     Attributes:
@@ -170,8 +176,9 @@ class TextDataset(EpochsInOrder):
         (rows, length), and labels of shape (rows,), or (rows, …) as they were given.
 
     Raises:
-        ArgumentError: An argument is wrong, or labels or pairs are not as many as texts.
+        ArgumentError: An argument is wrong, labels or pairs are not as many as texts, or texts are names of files.
         DataError: There is no text.
+        MissingFileError: There is no such file.
 
     Example:
         >>> texts, labels = ['so good', 'so very bad indeed', 'good', 'bad'], [1, 0, 1, 0]
@@ -197,9 +204,9 @@ class TextDataset(EpochsInOrder):
         shard: tuple[int, int] = (0, 1),
     ) -> None:
         super().__init__(batch_size, seed, shuffle, shard)
-        if isinstance(pairs, str):
-            pairs = texts[pairs]
-        labels = texts[labels] if isinstance(labels, str) else labels
+        require_texts(texts)
+        pairs, labels = _beside(texts, 'pairs', pairs), _beside(texts, 'labels', labels)
+        texts = list(read_texts(texts)) if named_files(texts) else texts
         self.tokenizer = tokenizer
         self._rows = tokenizer.framed(texts, pairs, length=length, column=column)
         self._labels = None if labels is None else np.asarray(labels)
@@ -208,6 +215,7 @@ class TextDataset(EpochsInOrder):
         self.lengths = _checked_lengths(lengths, length)
         sizes = np.array([len(ids) for ids, _ in self._rows])
         self._bucket = np.searchsorted(self.lengths, sizes)
+        self.longest = self.lengths[self._bucket.max()]
         self.waste = 1 - sizes.sum() / np.array(self.lengths)[self._bucket].sum()
         if not self.num_batches:
             raise DataError(f'Expected at least a text for each of {shard[1]} hosts, received {len(self._rows)}.')
@@ -216,9 +224,32 @@ class TextDataset(EpochsInOrder):
         return [np.flatnonzero(self._bucket == number) for number in range(len(self.lengths))]
 
     def __getitem__(self, index: int) -> Any:
-        numbers = self.rows_of(index)
+        numbers = self.row_numbers(index)
         x = padded([self._rows[one] for one in numbers], self.lengths[self._bucket[numbers[0]]], self.tokenizer.pad_id)
         return x if self._labels is None else (x, self._labels[numbers])
+
+
+def _beside(texts: Texts, name: str, given: Any) -> Any:
+    """What belongs to the texts: as it was given, or a frame's column of that name."""
+    if not isinstance(given, str):
+        return given
+    if not is_frame(texts):
+        raise ArgumentError(
+            f'Expected {name} to be as many as the texts, received {given!r}, the name of a column, but texts are '
+            f'{type(texts).__name__}, no frame. Pass a list or an array, or a frame with column= for the texts.'
+        )
+    return column_of(texts, given)
+
+
+def _telling(pairs: PairedPieces) -> PairedPieces:
+    """The pairs, with a word where there is next to nothing to learn of their order."""
+    if len(pairs) >= _FEW and pairs.follow() < _FEWEST_FOLLOW * len(pairs):
+        warn(
+            f'Of {len(pairs):,} pairs of sentences {pairs.follow():,} follow one another, where half should: most '
+            'documents are one sentence. next_sentence=True needs a sentence a line, and documents of several lines '
+            '(of files: parted by blank lines). Cut the text so, or leave out next_sentence.'
+        )
+    return pairs
 
 
 def _checked_lengths(lengths: Sequence[int] | None, length: int) -> list[int]:

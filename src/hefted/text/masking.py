@@ -8,6 +8,7 @@ masked language modeling?": 40 % serves large models better; recipes of today ha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -96,12 +97,17 @@ class MaskedLMMaskGenerator:
         unused = np.array([token.startswith('[unused') for token in vocabulary])
         self._others = np.flatnonzero(self._choosable & ~unused).astype(np.int32)
 
-    def __call__(self, token_ids: NDArray[Any], rng: np.random.Generator, part: tuple[int, int] = (0, 1)) -> Masked:
+    def __call__(
+        self,
+        token_ids: NDArray[Any],
+        rng: np.random.Generator | Sequence[np.random.Generator],
+        part: tuple[int, int] = (0, 1),
+    ) -> Masked:
         """Hide tokens of rows; the rows that are passed stay as they are.
 
         Args:
             token_ids: int32 of shape (rows, length).
-            rng: What draws.
+            rng: What draws, for all rows or one for each.
             part: (index, count): the rows are every count-th of more, from index on; each is masked as it is with them.
 
         Raises:
@@ -112,13 +118,21 @@ class MaskedLMMaskGenerator:
                 f'Expected token_ids from 0 to {len(self._goes_on) - 1}, as the tokenizer has, received '
                 f'{token_ids.min()} to {token_ids.max()}. Use the tokenizer that made them.'
             )
-        (rows, length), (here, count) = token_ids.shape, part
-        keys, fates = (rng.random((rows * count, length + more))[here::count] for more in (1, 0))
-        others = self._others[rng.integers(0, len(self._others), (rows * count, length))[here::count]]
+        if isinstance(rng, np.random.Generator):
+            drawn = self._drawn(rng, len(token_ids) * part[1], token_ids.shape[1])
+            keys, fates, others = (one[part[0] :: part[1]] for one in drawn)
+        else:
+            each = [self._drawn(one, 1, token_ids.shape[1]) for one in rng]
+            keys, fates, others = (np.concatenate(rows) for rows in zip(*each, strict=True))
         chosen = self._chosen(token_ids, keys)
         positions, weights = self._places(chosen)
         ids = np.where(weights > 0, np.take_along_axis(token_ids, positions, 1), 0).astype(np.int32)
         return Masked(self._hidden(token_ids, chosen, fates, others), positions, ids, weights)
+
+    def _drawn(self, rng: np.random.Generator, rows: int, length: int) -> tuple[NDArray[Any], ...]:
+        """A key for each word there may be, what becomes of each token, and what may take its place."""
+        keys, fates = (rng.random((rows, length + more)) for more in (1, 0))
+        return keys, fates, self._others[rng.integers(0, len(self._others), (rows, length))]
 
     def _chosen(self, token_ids: NDArray[Any], keys: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Words by the order of their keys, as long as they fit into the row's number of tokens."""

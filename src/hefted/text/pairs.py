@@ -2,7 +2,8 @@
 
 Devlin et al., 2019, section 3.1 and appendix A.2: half of the pairs follow one another in a document, in the
 other half the second is from another document; both together have the row's length, but for one in ten, which is
-shorter, so that the model sees such texts as well.
+shorter, so that the model sees such texts as well. A sentence that fills a row alone, such as a paragraph on one line,
+counts as several here: it would have no second in its document, and lose what is behind the row.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def _of_document(
     documents: Sequence[Sentences], number: int, room: int, rng: np.random.Generator, other: float, short: float
 ) -> Iterator[Pair]:
     """Sentences until the row is full; what another document's took the place of comes again."""
-    sentences, at = documents[number], 0
+    sentences, at = _parted(documents[number], room), 0
     while at < len(sentences):
         wanted = int(rng.integers(2, room + 1)) if rng.random() < short else room
         chunk, behind = _chunk(sentences, at, wanted)
@@ -81,6 +82,16 @@ def _of_document(
         else:
             second, follows, at = _joined(chunk[cut:]), True, behind
         yield Pair(*_shortened(first, second, wanted, rng), follows)
+
+
+def _parted(sentences: Sentences, room: int) -> Sentences:
+    """The same with those cut in halves of a row that leave no room for a second."""
+    half = -(-room // 2)
+    return [
+        part
+        for one in sentences
+        for part in ([one[at : at + half] for at in range(0, len(one), half)] if len(one) >= room else [one])
+    ]
 
 
 def _chunk(sentences: Sentences, at: int, wanted: int) -> tuple[Sentences, int]:

@@ -80,6 +80,10 @@ class PairedPieces(Sequence[Tokens]):
         """Where the second text begins."""
         return self._seconds[number]
 
+    def follow(self) -> int:
+        """How many have a second text that follows the first."""
+        return len(self._apart) - sum(self._apart)
+
     def apart(self, numbers: NDArray[np.int64]) -> NDArray[np.int32]:
         """1 for each whose second text does not follow the first, else 0."""
         return np.array([self._apart[number] for number in numbers], np.int32)

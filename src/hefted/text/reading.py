@@ -119,7 +119,7 @@ def _each(texts: Texts, column: str | None, encoding: str) -> Iterator[str]:
         for path in files_of(texts):
             yield from (line for line in read_lines(path, encoding) if line.strip())
     else:
-        yield from _strings(_column(texts, column), column or 'texts')
+        yield from _strings(column_of(texts, column), column or 'texts')
 
 
 def named_files(texts: Texts) -> bool:
@@ -129,9 +129,38 @@ def named_files(texts: Texts) -> bool:
     return isinstance(texts, (list, tuple)) and bool(texts) and all(isinstance(one, os.PathLike) for one in texts)
 
 
-def _column(texts: Texts, column: str | None) -> Any:
-    """The column of a frame; anything else as it is."""
-    if not (hasattr(texts, 'columns') and hasattr(texts, '__getitem__')) and not isinstance(texts, dict):
+def require_texts(texts: Texts) -> None:
+    """See that a list of strings is not one of files' names.
+
+    Raises:
+        ArgumentError: All of them are files that are there.
+    """
+    if isinstance(texts, (list, tuple)) and texts and all(map(_is_file, texts)):
+        raise ArgumentError(
+            f'Expected a list of texts, received names of files, such as {texts[0]!r}. Pass one pattern such as '
+            '"texts/*.txt", or Paths: [Path(name) for name in names].'
+        )
+
+
+def _is_file(text: Any) -> bool:
+    try:
+        return isinstance(text, str) and Path(text).is_file()
+    except OSError:  # longer than a name can be
+        return False
+
+
+def is_frame(texts: Texts) -> bool:
+    """Whether there are columns to choose from: of pandas or polars, or a dict of them."""
+    return isinstance(texts, dict) or (hasattr(texts, 'columns') and hasattr(texts, '__getitem__'))
+
+
+def column_of(texts: Texts, column: str | None) -> Any:
+    """The column of a frame; anything else as it is.
+
+    Raises:
+        ArgumentError: A frame without such a column, or without a word which.
+    """
+    if not is_frame(texts):
         return texts
     names = [str(name) for name in (texts if isinstance(texts, dict) else texts.columns)]
     if column is None:
@@ -190,7 +219,7 @@ def read_documents(
 
 def _documents(texts: Texts, column: str | None, encoding: str, separator: str) -> Iterator[list[str]]:
     if not named_files(texts):
-        for text in _strings(_column(texts, column), column or 'texts'):
+        for text in _strings(column_of(texts, column), column or 'texts'):
             yield [line.strip() for line in text.splitlines() if line.strip()]
         return
     for path in files_of(texts):

@@ -15,11 +15,17 @@ from numpy.typing import NDArray
 
 from hefted.errors import ArchiveError, ArgumentError, DataError, MissingFileError
 from hefted.text.learning import pieces_of
-from hefted.text.reading import Texts, named_files, read_texts
+from hefted.text.reading import Texts, named_files, read_texts, require_texts
 from hefted.text.trimming import room_for, trimmed
 
 SPECIAL = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]')
 CONTINUES = '##'  # what begins a piece that goes on a word
+# As transformers calls what a vocab.txt does not say, as the library does, and what it is where nothing is said.
+_NORMALIZES = (
+    ('do_lower_case', 'lowercase', False),
+    ('strip_accents', 'strip_accents', None),
+    ('tokenize_chinese_chars', 'handle_chinese_chars', True),
+)
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -100,7 +106,7 @@ class WordPieceTokenizer:
             encoding: Of files.
 
         Raises:
-            ArgumentError: vocabulary_size leaves no room for the letters.
+            ArgumentError: vocabulary_size leaves no room for the letters, or texts are names of files.
             DataError: There is no text.
 
         Example:
@@ -113,6 +119,7 @@ class WordPieceTokenizer:
                 f'Expected vocabulary_size to be more than the {len(SPECIAL)} special tokens, received '
                 f'{vocabulary_size!r}. Published models have about 30,000; a few MB of text have use for 8,000.'
             )
+        require_texts(texts)
         if not named_files(texts) and isinstance(texts, Iterator):
             texts = list(cast('Iterator[str]', texts))  # it is read twice
         learner = library.Tokenizer(library.models.WordPiece(unk_token='[UNK]'))
@@ -170,7 +177,8 @@ class WordPieceTokenizer:
             path.mkdir(parents=True, exist_ok=True)
             self.save(path / 'tokenizer.json')
             self.save(path / 'vocab.txt')
-            config = {'tokenizer_class': 'BertTokenizer', 'do_lower_case': self.lowercase}
+            settings = {name: getattr(self._tokenizer.normalizer, of, usual) for name, of, usual in _NORMALIZES}
+            config = {'tokenizer_class': 'BertTokenizer', **settings}
             (path / 'tokenizer_config.json').write_text(json.dumps(config, indent=2), 'utf-8')
 
     @property
@@ -327,6 +335,9 @@ def _made(library: Any, pieces: list[str], lowercase: bool, strip_accents: bool 
     made = library.Tokenizer(library.models.WordPiece(numbers, unk_token='[UNK]', max_input_chars_per_word=100))
     _equip(library, made, lowercase, strip_accents, chinese)
     made.add_special_tokens([token for token in SPECIAL if token in numbers])
+    if {'[CLS]', '[SEP]'} <= numbers.keys():  # for programs that take the saved file: rows are framed here
+        end, begin = (('[SEP]', numbers['[SEP]']), ('[CLS]', numbers['[CLS]']))
+        made.post_processor = library.processors.BertProcessing(end, begin)
     return made
 
 

@@ -48,6 +48,14 @@ class PyDataset:
             )
         return length()
 
+    def row_numbers(self, index: int) -> Any:
+        """Which rows of the data a batch holds, by number, where an order is drawn; None where they come as they lie.
+
+        `predict` gives its outputs in the order of these numbers.
+        """
+        del index
+        return None
+
     def __iter__(self) -> Iterator[Any]:
         count = self.num_batches
         for index in itertools.count() if count is None else range(count):

@@ -128,6 +128,11 @@ def test_dropout_and_dtype_may_be_others_than_the_files(tmp_path: Path):
     written(tmp_path)
     model = bert.from_hugging_face(tmp_path, dropout=0.0, dtype='mixed_bfloat16')
     assert model.dropout == 0.0
+    np.testing.assert_array_equal(  # of the attention's weights as well
+        model(IDS, training=True)['sequence_output'], model(IDS, training=True)['sequence_output']
+    )
+    assert bert.from_hugging_face(tmp_path, dropout=0.0, attention_dropout=0.2).attention_dropout == 0.2
+    assert bert.from_hugging_face(tmp_path).attention_dropout == 0.1
     assert model(IDS)['sequence_output'].dtype == 'bfloat16'
 
 
@@ -203,6 +208,34 @@ def test_a_config_that_says_another_model_is_refused(config: Any, error: Any, sa
     path.write_text(json.dumps(json.loads(path.read_text()) | config))
     with pytest.raises(error, match=says):
         bert.from_hugging_face(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'error', 'says'),
+    [
+        ({'num_heads': 4}, ArchiveError, 'Expected num_heads of 2, which config.json has as num_attention_heads, re'),
+        ({'activation': 'relu'}, ArchiveError, r"activation of 'gelu'.*received a model of 'relu'; nothing was loaded"),
+        ({'layer_norm_epsilon': 1e-5}, ArchiveError, 'layer_norm_epsilon of 1e-12'),
+    ],
+)
+def test_what_no_tensor_shows_must_be_as_in_the_config(changes: Any, error: Any, says: str, tmp_path: Path):
+    written(tmp_path)
+    model = small(**changes)
+    model.build()
+    before = model.get_weights()
+    with pytest.raises(error, match=says):
+        bert.load_hugging_face(model, tmp_path)
+    assert all((a == b).all() for a, b in zip(model.get_weights(), before, strict=True))
+    (tmp_path / 'config.json').unlink()
+    bert.load_hugging_face(model, tmp_path)
+
+
+def test_a_config_of_another_architecture_is_refused_for_a_model_that_is_there_too(tmp_path: Path):
+    written(tmp_path)
+    path = tmp_path / 'config.json'
+    path.write_text(json.dumps(json.loads(path.read_text()) | {'is_decoder': True}))
+    with pytest.raises(ArgumentError, match='trained as an encoder'):
+        bert.load_hugging_face(small(), tmp_path)
 
 
 def test_what_is_not_there_is_said(tmp_path: Path):

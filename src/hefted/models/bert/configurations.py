@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from hefted import activations
@@ -42,11 +43,7 @@ def read_config(config: dict[str, Any]) -> dict[str, Any]:
         ArchiveError: A size that is missing or is no positive whole number.
         ArgumentError: Another architecture, or an activation that is not known.
     """
-    for key, only in _FIXED.items():
-        if config.get(key, only) != only:
-            raise ArgumentError(
-                f'Expected {key} in config.json to be {only!r}, received {config[key]!r}. {_REMEDIES[key]}'
-            )
+    _require_bert(config)
     for key in _SIZES:
         size = config.get(key)
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
@@ -66,6 +63,38 @@ def read_config(config: dict[str, Any]) -> dict[str, Any]:
         'activation': _ACTIVATIONS[activation],
         'layer_norm_epsilon': config.get('layer_norm_eps', 1e-12),
     }
+
+
+def _require_bert(config: Mapping[str, Any]) -> None:
+    for key, only in _FIXED.items():
+        if config.get(key, only) != only:
+            raise ArgumentError(
+                f'Expected {key} in config.json to be {only!r}, received {config[key]!r}. {_REMEDIES[key]}'
+            )
+
+
+def check_config(model: BertModel, config: Mapping[str, Any]) -> None:
+    """See that a model computes what a `config.json` says, in what no tensor's shape shows.
+
+    Raises:
+        ArchiveError: Its number of heads, its activation or its epsilon is another.
+        ArgumentError: It is of another architecture.
+    """
+    _require_bert(config)
+    backbone = backbone_of(model)
+    told = (
+        ('num_attention_heads', 'num_heads', config.get('num_attention_heads')),
+        ('hidden_act', 'activation', _ACTIVATIONS.get(config.get('hidden_act', ''))),
+        ('layer_norm_eps', 'layer_norm_epsilon', config.get('layer_norm_eps')),
+    )
+    for key, argument, wanted in told:
+        own = getattr(backbone, argument)
+        if wanted is not None and own != wanted:
+            raise ArchiveError(
+                f'Expected {argument} of {config[key]!r}, which config.json has as {key}, received a model of '
+                f'{getattr(own, "__name__", own)!r}; nothing was loaded. Make the model with that {argument}, or use '
+                'from_hugging_face. To keep yours, load the safetensors file from a folder without config.json.'
+            )
 
 
 def config_of(model: BertModel) -> dict[str, Any]:

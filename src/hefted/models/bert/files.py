@@ -67,13 +67,16 @@ class Files:
         Raises:
             MissingFileError: There is none.
         """
-        path = self.folder / 'config.json'
-        if not path.is_file():
+        if not self.has_config():
             raise MissingFileError(
                 f'Expected config.json in {str(self.folder)!r}, beside the weights: it says how large the model is. '
                 'Without one, make the model yourself and use load_hugging_face.'
             )
-        return json_of(path)
+        return json_of(self.folder / 'config.json')
+
+    def has_config(self) -> bool:
+        """Whether a config.json is beside the weights."""
+        return (self.folder / 'config.json').is_file()
 
     def tensors(self) -> dict[str, Found]:
         """By their names of today, without prefix.

@@ -12,7 +12,7 @@ import numpy as np
 from hefted import dtypes
 from hefted.errors import ArchiveError, ArgumentError, NotBuiltError, unknown_name
 from hefted.models.bert.backbone import BertBackbone
-from hefted.models.bert.configurations import config_of, read_config
+from hefted.models.bert.configurations import check_config, config_of, read_config
 from hefted.models.bert.files import Files, Found, json_of
 from hefted.models.bert.model import BertModel
 from hefted.models.bert.pretraining import BertMaskedLM, BertPretrainer
@@ -38,7 +38,8 @@ def from_hugging_face(path: str | Path, task: str | None = None, **changes: Any)
             beside its `config.json`.
         task: 'backbone', 'masked_lm', 'pretraining', 'text_classifier', 'token_classifier' or 'text_embedder'; what
             the folder's `config.json` says if None. 'backbone' and 'text_embedder' leave a file's heads out.
-        **changes: Arguments of `BertBackbone` that are to be others, such as `dropout` and `dtype`.
+        **changes: Arguments of `BertBackbone` that are to be others, such as `dtype` and `dropout`, which is the
+            attention's as well if `attention_dropout` is not given.
 
     Returns:
         The model. A backbone has a pooler where the file has one.
@@ -68,6 +69,8 @@ def from_hugging_face(path: str | Path, task: str | None = None, **changes: Any)
             "the token embedding here. Load task='backbone' to take the encoder alone."
         )
     found = files.tensors()
+    if 'dropout' in changes:
+        sizes['attention_dropout'] = None
     with undrawn():
         backbone = BertBackbone(**(sizes | {'pooler': 'pooler.dense.weight' in found} | changes))
         model = _model(task, backbone, found, files.folder, config)
@@ -81,10 +84,11 @@ def load_hugging_face(model: Any, path: str | Path) -> None:
 
     Args:
         model: A BERT of `hefted.models.bert`; it is built if it is not.
-        path: As for `from_hugging_face`; no `config.json` is needed.
+        path: As for `from_hugging_face`. No `config.json` is needed; one that is there must be of such a model.
 
     Raises:
-        ArchiveError: Tensors are missing, unexpected, or of a wrong shape or type; nothing is loaded then.
+        ArchiveError: Tensors are missing, unexpected, or of a wrong shape or type, or `config.json` has another number
+            of heads, activation or epsilon; nothing is loaded then.
         ArgumentError: A pickled file, or another kind of model.
         MissingFileError: There is no such folder or file.
 
@@ -100,7 +104,10 @@ def load_hugging_face(model: Any, path: str | Path) -> None:
     """
     if not isinstance(_require_bert(model), BertModel):
         return
-    found = Files(Path(path)).tensors()
+    files = Files(Path(path))
+    found = files.tensors()
+    if files.has_config():
+        check_config(model, files.config())
     if not model.built:
         model.build()
     _load(model, found, heads_wanted=headed(model))

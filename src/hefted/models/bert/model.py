@@ -56,11 +56,17 @@ class BertModel(Model):
         return super().entered(inputs)
 
     def meet(self, data: Any) -> None:
-        """See that a data set's tokenizer, where it has one, is this model's.
+        """See that a data set's tokenizer, where it has one, is this model's, and that it has places for its texts.
 
         Raises:
-            ArgumentError: It is another's.
+            ArgumentError: It is another's, or a text is longer.
         """
+        longest, most = getattr(data, 'longest', None), self._backbone.max_sequence_length
+        if isinstance(longest, int) and longest > most:
+            raise ArgumentError(
+                f'Expected texts of at most {most} tokens, as the model has places for, received one of {longest}. '
+                f'Make the data with length={most}, or the model with max_sequence_length={longest}.'
+            )
         tokenizer = getattr(data, 'tokenizer', None)
         if callable(getattr(tokenizer, 'vocabulary_size', None)):
             from hefted.text.checking import check_tokenizer
