@@ -171,6 +171,7 @@ class BertTextEmbedder(BertModel):
             return tokens[:, 0]
         real = jnp.ones(tokens.shape[:2], bool) if padding_mask is None else padding_mask.astype(bool)
         if self.pooling == 'max':
-            return jnp.where(real[..., None], tokens, -jnp.inf).max(axis=1)
+            most = jnp.where(real[..., None], tokens, -jnp.inf).max(axis=1)
+            return jnp.where(real.any(axis=1, keepdims=True), most, 0.0)  # as the mean of no token is
         weights = real.astype(tokens.dtype)[..., None]
         return jnp.sum(tokens * weights, axis=1) / jnp.maximum(jnp.sum(weights, axis=1), 1e-9)
