@@ -20,6 +20,8 @@ class BertModel(Model):
 
     #: What it takes.
     input_names: tuple[str, ...] = INPUTS
+    #: Whether several texts may share a row: not where a row has one result.
+    takes_packed: bool = True
 
     @property
     def rows_independent(self) -> bool:
@@ -37,7 +39,7 @@ class BertModel(Model):
         """The inputs by name.
 
         Raises:
-            ArgumentError: There are no token ids.
+            ArgumentError: There are no token ids, or rows of several texts for a model that gives one result a row.
             DataError: Numbers that the model's tables have no rows for.
             UnknownNameError: Something that the model does not take.
         """
@@ -47,6 +49,11 @@ class BertModel(Model):
                 raise unknown_name(f'input of {type(self).__name__}', name, self.input_names)
         if 'token_ids' not in given:
             raise ArgumentError(f"Expected inputs with 'token_ids', received {sorted(given)}.")
+        if 'packing_ids' in given and not self.takes_packed:
+            raise ArgumentError(
+                f'Expected one text in each row for {type(self).__name__}, which gives one result a row, received '
+                "'packing_ids'. Give each text a row of its own, without them."
+            )
         require_rows(given, self._rows_for(given['token_ids']))
         return given
 
