@@ -247,7 +247,9 @@ def dropout(inputs: Any, rate: float, noise_shape: Sequence[int | None] | None =
     if noise_shape is not None:
         shape = tuple(size if given is None else given for given, size in zip(noise_shape, shape, strict=True))
     mask = jnp.broadcast_to(jax.random.bernoulli(draw_seed(seed), keep, shape), inputs.shape)
-    return jax.lax.select(mask, inputs / keep, jnp.zeros_like(inputs))
+    # Not divided in 16 bits: bfloat16 has nothing nearer to 0.9 than 0.8984, which would raise the mean by 0.2 %.
+    wide = inputs.astype(np.float32) if inputs.dtype.itemsize == 2 else inputs
+    return jax.lax.select(mask, wide / keep, jnp.zeros_like(wide)).astype(inputs.dtype)
 
 
 # The same bits on the host

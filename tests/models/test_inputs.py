@@ -52,3 +52,17 @@ def test_a_functional_model_takes_its_inputs_by_name_out_of_more() -> None:
     named = Model({'a': a, 'b': b}, Add()([a, b]))
     with pytest.warns(UserWarning, match=r"no inputs named \['c'\]"):
         np.testing.assert_array_equal(named.predict(more, verbose=0), X + X + 1)
+
+
+def test_a_model_takes_numbers_in_plain_lists_as_it_takes_an_array() -> None:
+    a, b = Input((2,), name='a'), Input((2,), name='b')
+    rows, both = X.tolist(), Add()([a, b])
+    for model in (stack(), Sequential([Dense(1)]), Model(a, Dense(1)(a))):
+        np.testing.assert_array_equal(model(rows), model(X))
+    np.testing.assert_array_equal(Model([a, b], both)([rows, X]), X + X)
+    np.testing.assert_array_equal(Model([a, b], both)({'a': rows, 'b': rows}), X + X)
+    np.testing.assert_array_equal(Model({'a': a, 'b': b}, both)({'a': rows, 'b': X}), X + X)
+    one = Input((1,))
+    np.testing.assert_array_equal(Model(one, Add()([one, one]))([[5]]), [[10.0]])
+    with pytest.raises(ShapeError, match='rows do not have the same length'):
+        stack()([[1.0, 2.0], [3.0]])

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from hefted import tree
+from hefted.data.arrays import host_array
 from hefted.errors import ArgumentError, ShapeError
 from hefted.masks import get_mask, set_mask
 from hefted.models.graph import Graph
@@ -84,8 +85,11 @@ def _in_order(graph: Graph, inputs: Any) -> list[Any]:
             raise ArgumentError(
                 f'Expected inputs named {list(wanted)}, received {list(inputs)}. Missing: {missing[0]!r}.'
             )
-        return tree.flatten({name: inputs[name] for name in wanted})
-    flat = tree.flatten(inputs)
+        return tree.flatten({name: as_tensor(inputs[name]) for name in wanted})
+    if isinstance(wanted, (list, tuple)) and isinstance(inputs, (list, tuple)):
+        flat = tree.flatten([as_tensor(x) for x in inputs])
+    else:
+        flat = tree.flatten(as_tensor(inputs))
     if len(flat) != len(graph.flat_inputs):
         names = [tensor.name for tensor in graph.flat_inputs]
         raise ShapeError(f'Expected {len(names)} inputs ({", ".join(names)}), received {len(flat)}.')
@@ -126,6 +130,18 @@ def _fitted(x: Any, tensor: KerasTensor) -> Any:
     if fitted is not x and get_mask(x) is not None:
         set_mask(fitted, get_mask(x))
     return fitted
+
+
+def as_tensor(x: Any) -> Any:
+    """Lists of numbers as one array, as `predict` takes them; anything else as it is.
+
+    Raises:
+        ShapeError: Rows of different lengths.
+    """
+    if not isinstance(x, (list, tuple)):
+        return x
+    leaves = tree.flatten(x)
+    return host_array('inputs', x) if leaves and all(isinstance(leaf, (int, float)) for leaf in leaves) else x
 
 
 def of_rank(x: Any, wanted: tuple[int | None, ...]) -> Any:

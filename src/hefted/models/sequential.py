@@ -15,7 +15,7 @@ from hefted.layers.foreign import adopt
 from hefted.layers.input import InputLayer
 from hefted.layers.layer import Layer
 from hefted.masks import get_mask, set_mask
-from hefted.models.functional import of_rank
+from hefted.models.functional import as_tensor, of_rank
 from hefted.models.graph import Graph
 from hefted.models.model import Model
 from hefted.operation import MADE_LATER
@@ -195,7 +195,7 @@ class Sequential(Model):
                 f'Expected one tensor for Sequential {self.name!r}, received a {type(inputs).__name__} ({told}). '
                 'Several inputs, or inputs by name, take a functional model: Model(inputs, outputs).'
             )
-        return inputs
+        return as_tensor(inputs)
 
     def _taken(self, structure: Any) -> Any:
         return Layer._taken(self, structure)

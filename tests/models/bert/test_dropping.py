@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from hefted.models.bert.dropping import dropped, sixteen_bits
-from hefted.random import SeedGenerator
+from hefted.random import SeedGenerator, dropout
 
 
 def test_the_bits_are_those_of_jaxs_threefry():
@@ -43,3 +45,14 @@ def test_the_slope_is_what_was_kept():
     generator, twin = SeedGenerator(2), SeedGenerator(2)
     slope = jax.grad(lambda x: dropped(x, 0.3, generator).sum())(np.ones((8, 8), 'float32'))
     np.testing.assert_array_equal(slope, dropped(np.ones((8, 8), 'float32'), 0.3, twin))
+
+
+@pytest.mark.parametrize('dtype', ['bfloat16', 'float16'])
+@pytest.mark.parametrize('drop', [lambda x: dropped(x, 0.1, SeedGenerator(3)), lambda x: dropout(x, 0.1, seed=3)])
+def test_what_is_kept_of_16_bits_is_scaled_up_by_no_more_and_no_less_than_was_dropped(drop: Any, dtype: str):
+    inputs = jnp.asarray(np.random.default_rng(0).uniform(1, 2, (256, 256)), dtype)
+    found = drop(inputs)
+    kept = np.asarray(found, 'float64') > 0
+    share = np.asarray(found, 'float64')[kept].sum() / np.asarray(inputs, 'float64')[kept].sum() * 0.9
+    assert found.dtype == dtype
+    assert abs(share - 1) < 1e-4  # a scale of bfloat16 would make it 0.9984, a divisor 1.0017

@@ -97,6 +97,15 @@ def test_outputs_have_the_shapes_that_are_documented():
     assert bert.BertMaskedLM(small())({'token_ids': IDS, 'mask_positions': IDS[:, :3] % 12}).shape == (20, 3, 60)
 
 
+def test_numbers_in_plain_lists_are_taken_as_arrays():
+    model, mask = bert.BertTextEmbedder(small()), (np.arange(12) < 8) * np.ones_like(IDS)
+    np.testing.assert_array_equal(model(IDS.tolist()), model(IDS))
+    listed = {'token_ids': IDS.tolist(), 'padding_mask': mask.tolist()}
+    np.testing.assert_array_equal(model(listed), model({'token_ids': IDS, 'padding_mask': mask}))
+    with pytest.raises(ShapeError, match='token_ids to be an array, received a list whose rows'):
+        model({'token_ids': [[2, 4, 3], [2, 3]]})
+
+
 def test_padding_changes_nothing_of_what_is_before_it():
     model = small()
     short = model({'token_ids': IDS[:, :8]})

@@ -14,6 +14,7 @@ from hefted.errors import ArgumentError, ShapeError
 from hefted.layers.core import product
 from hefted.layers.layer import Layer
 from hefted.models.bert.dropping import dropped
+from hefted.models.bert.fusing import cuda_capability, fuses
 from hefted.random import SeedGenerator
 from hefted.shape_tracing import trace_shapes
 from hefted.variables import Array, Variable
@@ -32,7 +33,8 @@ class SelfAttention(Layer):
         seed: For the dropout; from Python's `random` if None.
         **kwargs: For `Layer`.
 
-    On a GPU, in 16 bits and where nothing is dropped, the scores are never written down (cuDNN's fused kernel).
+    On NVIDIA's GPUs since Ampere, in 16 bits, for even lengths and where nothing is dropped, the scores are never
+    written down (cuDNN's fused kernel).
 
     Raises:
         ShapeError: The heads do not divide the width.
@@ -112,8 +114,8 @@ class SelfAttention(Layer):
 
     def _attend(self, query: Array, key: Array, value: Array, mask: Any, dropout: float) -> Array:
         scale = query.shape[-1] ** -0.5
-        if dropout == 0 and _fuses(query):
-            mask = None if mask is None else jnp.broadcast_to(mask, (query.shape[0], 1, query.shape[1], key.shape[1]))
+        if dropout == 0 and fuses(query.dtype, query.shape[-1], (query.shape[1], key.shape[1]), cuda_capability()):
+            mask = None if mask is None else _whole(mask, query, key)
             return jax.nn.dot_product_attention(query, key, value, mask=mask, scale=scale, implementation='cudnn')
         query = query * jnp.asarray(scale, query.dtype)
         scores = jnp.einsum('btnd,bsnd->bnts', query, key, preferred_element_type=np.float32)
@@ -135,10 +137,11 @@ def _together(inputs: Array, kernels: list[Array]) -> Array:
     return product(inputs, jnp.reshape(joined, (joined.shape[0], -1)))
 
 
-def _fuses(query: Array) -> bool:
-    """Whether cuDNN has a kernel for it: 16 bits, and heads of a size that it was written for."""
-    size = query.shape[-1]
-    return query.dtype.itemsize == 2 and size % 8 == 0 and size <= 128 and jax.default_backend() == 'gpu'
+def _whole(mask: Any, query: Array, key: Array) -> Array:
+    """The mask with all axes that cuDNN wants in full; heads that share one stay one."""
+    mask = jnp.asarray(mask).astype(bool)
+    heads = mask.shape[-3] if mask.ndim > 2 else 1
+    return jnp.broadcast_to(mask, (query.shape[0], heads, query.shape[1], key.shape[1]))
 
 
 def checked_share(argument: str, value: Any) -> float:

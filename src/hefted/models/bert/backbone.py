@@ -49,7 +49,7 @@ class BertBackbone(BertModel):
         segment_ids: 0 or 1; 0 if left out.
         padding_mask: 0 at padding, which nothing attends to.
         packing_ids: Which text a token is of, 0 for padding, where rows hold several: each attends to itself alone.
-        position_ids: Places, where they do not just count; those of a packed row begin again with each text.
+        position_ids: Places, where they do not just count; in a packed row they do so from 0 for each text.
 
     Gives `sequence_output` (batch, length, hidden_dim) and `pooled_output` (batch, hidden_dim).
 
@@ -141,7 +141,9 @@ class BertBackbone(BertModel):
         del mask  # the inputs say what is padding
         given = self.named_inputs(inputs)
         _check_shapes(given)
-        x = self.embeddings(given['token_ids'], given.get('segment_ids'), given.get('position_ids'))
+        x = self.embeddings(
+            given['token_ids'], given.get('segment_ids'), given.get('position_ids'), given.get('packing_ids')
+        )
         x = self.encoder(x, attention_mask=_mask(given), training=training)
         if self.pooler is None:
             return {'sequence_output': x}

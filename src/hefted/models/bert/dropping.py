@@ -19,8 +19,9 @@ _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 def dropped(inputs: Array, rate: float, generator: Any) -> Array:
     """The inputs, a share `rate` of them zeroed and the others scaled up (Srivastava et al. 2014).
 
-    A share is a multiple of 1/65,536, and the scale is that share's own, so the mean is exact. The bits are those of
-    threefry-2x32 with 20 rounds (Salmon et al. 2011) over the places' numbers: the same on any number of devices.
+    A share is a multiple of 1/65,536, and the scale is that share's own, so the mean is exact; in 16 bits each product
+    is rounded once, and the scale is not. The bits are those of threefry-2x32 with 20 rounds (Salmon et al. 2011) over
+    the places' numbers: the same on any number of devices.
 
     Args:
         inputs: Any shape of one axis or more.
@@ -40,8 +41,9 @@ def dropped(inputs: Array, rate: float, generator: Any) -> Array:
 def _dropped(inputs: Array, key: Array, rate: float) -> Array:
     zeroed = min(round(rate * 65_536), 65_535)
     kept = lax.ge(sixteen_bits(key, inputs.shape), np.uint32(zeroed))
-    scale = jnp.asarray(65_536 / (65_536 - zeroed), inputs.dtype)
-    return jnp.where(kept, inputs * scale, jnp.zeros((), inputs.dtype))
+    wide = jnp.promote_types(inputs.dtype, np.float32)  # bfloat16 has no scale nearer to 1/0.9 than 1.1094
+    scaled = inputs.astype(wide) * jnp.asarray(65_536 / (65_536 - zeroed), wide)
+    return jnp.where(kept, scaled.astype(inputs.dtype), jnp.zeros((), inputs.dtype))
 
 
 def sixteen_bits(key: Array, shape: tuple[int, ...]) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
+from jax import lax
 
 from hefted.errors import ShapeError
 from hefted.layers.layer import Layer
@@ -65,9 +66,16 @@ class BertEmbeddings(Layer):
         return self.add_weight((rows, self.hidden_dim), first_values(), name=name)
 
     def call(
-        self, token_ids: Array, segment_ids: Any = None, position_ids: Any = None, training: bool = False
+        self,
+        token_ids: Array,
+        segment_ids: Any = None,
+        position_ids: Any = None,
+        packing_ids: Any = None,
+        training: bool = False,
     ) -> Array:
-        """(batch, length, hidden_dim) for (batch, length) of each; segments are 0 and places count, if None.
+        """(batch, length, hidden_dim) for (batch, length) of each; segments are 0 if None.
+
+        Places count if None, in a packed row from 0 for each text.
 
         Raises:
             ShapeError: More tokens than there are places.
@@ -78,6 +86,8 @@ class BertEmbeddings(Layer):
                 f'Expected token_ids of at most max_sequence_length={self.max_sequence_length} tokens, received '
                 f'{length}. Cut the texts, or make the model with more places.'
             )
+        if position_ids is None and packing_ids is not None:
+            position_ids = _places(jnp.asarray(packing_ids))
         # Cast after the look-up: the tables are large, and few of their rows are looked at.
         x = _rows(self.token_embedding.raw, token_ids)
         x = x + (
@@ -93,6 +103,13 @@ class BertEmbeddings(Layer):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         return trace_shapes(self.call, args, kwargs, by_rows=True)
+
+
+def _places(packing_ids: Array) -> Array:
+    """Each token's place in its own text, which begins where the number changes; 0 in padding."""
+    count = jnp.broadcast_to(jnp.arange(packing_ids.shape[1], dtype='int32'), packing_ids.shape)
+    begins = jnp.not_equal(packing_ids, jnp.roll(packing_ids, 1, axis=1))
+    return jnp.where(packing_ids == 0, 0, count - lax.cummax(jnp.where(begins, count, 0), axis=1))
 
 
 def _rows(table: Array, numbers: Any) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hefted.data.arrays import host_array
 from hefted.errors import ArgumentError, unknown_name
 from hefted.models.bert.checking import require_rows
 from hefted.models.model import Model
@@ -20,6 +21,8 @@ class BertModel(Model):
 
     #: What it takes.
     input_names: tuple[str, ...] = INPUTS
+    #: Whether several texts may share a row: not where a row has one result.
+    takes_packed: bool = True
 
     @property
     def rows_independent(self) -> bool:
@@ -34,19 +37,25 @@ class BertModel(Model):
         return super().count_params() if self.built else self._counted()
 
     def named_inputs(self, inputs: Any) -> dict[str, Array]:
-        """The inputs by name.
+        """The inputs by name, lists of numbers as arrays.
 
         Raises:
-            ArgumentError: There are no token ids.
+            ArgumentError: There are no token ids, or rows of several texts for a model that gives one result a row.
             DataError: Numbers that the model's tables have no rows for.
             UnknownNameError: Something that the model does not take.
         """
-        given = dict(inputs) if isinstance(inputs, Mapping) else {'token_ids': inputs}
-        for name in given:
+        named: Mapping[str, Any] = inputs if isinstance(inputs, Mapping) else {'token_ids': inputs}
+        for name in named:
             if name not in self.input_names:
                 raise unknown_name(f'input of {type(self).__name__}', name, self.input_names)
-        if 'token_ids' not in given:
-            raise ArgumentError(f"Expected inputs with 'token_ids', received {sorted(given)}.")
+        if 'token_ids' not in named:
+            raise ArgumentError(f"Expected inputs with 'token_ids', received {sorted(named)}.")
+        given = {name: x if hasattr(x, 'shape') else host_array(name, x) for name, x in named.items()}
+        if 'packing_ids' in given and not self.takes_packed:
+            raise ArgumentError(
+                f'Expected one text in each row for {type(self).__name__}, which gives one result a row, received '
+                "'packing_ids'. Give each text a row of its own, without them."
+            )
         require_rows(given, self._rows_for(given['token_ids']))
         return given
 

@@ -142,7 +142,8 @@ class BertPretrainer(BertMaskedLM):
     Gives `masked_lm`, as `BertMaskedLM` does, and `next_sentence`, logits (batch, 2): class 0 is that it follows.
 
     Raises:
-        ArgumentError: Something else than a `BertBackbone`, or one without a pooler.
+        ArgumentError: Something else than a `BertBackbone`, or one without a pooler; inputs with `packing_ids`, since
+            whether a sentence follows is asked of a whole row.
 
     Example:
         >>> model = BertPretrainer(BertBackbone(50, 1, 2, 8, 32))
@@ -151,6 +152,7 @@ class BertPretrainer(BertMaskedLM):
     """
 
     _next_sentence = True
+    takes_packed = False
 
     def __init__(self, backbone: BertBackbone, **kwargs: Any) -> None:
         super().__init__(backbone, **kwargs)

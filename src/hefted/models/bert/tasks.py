@@ -76,10 +76,11 @@ class BertTextClassifier(_Headed):
         dropout: The share of the pooled output that is zeroed in training.
         **kwargs: For `Model`.
 
-    Takes what the backbone takes, gives (batch, num_classes), float32.
+    Takes what the backbone takes, one text a row; gives (batch, num_classes), float32.
 
     Raises:
-        ArgumentError: Something else than a `BertBackbone`, one without a pooler, or no class at all.
+        ArgumentError: Something else than a `BertBackbone`, one without a pooler, or no class at all; inputs with
+            `packing_ids`.
 
     Example:
         >>> model = BertTextClassifier(BertBackbone(50, 1, 2, 8, 32), num_classes=3)
@@ -88,6 +89,7 @@ class BertTextClassifier(_Headed):
     """
 
     _of = 'pooled_output'
+    takes_packed = False
 
     def __init__(
         self, backbone: BertBackbone, num_classes: int, activation: Any = None, dropout: float = 0.1, **kwargs: Any
@@ -128,9 +130,10 @@ class BertTextEmbedder(BertModel):
         normalize: Whether vectors are of length 1, so that their product is the cosine of their angle.
         **kwargs: For `Model`.
 
-    Takes what the backbone takes, gives (batch, hidden_dim), float32.
+    Takes what the backbone takes, one text a row; gives (batch, hidden_dim), float32.
 
     Raises:
+        ArgumentError: Inputs with `packing_ids`.
         UnknownNameError: A pooling of another name.
 
     Example:
@@ -138,6 +141,8 @@ class BertTextEmbedder(BertModel):
         >>> round(float(np.square(vectors).sum()), 4)
         1.0
     """
+
+    takes_packed = False
 
     def __init__(self, backbone: BertBackbone, pooling: str = 'mean', normalize: bool = True, **kwargs: Any) -> None:
         kwargs.setdefault('dtype', checked_backbone(self, backbone).dtype_policy)
@@ -171,6 +176,7 @@ class BertTextEmbedder(BertModel):
             return tokens[:, 0]
         real = jnp.ones(tokens.shape[:2], bool) if padding_mask is None else padding_mask.astype(bool)
         if self.pooling == 'max':
-            return jnp.where(real[..., None], tokens, -jnp.inf).max(axis=1)
+            most = jnp.where(real[..., None], tokens, -jnp.inf).max(axis=1)
+            return jnp.where(real.any(axis=1, keepdims=True), most, 0.0)  # as the mean of no token is
         weights = real.astype(tokens.dtype)[..., None]
         return jnp.sum(tokens * weights, axis=1) / jnp.maximum(jnp.sum(weights, axis=1), 1e-9)
