@@ -105,3 +105,50 @@ def test_archives_of_frozen_models_are_keras_s(tmp_path) -> None:
     theirs.load_weights(tmp_path / 'a.weights.h5')
     for mine, reference in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, reference)
+
+
+def with_parts(library, **kwargs):
+    class Block(library.layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.early = library.layers.Dense(3, name='early')
+
+        def build(self, input_shape):
+            self.late = library.layers.Dense(3, name='late')
+            self.early.build(input_shape)
+            self.late.build(input_shape)
+
+        def call(self, x):
+            return self.late(self.early(x))
+
+    return Block(name='block', **kwargs)
+
+
+@pytest.mark.parametrize('made_so', [True, False])
+def test_what_is_inside_of_what_was_frozen_before_it_was_built_is_as_in_keras(made_so) -> None:
+    results = []
+    for library in (hefted, keras):
+        block = with_parts(library, trainable=not made_so)
+        if not made_so:
+            block.trainable = False
+        heads = library.layers.MultiHeadAttention(1, 2, name='heads', trainable=not made_so)
+        rows = library.Input((4, 3))
+        model = library.Model(rows, heads(block(rows), rows))
+        results.append([(v.name, v.trainable) for v in model.variables])
+        assert block.trainable_variables == []
+    assert results[0] == results[1]
+
+
+def test_keras_opens_an_archive_that_says_what_is_frozen_inside(tmp_path) -> None:
+    rows = hefted.Input((4, 3))
+    heads = hefted.layers.MultiHeadAttention(1, 2, name='heads')
+    model = hefted.Model(rows, heads(rows, rows))
+    heads.trainable = False
+    model.save(tmp_path / 'frozen.keras')
+    theirs, again = (
+        keras.models.load_model(tmp_path / 'frozen.keras'),
+        hefted.saving.load_model(tmp_path / 'frozen.keras'),
+    )
+    batch = np.ones((2, 4, 3), 'float32')
+    np.testing.assert_allclose(theirs.predict(batch, verbose=0), model.predict(batch, verbose=0), rtol=1e-5)
+    assert again.trainable_variables == hefted.models.clone_model(model).trainable_variables == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from hefted import dtype_policies
 from hefted.errors import ArgumentError, NotInitializedError, NotSavableError, not_savable
@@ -26,7 +26,12 @@ class Configured:
     _dtype_policy: Any
     _build_shape: Any
     _build_shapes: Any
+    _freeze_as: Callable[[Any], None]
+    _frozen_parts: Callable[[], list[str] | None]
     trainable: Any
+
+    #: Whether the config names what is frozen inside: not those of Keras's layers, which Keras is to read.
+    _config_tells_frozen: ClassVar[bool] = False
 
     def _check_super_called(self) -> None:
         """Say so where a subclass's constructor left out this class's."""
@@ -90,7 +95,13 @@ class Configured:
             return config | self._given_arguments()
         for name in _told_arguments(type(self)):
             config[name] = serialize_keras_object(self._argument(name))
+        if tells_frozen(type(self)) and (frozen := self._frozen_parts()) is not None:
+            config['frozen'] = frozen
         return config
+
+    def _frozen_beside_config(self) -> list[str] | None:
+        """What is frozen inside, as archives keep it where the config does not tell it."""
+        return None if tells_frozen(type(self)) else self._frozen_parts()
 
     def _given_arguments(self) -> dict[str, Any]:
         """What the constructor of a user's class was called with: what it made of it is its own affair."""
@@ -127,6 +138,10 @@ class Configured:
         """Make a layer from `get_config()`."""
         from hefted.utils.serialization import deserialize_keras_object
 
+        if tells_frozen(cls) and 'frozen' in config:
+            layer = cls.from_config({name: value for name, value in config.items() if name != 'frozen'})
+            layer._freeze_as(config['frozen'])
+            return layer
         read = (dict, list) if _written_as_called(cls) else dict
         taken = {k: deserialize_keras_object(v) if isinstance(v, read) else v for k, v in config.items()}
         if not _written_as_called(cls) or _takes_any(cls):
@@ -195,6 +210,11 @@ def _takes_any(cls: type) -> bool:
 def _our_class(cls: type) -> type:
     """The nearest class of Hefted's that it is, or is made from."""
     return next((each for each in cls.__mro__ if each.__module__.partition('.')[0] == 'hefted'), cls)
+
+
+def tells_frozen(cls: type[Configured]) -> bool:
+    """Whether configs of this class name what is frozen inside: a user's class may read its config in another way."""
+    return cls._config_tells_frozen and cls is _our_class(cls)
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hefted.layers.configuring import tells_frozen
 from hefted.layers.in_turn import InTurn
 from hefted.layers.layer import Layer
 from hefted.utils.serialization import deserialize_keras_object, serialize_keras_object
@@ -25,7 +26,7 @@ class Stack(Layer):
         blocks: Layers of one class and one config, names and seeds aside; each takes what the one before returns.
         remat: What the backward pass computes again instead of keeping it: 'none'; 'products', all but products with
             weights; 'full', all of a block but its input.
-        **kwargs: See `Layer`; `dtype` is the blocks' unless it is given.
+        **kwargs: See `Layer`; `dtype` is the blocks' unless it is given; `trainable=False` freezes the blocks too.
 
     What is passed beside the first argument (masks, positions) goes to every block.
 
@@ -45,6 +46,7 @@ class Stack(Layer):
     # What is inside says for itself whether it lets rows touch.
     rows_independent = True
     _takes_anything = True
+    _config_tells_frozen = True
 
     def __init__(self, blocks: Sequence[Layer], remat: str = 'none', **kwargs: Any) -> None:
         blocks = list(blocks)
@@ -52,6 +54,7 @@ class Stack(Layer):
         super().__init__(**{'dtype': blocks[0].dtype_policy, **kwargs})
         self.supports_masking = True
         self.blocks, self.remat, self._in_turn = blocks, remat, in_turn
+        self._freeze_parts_too()
 
     def build(self, input_shape: Any) -> None:
         for block in self.blocks:
@@ -69,6 +72,10 @@ class Stack(Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
         """Make it from `get_config()`."""
+        if tells_frozen(cls) and 'frozen' in config:
+            stack = cls.from_config({k: v for k, v in config.items() if k != 'frozen'}, custom_objects)
+            stack._freeze_as(config['frozen'])
+            return stack
         blocks = [b if isinstance(b, Layer) else deserialize_keras_object(b, custom_objects) for b in config['blocks']]
         rest = {key: value for key, value in config.items() if key != 'blocks'}
         return cls(blocks, **{k: deserialize_keras_object(v) if isinstance(v, dict) else v for k, v in rest.items()})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from hefted.errors import NotBuiltError, ShapeError
+from hefted.errors import ArchiveError, NotBuiltError, ShapeError, warn
 from hefted.metrics.metric import Metric
 from hefted.random import SeedGenerator
 from hefted.utils.holding import held
@@ -92,9 +92,51 @@ class Tracked:
     @trainable.setter
     def trainable(self, value: bool) -> None:
         for layer in self.flatten_layers():
-            layer._trainable = bool(value)
-            for variable in layer._variables_here():
-                variable.trainable = layer._trainable and variable.made_trainable
+            layer._switch(bool(value))
+
+    def _switch(self, value: bool) -> None:
+        self._trainable = value
+        for variable in self._variables_here():
+            variable.trainable = value and variable.made_trainable
+
+    def _freeze_parts_too(self) -> None:
+        """At a constructor's end: what is told to be frozen is so with all inside it."""
+        if not self._trainable:
+            self.trainable = False
+
+    def _frozen_parts(self) -> list[str] | None:
+        """Which of this layer ('') and those inside it are frozen, by path; None where its own switch tells all."""
+        parts = dict(self._parts('', set()))
+        frozen = [path for path, layer in parts.items() if not layer._trainable]
+        return frozen if frozen and len(parts) > 1 else None
+
+    def _freeze_as(self, frozen: Any) -> None:
+        """Set the switches to what `_frozen_parts` told of a layer that was made and built alike."""
+        if not isinstance(frozen, list) or not all(isinstance(path, str) for path in cast('list[Any]', frozen)):
+            raise ArchiveError(f"Expected 'frozen' of layer {self.name!r} to be a list of paths, received {frozen!r}.")
+        parts, wanted = dict(self._parts('', set())), set(cast('list[str]', frozen))
+        for path, layer in parts.items():
+            if layer._trainable == (path in wanted):
+                layer._switch(path not in wanted)
+        if unknown := sorted(wanted - parts.keys()):
+            warn(
+                f'Expected the frozen parts {", ".join(unknown)} in layer {self.name!r}, which has none of that name '
+                'yet. Set their `trainable` to False, and compile again, before you train it.'
+            )
+
+    def _parts(self, path: str, seen: set[int]) -> Iterator[tuple[str, Layer]]:
+        """This layer and all inside it, each by the attributes that lead to it first."""
+        seen.add(id(self))
+        yield path, cast('Layer', self)
+        names: dict[int, str] = {}
+        for name, value in self.__dict__.items():
+            if name not in _BOOKKEEPING:
+                for number, layer in enumerate(held(Tracked, value)):
+                    names.setdefault(id(layer), name if layer is value else f'{name}/{number}')
+        for number, layer in enumerate(self._sublayers()):
+            if id(layer) not in seen:
+                name = names.get(id(layer), str(number))  # a functional model's are in its graph alone
+                yield from layer._parts(f'{path}/{name}' if path else name, seen)
 
     @property
     def trainable_variables(self) -> list[Variable]:

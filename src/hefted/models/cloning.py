@@ -92,7 +92,11 @@ def _another(layer: Any) -> Any:
     """A layer of the same config; one of Keras's is made by Keras."""
     if isinstance(layer, KerasLayer):
         return adopt(type(layer.theirs).from_config(layer.theirs.get_config()))
-    return type(layer).from_config(layer.get_config())
+    copy = type(layer).from_config(layer.get_config())
+    if (frozen := layer._frozen_parts()) is not None:
+        copy.build_from_config(layer.get_build_config())  # some make their parts only then
+        copy._freeze_as(frozen)
+    return copy
 
 
 def _sequential(model: Sequential, clone: Clone, input_tensors: Any) -> Sequential:

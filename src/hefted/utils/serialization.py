@@ -227,6 +227,9 @@ def _instance_config(obj: Any) -> dict[str, Any]:
         'config': _own_config(obj),
         'registered_name': None if public else get_registered_name(cls),
     }
+    frozen = getattr(obj, '_frozen_beside_config', lambda: None)()
+    if frozen is not None:
+        config['frozen'] = frozen  # Keras's readers pass over what they do not know
     for part in ('build_config', 'compile_config'):
         getter = getattr(obj, f'get_{part}', None)
         value = getter() if getter else None
@@ -363,6 +366,8 @@ def _instance(cls: Any, config: dict[str, Any], custom_objects: Mapping[str, Any
             ) from error
         if config.get('build_config') and not getattr(instance, 'built', True):
             instance.build_from_config(config['build_config'])
+        if 'frozen' in config and hasattr(instance, '_freeze_as'):
+            instance._freeze_as(config['frozen'])  # before an optimizer is made for what is trained
         if config.get('compile_config') and hasattr(instance, 'compile_from_config'):
             instance.compile_from_config(config['compile_config'])
     return instance

@@ -42,7 +42,7 @@ class BertBackbone(BertModel):
         pooler: Whether there is one.
         remat: What a block's backward pass computes again instead of keeping it, as for `layers.Stack`: 'none',
             'products' or 'full'.
-        **kwargs: For `Model`: `dtype`, `name`.
+        **kwargs: For `Model`: `dtype`, `name`; `trainable=False` freezes all of it.
 
     Takes a dict of (batch, length) whole numbers, or the token ids alone:
         token_ids: Of the vocabulary.
@@ -97,6 +97,7 @@ class BertBackbone(BertModel):
         self.pooler = Dense(hidden_dim, 'tanh', kernel_initializer=first_values(), name='pooler', dtype=policy)
         if not pooler:
             self.pooler = None
+        self._freeze_parts_too()
 
     def _block(self, index: int) -> TransformerEncoder:
         return TransformerEncoder(

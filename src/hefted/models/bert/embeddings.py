@@ -36,6 +36,7 @@ class BertEmbeddings(Layer):
     """
 
     rows_independent = True
+    _config_tells_frozen = True
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class BertEmbeddings(Layer):
         self.norm = LayerNormalization(epsilon=layer_norm_epsilon, name='norm', dtype=self.dtype_policy)
         if dropout > 0:
             self.seed_generator = SeedGenerator()
+        self._freeze_parts_too()
 
     def build(self, input_shape: Any = None) -> None:
         del input_shape

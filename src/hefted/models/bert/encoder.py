@@ -41,6 +41,7 @@ class TransformerEncoder(Layer):
     """
 
     rows_independent = True
+    _config_tells_frozen = True
 
     def __init__(
         self,
@@ -68,8 +69,10 @@ class TransformerEncoder(Layer):
         self.attention_norm = self._norm('attention_norm')
         self.intermediate = Dense(intermediate_dim, self.activation, **self._initial(), **self._named('intermediate'))
         self.output_norm = self._norm('output_norm')
+        self.output_dense = Dense(1, **self._initial(), **self._named('output_dense'))  # made as wide as the inputs
         if dropout > 0:
             self.seed_generator = SeedGenerator(seed)
+        self._freeze_parts_too()
 
     def _initial(self) -> dict[str, Any]:
         return {
@@ -85,7 +88,7 @@ class TransformerEncoder(Layer):
 
     def build(self, input_shape: Any) -> None:
         wide = (*input_shape[:-1], self.intermediate_dim)
-        self.output_dense = Dense(input_shape[-1], **self._initial(), **self._named('output_dense'))
+        self.output_dense.units = input_shape[-1]
         self.attention.build(input_shape)
         self.attention_norm.build(input_shape)
         self.intermediate.build(input_shape)

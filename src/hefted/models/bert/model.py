@@ -23,6 +23,7 @@ class BertModel(Model):
     input_names: tuple[str, ...] = INPUTS
     #: Whether several texts may share a row: not where a row has one result.
     takes_packed: bool = True
+    _config_tells_frozen = True
 
     @property
     def rows_independent(self) -> bool:

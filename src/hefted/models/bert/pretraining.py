@@ -36,6 +36,7 @@ class MaskedLMHead(Layer):
     """
 
     rows_independent = True
+    _config_tells_frozen = True
 
     def __init__(
         self, vocabulary_size: int, activation: Any = 'gelu', layer_norm_epsilon: float = 1e-12, **kwargs: Any
@@ -44,12 +45,13 @@ class MaskedLMHead(Layer):
         self.vocabulary_size, self.layer_norm_epsilon = vocabulary_size, layer_norm_epsilon
         self.activation = activation_of(activation)
         self.norm = LayerNormalization(epsilon=layer_norm_epsilon, name='norm', dtype=self.dtype_policy)
+        self.transform = Dense(
+            1, self.activation, kernel_initializer=first_values(), name='transform', dtype=self.dtype_policy
+        )  # as wide as the sequence, once seen
+        self._freeze_parts_too()
 
     def build(self, input_shape: Any) -> None:
-        width = input_shape[-1]
-        self.transform = Dense(
-            width, self.activation, kernel_initializer=first_values(), name='transform', dtype=self.dtype_policy
-        )
+        self.transform.units = width = input_shape[-1]
         self.transform.build((None, width))
         self.norm.build((None, None, width))
         self.bias = self.add_weight((self.vocabulary_size,), 'zeros', name='bias')
@@ -110,6 +112,7 @@ class BertMaskedLM(BertModel):
             backbone.vocabulary_size, backbone.activation, backbone.layer_norm_epsilon,
             name='masked_lm', dtype=self.dtype_policy,
         )  # fmt: skip
+        self._freeze_parts_too()
 
     def _counted(self) -> int:
         pooler = self.backbone.pooler is not None
@@ -158,6 +161,7 @@ class BertPretrainer(BertMaskedLM):
         super().__init__(backbone, **kwargs)
         require_pooler(self, backbone)
         self.next_sentence = Dense(2, kernel_initializer=first_values(), name='next_sentence', dtype=self.dtype_policy)
+        self._freeze_parts_too()
 
     def build(self, input_shape: Any = None) -> None:
         super().build(input_shape)

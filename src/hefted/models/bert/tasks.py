@@ -50,6 +50,7 @@ class _Headed(BertModel):
         self.classifier = Dense(
             num_classes, kernel_initializer=first_values(), name='classifier', dtype=self.dtype_policy
         )
+        self._freeze_parts_too()
 
     def _counted(self) -> int:
         return self.backbone.count_params() + (self.backbone.hidden_dim + 1) * self.num_classes
@@ -152,6 +153,7 @@ class BertTextEmbedder(BertModel):
         if pooling == 'pooler':
             require_pooler(self, backbone)
         self.backbone, self.pooling, self.normalize = backbone, pooling, normalize
+        self._freeze_parts_too()
 
     def _counted(self) -> int:
         return self.backbone.count_params()
