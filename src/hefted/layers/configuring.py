@@ -248,12 +248,16 @@ def _bound(layer: Any) -> list[tuple[str, Any, Any]]:
 
 
 def _without_shapes(config: Any) -> Any:
-    """Layers among arguments are built by who takes them: built before, they would have their weights twice."""
+    """Layers among arguments are built by who takes them: built before, they would have their weights twice.
+
+    Who takes them tells what is frozen inside, too, once that is there.
+    """
     if isinstance(config, (list, tuple)):
         return [_without_shapes(each) for each in config]
     if not isinstance(config, dict):
         return config
-    return {k: _without_shapes(v) for k, v in config.items() if k != 'build_config' or 'class_name' not in config}
+    beside = ('build_config', 'frozen') if 'class_name' in config else ()
+    return {k: _without_shapes(v) for k, v in config.items() if k not in beside}
 
 
 def _wrong_argument(layer: Any, argument: str, why: str, value: Any) -> NotSavableError:

@@ -94,7 +94,8 @@ def _another(layer: Any) -> Any:
         return adopt(type(layer.theirs).from_config(layer.theirs.get_config()))
     copy = type(layer).from_config(layer.get_config())
     if (frozen := layer._frozen_parts()) is not None:
-        copy.build_from_config(layer.get_build_config())  # some make their parts only then
+        if (built_for := layer.get_build_config()) and not copy.built:
+            copy.build_from_config(built_for)  # some make their parts only then
         copy._freeze_as(frozen)
     return copy
 

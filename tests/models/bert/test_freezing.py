@@ -13,12 +13,11 @@ import pytest
 import hefted
 from hefted.callbacks import ModelCheckpoint
 from hefted.errors import ArchiveError
-from hefted.layers import Dense, Stack
+from hefted.layers import Stack
 from hefted.losses import SparseCategoricalCrossentropy
 from hefted.models import bert, clone_model
 from hefted.optimizers.schedules import LinearDecay
 from hefted.saving import load_model
-from hefted.utils import deserialize_keras_object, serialize_keras_object
 
 IDS = np.random.default_rng(0).integers(5, 30, (16, 6))
 LABELS = IDS[:, 1] % 2
@@ -171,37 +170,8 @@ def test_a_frozen_part_of_a_block_is_no_difference_between_blocks():
     assert [block.attention.trainable for block in again.blocks] == [True, False, True]
 
 
-def test_a_users_model_keeps_what_is_frozen_inside(tmp_path: Path):
-    @hefted.saving.register_keras_serializable('freezing')
-    class Tagger(hefted.Model):
-        def __init__(self, **kwargs: Any) -> None:
-            super().__init__(**kwargs)
-            self.steps = {'first': Dense(4), 'rest': [Dense(4), Dense(2)]}
-
-        def call(self, inputs: Any) -> Any:
-            first, (second, last) = self.steps['first'], self.steps['rest']
-            return last(second(first(inputs)))
-
-    model = Tagger()
-    model.steps['rest'][0].trainable = False
-    compiled(model)
-    model.fit(IDS, LABELS, verbose=0)
-    model.save(tmp_path / 'tagger.keras')
-    for again in (load_model(tmp_path / 'tagger.keras'), clone_model(model)):
-        assert [layer.trainable for layer in (again.steps['first'], *again.steps['rest'])] == [True, False, True]
-    assert int(load_model(tmp_path / 'tagger.keras').optimizer.iterations) == 1
-
-
 @pytest.mark.parametrize('told', ['encoder', [3], {'encoder': 1}])
 def test_what_is_no_list_of_frozen_parts_is_refused(told: Any):
     config = small().get_config()
     with pytest.raises(ArchiveError, match=r"Expected 'frozen' of layer 'bert_backbone.*' to be a list of paths"):
         bert.BertBackbone.from_config({**config, 'frozen': told})
-
-
-def test_a_frozen_part_that_is_not_there_is_told():
-    stack = Stack([Dense(2)])
-    config = serialize_keras_object(stack)
-    config['config']['frozen'] = ['gone']
-    with pytest.warns(UserWarning, match='Expected the frozen parts gone in layer'):
-        deserialize_keras_object(config)
