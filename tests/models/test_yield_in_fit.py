@@ -8,6 +8,7 @@ import pytest
 
 from hefted import Sequential, layers, ledger
 from hefted.cli.receipt import receipt_of
+from hefted.ledger.journal import settle
 
 ROWS, LENGTH = 256, 16
 
@@ -43,6 +44,7 @@ def test_whole_numbers_that_are_no_ids_are_rows():
 
 def test_the_receipt_of_the_ledger_tells_the_same():
     history = _fitted(_of_tokens(), np.ones((ROWS, LENGTH), np.int32))
+    settle(30)
     again = receipt_of(ledger.open().get('last'))
     mine, its = history.receipt().facts.yielded, again.facts.yielded
     assert its.per_joule.value == pytest.approx(mine.per_joule.value, rel=1e-6)
