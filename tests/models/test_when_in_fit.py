@@ -59,7 +59,7 @@ def grid(tmp_path, monkeypatch):
 
 
 def test_a_training_waits_for_the_cleaner_hour_and_its_receipt_says_what_that_saved(grid, capsys):
-    grid(_0=240, _3=24, _3000=300)
+    grid(_0=240, _6=24, _3000=300)
     begun = time.time()
     history = compiled().fit(X, Y, epochs=2, verbose=2, when='cleanest within 10 min')
     assert 2 < time.time() - begun < 20
