@@ -1,5 +1,6 @@
 """Meshes, layouts and distributions, against Keras's, and what bad ones get."""
 
+import jax
 import keras
 import numpy as np
 import pytest
@@ -67,6 +68,11 @@ def test_a_layout_map_whose_keys_overlap_is_refused_as_keras_refuses_it():
         (lambda: DeviceMesh((1,), ('batch', 'model'), ['cpu:0']), 'as many axis_names'),
         (lambda: DeviceMesh((), (), ['cpu:0']), 'at least one axis'),
         (lambda: DeviceMesh((1,), ('batch',), ['cpu:7']).backend_mesh, "received 'cpu:7'"),
+        (lambda: DataParallel(devices=[]), 'at least one device, received none'),
+        (lambda: DeviceMesh((0,), ('batch',), []), 'at least one device, received none'),
+        (lambda: DataParallel(devices=['cpu:0', 'cpu:0']), 'each device once, received cpu:0 more than once'),
+        (lambda: DeviceMesh((1, 2), ('batch', 'model'), ['cpu', jax.devices('cpu')[0]]), 'each device once'),
+        (lambda: DeviceMesh((-1, -1), ('batch', 'model'), ['cpu:0']), 'sizes of at least 1'),
         (lambda: TensorLayout(('rows',), MESH), 'axes among those of the mesh'),
         (lambda: TensorLayout(('batch', 'batch'), MESH), 'at most once'),
         (lambda: TensorLayout(('batch',)).backend_layout, 'without'),
@@ -129,8 +135,6 @@ def test_a_distribution_is_current_within_its_scope_alone():
 def test_an_array_is_laid_out_in_a_step_and_out_of_it():
     layout = TensorLayout(('batch', None), MESH)
     assert distribute_tensor(np.ones((2, 2), 'float32'), layout).sharding.spec[0] == 'batch'
-    import jax
-
     assert float(jax.jit(lambda x: distribute_tensor(x, layout).sum())(np.ones((2, 2)))) == 4
 
 
