@@ -1,5 +1,8 @@
 """Meshes, layouts and distributions, against Keras's, and what bad ones get."""
 
+import inspect
+from typing import Any
+
 import jax
 import keras
 import numpy as np
@@ -35,6 +38,33 @@ def test_devices_are_named_as_keras_names_them():
     assert distribution.get_device_count('cpu') == keras.distribution.get_device_count('cpu')
     with pytest.raises(ArgumentError, match="received 'tpu'"):
         list_devices('tpu')
+
+
+@pytest.mark.parametrize('name', [each for each in dir(keras.distribution) if not each.startswith('_')])
+def test_every_name_of_keras_s_is_here_with_its_arguments_and_members(name: str):
+    theirs, ours = getattr(keras.distribution, name), getattr(distribution, name)
+    taken = [each for each in inspect.signature(theirs).parameters if each != 'kwargs']
+    assert [each for each in inspect.signature(ours).parameters if each in taken] == taken
+    if inspect.isclass(theirs):
+        made = {
+            'LayoutMap': lambda of: of.LayoutMap(mesh(of)),
+            'ModelParallel': lambda of: of.ModelParallel(layout_map=of.LayoutMap(mesh(of)), device_mesh=mesh(of)),
+            'TensorLayout': lambda of: of.TensorLayout(('batch',)),
+            'DeviceMesh': mesh,
+            'DataParallel': lambda of: of.DataParallel(devices=['cpu:0']),
+        }[name]
+        members = {each for each in dir(made(keras.distribution)) if not each.startswith('_')}
+        assert members - set(dir(made(distribution))) <= {'distribute_tf_dataset'}  # docs/differences.md
+
+
+def mesh(of: Any) -> Any:
+    return of.DeviceMesh((1, 1), ('batch', 'model'), ['cpu:0'])
+
+
+def test_alone_a_process_has_the_whole_batch():
+    how = DataParallel(devices=['cpu:0'])
+    assert how.data_shard_id == keras.distribution.DataParallel(devices=['cpu:0']).data_shard_id == 0
+    assert how.distribute_dataset(rows := [[1.0]]) is rows
 
 
 @pytest.mark.parametrize('path', ['dense/kernel', 'model/dense_1/kernel', 'conv/kernel', 'dense/bias'])

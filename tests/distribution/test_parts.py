@@ -32,13 +32,36 @@ print(json.dumps(history.history['loss']), flush=True)
 """
 
 
-def losses(folder: Path, size: int) -> list[Any]:
-    ended = worlds['run'](TRAINS, size, folder)
+def told(program: str, folder: Path, size: int = 2) -> list[Any]:
+    """What each process of a world prints last."""
+    ended = worlds['run'](program, size, folder)
     assert not any(each.code for each in ended), [each.error[-3000:] for each in ended]
     return [json.loads(each.out.splitlines()[-1]) for each in ended]
 
 
 def test_each_process_may_read_its_own_part(tmp_path: Path):
-    (alone,) = losses(tmp_path, 1)
-    for each in losses(tmp_path, 2):
+    (alone,) = told(TRAINS, tmp_path, 1)
+    for each in told(TRAINS, tmp_path):
         assert each == pytest.approx(alone, rel=1e-5)
+
+
+NUMBERED = """
+import json
+import os
+os.environ['KERAS_BACKEND'] = 'jax'
+import keras
+from hefted import distribution
+
+distribution.initialize()
+told = []
+for of in (distribution, keras.distribution):
+    for shape in ((2, 1), (1, 2)):
+        layouts = of.LayoutMap(of.DeviceMesh(shape, ('batch', 'model'), ['cpu:0', 'cpu:1']))
+        told.append(of.ModelParallel(layout_map=layouts).data_shard_id)
+print(json.dumps(told), flush=True)
+"""
+
+
+def test_which_part_of_a_batch_a_process_has_is_told_as_keras_tells_it(tmp_path: Path):
+    for rank, (*ours, split, shared) in enumerate(told(NUMBERED, tmp_path)):
+        assert ours == [split, shared] == [rank, 0]
