@@ -117,7 +117,7 @@ class DeviceMesh:
                 f'Expected as many axis_names as sizes in shape, received shape={shape!r}, axis_names={axis_names!r}.'
             )
         given = np.array(list_devices() if devices is None else devices, dtype=object)
-        _require_distinct(given.ravel())
+        _require_distinct([*given.flat])
         if any(size < 1 for size in shape):
             raise ArgumentError(f'Expected sizes of at least 1 in shape, received {tuple(shape)}.')
         if math.prod(shape) != given.size:
