@@ -128,6 +128,8 @@ def plan_of(prepared: Prepared, work: Work, judged: Work | None) -> Plan:
 def peak_of(precision: str, device: Any = None) -> float | None:
     """Operations a second of a device at its peak, as the catalogue has it; None of a processor, or of what it lacks.
 
+    A device may be half of the chip that the catalogue has: a core of a TPU v3, a die of an MI250X.
+
     Args:
         precision: Of the products.
         device: Of JAX; the first here if None.
@@ -140,9 +142,11 @@ def peak_of(precision: str, device: Any = None) -> float | None:
     from hefted.forecast.chips import chip
 
     try:
-        return chip(called(device.device_kind).accelerator).published_peak(precision)
+        of = chip(called(device.device_kind).accelerator)
     except ArgumentError:
         return None
+    peak = of.published_peak(precision)
+    return peak and peak / of.devices
 
 
 def _sent(loop: Stretcher, layout: Layout, devices: int) -> float | None:
