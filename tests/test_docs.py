@@ -29,7 +29,9 @@ def test_berts_programs_run_one_after_another(
     names: dict[str, Any] = {'__name__': 'bert'}
     for block in blocks:
         exec(block, names)
-    assert len(blocks) == 7
+    assert len(blocks) == 8
     assert names['model'].optimizer.iterations > 0
     assert names['same'].count_params() == names['classifier'].count_params()
-    assert 'of base 109,482,240' in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert 'of base 109,482,240' in told
+    assert '8 x H200' in told

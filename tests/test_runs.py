@@ -375,14 +375,20 @@ from hefted import runs
 run = runs.start('fit', name='a'); run.enter('train'); print('go', flush=True)
 while True: pass
 """
-    with script(code, data_folder) as process:
-        process.stdout.readline()
-        time.sleep(2.5)
-        process.kill()
-    (path,) = (data_folder / 'runs').iterdir()
-    footprint = runs.rebuild(read(path))
-    assert footprint.phases['train'].seconds > 1.0  # at most the last second and a bit is lost
-    assert footprint.phases['train'].energy.value > 0
+    for seconds in (2.5, 5.0, 10.0):  # a busy machine may stand still just as it is killed
+        folder = data_folder / str(seconds)
+        with script(code, folder) as process:
+            process.stdout.readline()
+            time.sleep(seconds)
+            process.kill()
+        phases = [runs.rebuild(read(path)).phases for path in folder.glob('runs/*.jsonl')]
+        train = phases[0].get('train') if phases else None
+        if train is not None and train.seconds > seconds - 1.5:
+            break
+    assert len(phases) == 1
+    assert train is not None
+    assert train.seconds > seconds - 1.5  # at most the last second and a bit is lost
+    assert train.energy.value > 0
 
 
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='there is no fork here')

@@ -47,8 +47,15 @@ def started(project: Path, *arguments: Any) -> subprocess.Popen[str]:
     )
 
 
-def ended(process: subprocess.Popen[str]) -> tuple[float, str | None]:
+def begun_anew(project: Path, joules: int) -> None:
+    shutil.rmtree(project.parent / 'data', ignore_errors=True)
+    (project / 'pyproject.toml').write_text(f"[project]\nname = 'whales'\n[tool.hefted]\nbudget = '{joules} J'\n")
+
+
+def ended(process: subprocess.Popen[str], *, may_be_refused: bool = False) -> tuple[float, str | None]:
     out, error = process.communicate(timeout=120)
+    if may_be_refused and 'BudgetError: budget of the project' in error:
+        return 0.0, 'refused'
     assert process.returncode == 0, error
     return json.loads(out.splitlines()[-1])
 
@@ -60,23 +67,32 @@ def total_of(project: Path, name: str = 'whales') -> float:
 
 
 def test_runs_add_up_until_the_project_is_over_its_budget(project: Path):
-    first, stopped = ended(started(project, 20))
-    assert stopped is None
-    assert total_of(project) == pytest.approx(first)
-    second, stopped = ended(started(project, 1_000_000))
-    assert stopped == 'budget of the project whales 30 J'
-    assert 20 < first + second <= 30
-    assert total_of(project) == pytest.approx(first + second)
+    shares: list[float] = []
+    for most in (30, 60, 120):  # enough that two starts, however long they take a busy machine, find room in it
+        begun_anew(project, most)
+        first, stopped = ended(started(project, 20), may_be_refused=True)
+        if stopped is not None:
+            continue
+        assert total_of(project) == pytest.approx(first)
+        second, stopped = ended(started(project, 1_000_000), may_be_refused=True)
+        if stopped == 'refused':
+            continue
+        assert stopped == f'budget of the project whales {most} J'
+        assert total_of(project) == pytest.approx(first + second)
+        shares.append((first + second) / most)
+        if 2 / 3 < shares[-1] <= 1:
+            break
+    else:
+        pytest.fail(f'no budget was kept: parts used were {shares}')
     refused = started(project, 1)
     _, error = refused.communicate(timeout=120)
     assert refused.returncode == 1
-    assert 'BudgetError: budget of the project whales 30 J: expected more than what is spent already' in error
+    assert f'BudgetError: budget of the project whales {most} J: expected more than what is spent already' in error
 
 
 def test_two_processes_at_once_are_both_counted(project: Path):
     for most in (50, 100, 200):  # enough that the one which a busy machine lets begin later finds something left
-        shutil.rmtree(project.parent / 'data', ignore_errors=True)
-        (project / 'pyproject.toml').write_text(f"[project]\nname = 'whales'\n[tool.hefted]\nbudget = '{most} J'\n")
+        begun_anew(project, most)
         several = [started(project, 1_000_000) for _ in range(2)]
         (one, by_one), (two, by_two) = [ended(each) for each in several]
         assert by_one == by_two == f'budget of the project whales {most} J'

@@ -30,7 +30,7 @@ for step in range(3):
         sum(range(1000))
     run.tick(step, 0, {'loss': 0.5})
 if 'killed' in sys.argv:
-    time.sleep(0.5)
+    run._journal.flush(30)
     os.kill(os.getpid(), signal.SIGKILL)
 run.finish()
 """

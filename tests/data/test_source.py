@@ -43,7 +43,7 @@ def batches(source: Any, epoch: int, steps: int | None = None, first: int = 0) -
 
 
 @pytest.mark.filterwarnings('ignore:Your input ran out of data')
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     count=st.integers(1, 60),
     size=st.integers(1, 16),

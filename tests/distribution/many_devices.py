@@ -75,6 +75,17 @@ def generated() -> Any:
     return rounded(reference(), batches(), steps_per_epoch=16)
 
 
+def generated_eagerly() -> Any:
+    def batches() -> Any:
+        for start in range(0, 200, SIZE):  # the last one is short
+            yield X[start : min(start + SIZE, 200)], Y[start : min(start + SIZE, 200)]
+
+    model = reference()
+    model.compile('rmsprop', 'binary_crossentropy', run_eagerly=True)
+    history = model.fit(batches(), steps_per_epoch=4, verbose=0)
+    return {'losses': history.history['loss'], 'evaluated': model.evaluate(batches(), verbose=0)}
+
+
 def fully_sharded() -> Any:
     with distribution.FullyShardedDataParallel().scope():
         return rounded(reference(layers.Dropout(0.2)))
@@ -133,8 +144,8 @@ def bert() -> Any:
 
 
 CASES: tuple[Callable[[], Any], ...] = (
-    plain, with_batch_statistics, streamed_rows, generated, fully_sharded, by_layouts, accumulated, batch_by_batch,
-    bert,
+    plain, with_batch_statistics, streamed_rows, generated, generated_eagerly, fully_sharded, by_layouts, accumulated,
+    batch_by_batch, bert,
 )  # fmt: skip
 
 if __name__ == '__main__':

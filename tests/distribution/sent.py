@@ -32,9 +32,11 @@ if __name__ == '__main__':
         model.compile('adam', 'binary_crossentropy', metrics=['accuracy'])
         how = getattr(distribution, kind)()
         with how.scope():
-            model.fit(X, Y, batch_size=32, epochs=1, verbose=0)
+            plan = model.fit(X, Y, batch_size=32, epochs=1, verbose=0).forecast.plan
         split = [v for v in model.trainable_variables if any(how.get_variable_layout(v).axes)]
         told[kind] = {
+            'again': plan.recomputes,
+            'products': plan.products_per_step,
             'sent': collectives.bytes_by_kind(found[-1].compiled),
             'weights': 4 * sum(int(np.prod(v.shape)) for v in model.trainable_variables),
             'split': 4 * sum(int(np.prod(v.shape)) for v in split),

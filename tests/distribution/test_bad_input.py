@@ -54,7 +54,12 @@ class Part(hefted.utils.PyDataset):
     def __getitem__(self, index):
         return x[:16], y[:16]
 
-model.fit(Part())
+"""
+OWN_PARTS = 'distribution.set_distribution(distribution.DataParallel(auto_shard_dataset=False))\n'
+ACROSS = """
+layouts = distribution.LayoutMap(distribution.DeviceMesh((1, 2), ('batch', 'model')))
+distribution.set_distribution(distribution.ModelParallel(layout_map=layouts, auto_shard_dataset=False))
+model.fit(x[:32], y[:32])
 """
 WRONG = {
     'a batch that devices do not divide': ('model.fit(x, y, batch_size=33)', '2 devices divide, received 33'),
@@ -74,7 +79,35 @@ WRONG = {
         'but for its rows: ["float32 (4, 20)", "float32 (4, 1)"] for rank 0',
     ),
     'parts of batches where all of them are wanted': (
-        PARTS, 'Leave out shard=',
+        PARTS + 'model.fit(Part())', 'Leave out shard=',
+    ),
+    'parts of batches to predict where all of them are wanted': (PARTS + 'model.predict(Part())', 'Leave out shard='),
+    'parts of batches to evaluate where all of them are wanted': (PARTS + 'model.evaluate(Part())', 'Leave out shard='),
+    'the whole data where parts are wanted': (
+        PARTS + OWN_PARTS + 'Part.shard = 0, 1\nmodel.fit(Part())', 'of shard=[0, 1] for ranks 0, 1 ',
+    ),
+    'the same part in all': (
+        PARTS + OWN_PARTS + 'Part.shard = 0, 2\nmodel.fit(x[:32], y[:32], validation_data=Part())',
+        'Pass shard=(jax.process_index(), jax.process_count())',
+    ),
+    'the same part in all to predict': (
+        PARTS + OWN_PARTS + 'Part.shard = 0, 2\nmodel.predict(Part())', 'of shard=[0, 2] for ranks 0, 1 ',
+    ),
+    'a mesh that does not split batches by process': (
+        ACROSS, 'hold the places [0] for rank 0; [0] for rank 1. Use auto_shard_dataset=True',
+    ),
+    'parts in one alone': (
+        'if rank:\n    ' + OWN_PARTS + 'model.predict(x)', 'predict with auto_shard_dataset=False for rank 1',
+    ),
+    'parts of other lengths to evaluate': (
+        OWN_PARTS + 'model.evaluate(x[:32 * (1 + rank)], y[:32 * (1 + rank)])', 'rows: 32 for rank 0',
+    ),
+    'parts of other lengths of a batch': (
+        OWN_PARTS + 'model.train_on_batch(x[:4 + rank], y[:4 + rank])', 'rows: 4 for rank 0',
+    ),
+    'parts that nobody can count': (OWN_PARTS + 'model.predict(batches(3))', 'Pass steps=, or arrays.'),
+    'short batches to validate on': (
+        OWN_PARTS + 'model.fit(x[:64], y[:64], validation_data=(x[:40], y[:40]))', 'Leave out the last 8.',
     ),
     'a stream that breaks off in one': (
         'model.fit((x[i // (20 - i * rank):][:32], y[:32]) for i in range(30))', 'ZeroDivisionError: ',

@@ -1,5 +1,9 @@
 """Meshes, layouts and distributions, against Keras's, and what bad ones get."""
 
+import inspect
+from typing import Any
+
+import jax
 import keras
 import numpy as np
 import pytest
@@ -36,6 +40,33 @@ def test_devices_are_named_as_keras_names_them():
         list_devices('tpu')
 
 
+@pytest.mark.parametrize('name', [each for each in dir(keras.distribution) if not each.startswith('_')])
+def test_every_name_of_keras_s_is_here_with_its_arguments_and_members(name: str):
+    theirs, ours = getattr(keras.distribution, name), getattr(distribution, name)
+    taken = [each for each in inspect.signature(theirs).parameters if each != 'kwargs']
+    assert [each for each in inspect.signature(ours).parameters if each in taken] == taken
+    if inspect.isclass(theirs):
+        made = {
+            'LayoutMap': lambda of: of.LayoutMap(mesh(of)),
+            'ModelParallel': lambda of: of.ModelParallel(layout_map=of.LayoutMap(mesh(of)), device_mesh=mesh(of)),
+            'TensorLayout': lambda of: of.TensorLayout(('batch',)),
+            'DeviceMesh': mesh,
+            'DataParallel': lambda of: of.DataParallel(devices=['cpu:0']),
+        }[name]
+        members = {each for each in dir(made(keras.distribution)) if not each.startswith('_')}
+        assert members - set(dir(made(distribution))) <= {'distribute_tf_dataset'}  # docs/differences.md
+
+
+def mesh(of: Any) -> Any:
+    return of.DeviceMesh((1, 1), ('batch', 'model'), ['cpu:0'])
+
+
+def test_alone_a_process_has_the_whole_batch():
+    how = DataParallel(devices=['cpu:0'])
+    assert how.data_shard_id == keras.distribution.DataParallel(devices=['cpu:0']).data_shard_id == 0
+    assert how.distribute_dataset(rows := [[1.0]]) is rows
+
+
 @pytest.mark.parametrize('path', ['dense/kernel', 'model/dense_1/kernel', 'conv/kernel', 'dense/bias'])
 def test_a_layout_map_finds_what_keras_s_finds(path: str):
     ours = LayoutMap(MESH)
@@ -67,6 +98,11 @@ def test_a_layout_map_whose_keys_overlap_is_refused_as_keras_refuses_it():
         (lambda: DeviceMesh((1,), ('batch', 'model'), ['cpu:0']), 'as many axis_names'),
         (lambda: DeviceMesh((), (), ['cpu:0']), 'at least one axis'),
         (lambda: DeviceMesh((1,), ('batch',), ['cpu:7']).backend_mesh, "received 'cpu:7'"),
+        (lambda: DataParallel(devices=[]), 'at least one device, received none'),
+        (lambda: DeviceMesh((0,), ('batch',), []), 'at least one device, received none'),
+        (lambda: DataParallel(devices=['cpu:0', 'cpu:0']), 'each device once, received cpu:0 more than once'),
+        (lambda: DeviceMesh((1, 2), ('batch', 'model'), ['cpu', jax.devices('cpu')[0]]), 'each device once'),
+        (lambda: DeviceMesh((-1, -1), ('batch', 'model'), ['cpu:0']), 'sizes of at least 1'),
         (lambda: TensorLayout(('rows',), MESH), 'axes among those of the mesh'),
         (lambda: TensorLayout(('batch', 'batch'), MESH), 'at most once'),
         (lambda: TensorLayout(('batch',)).backend_layout, 'without'),
@@ -129,8 +165,6 @@ def test_a_distribution_is_current_within_its_scope_alone():
 def test_an_array_is_laid_out_in_a_step_and_out_of_it():
     layout = TensorLayout(('batch', None), MESH)
     assert distribute_tensor(np.ones((2, 2), 'float32'), layout).sharding.spec[0] == 'batch'
-    import jax
-
     assert float(jax.jit(lambda x: distribute_tensor(x, layout).sum())(np.ones((2, 2)))) == 4
 
 

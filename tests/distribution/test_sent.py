@@ -25,6 +25,9 @@ def test_eight_devices_send_what_theory_says():
     assert sharded['of blocks'] and sharded['split'] > sharded['of blocks']
     assert sharded['sent']['all-gather'] == sharded['split'] + sharded['of blocks']
     assert 0 < sharded['sent']['all-reduce'] - sharded['weights'] <= _SCALARS
+    # What is gathered again is not multiplied again: both tell MFU.
+    assert not parallel['again'] and not sharded['again']
+    assert parallel['products'] == sharded['products'] > 0
 
 
 def test_devices_that_have_some_heads_each_send_nothing_for_query_key_and_value():

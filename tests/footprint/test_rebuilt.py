@@ -218,7 +218,7 @@ def _nothing(value: Any) -> bool:
     return used == pytest.approx(0.0, abs=1e-9)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(steps, st.booleans())
 def test_a_run_and_its_journal_tell_the_same_whatever_happens(happens: list[tuple[str, float]], unseen: bool) -> None:
     world = World(unseen)
@@ -231,7 +231,7 @@ def test_a_run_and_its_journal_tell_the_same_whatever_happens(happens: list[tupl
         assert told.covers == again.covers
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(steps)
 def test_a_journal_that_breaks_off_at_any_line_tells_no_more_than_the_next(happens: list[tuple[str, float]]) -> None:
     world = World(unseen=True)
@@ -334,7 +334,7 @@ class Beside:
         self.process.pause(run)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.sampled_from(['pass', 'pass', 'begin', 'end', 'edge', 'beat', 'call']), amounts), max_size=25)
 )

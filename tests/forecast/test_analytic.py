@@ -46,7 +46,7 @@ def test_bloom_took_what_is_forecast():
     assert low <= 1_082_990 / 384 <= high
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(PARAMETERS, TOKENS, COUNTS, st.integers(2, 16), st.sampled_from(NAMES))
 def test_more_devices_never_do_more_than_share_the_work(
     parameters: float, tokens: float, count: int, times: int, name: str
@@ -55,7 +55,7 @@ def test_more_devices_never_do_more_than_share_the_work(
     assert many.duration.value * times >= few.duration.value * (1 - 1e-9)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(PARAMETERS, TOKENS, COUNTS, st.floats(1.01, 100), st.sampled_from(NAMES))
 def test_more_tokens_take_more_of_everything(parameters: float, tokens: float, count: int, times: float, name: str):
     less, more = (told(parameters, each, count, name) for each in (tokens, tokens * times))
@@ -63,7 +63,7 @@ def test_more_tokens_take_more_of_everything(parameters: float, tokens: float, c
         assert getattr(more.footprint, figure).value > getattr(less.footprint, figure).value
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(PARAMETERS, TOKENS, COUNTS, st.sampled_from(NAMES), st.sampled_from(['bf16', 'fp32', 'fp8']))
 def test_every_figure_lies_in_its_interval_and_parts_add_up(
     parameters: float, tokens: float, count: int, name: str, precision: str
@@ -83,7 +83,7 @@ def test_every_figure_lies_in_its_interval_and_parts_add_up(
     assert watts < 3.5 * count * (design or 1000)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(PARAMETERS, COUNTS, st.sampled_from(NAMES))
 def test_energy_is_power_by_time(parameters: float, count: int, name: str):
     short, long = (told(parameters, tokens, count, name) for tokens in (1e10, 1e12))
@@ -185,7 +185,7 @@ def test_validation_is_a_phase_by_its_operations():
     assert phases['validate'].seconds == pytest.approx(phases['train'].seconds / 6)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(1, 10**6), st.integers(1, 10**4), st.integers(8, 16384))
 def test_no_length_of_sequences_exceeds_a_peak(length: int, layers: int, width: int):
     shape = Shape(layers, width, length)

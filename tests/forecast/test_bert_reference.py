@@ -59,6 +59,23 @@ def test_a_recipe_is_forecast_as_its_stages_one_after_another():
     assert whole.utilisation.value == pytest.approx(spent)
 
 
+WITHOUT = """
+from bert_reference import SET_BY_BERT, without_these_rows
+from hefted.forecast import utilisation
+from hefted.forecast.machines import machines
+
+def told():
+    found = utilisation.utilisation(336e6, machines('8 x V100'), precision='float16').share
+    before = {name: getattr(utilisation, name) for name in SET_BY_BERT}
+    return before, round(found.high / found.low, 2)
+
+shipped, width = told()
+with without_these_rows():
+    without, narrow = told()
+print(all(without[name] != shipped[name] for name in SET_BY_BERT), narrow, told()[0] == shipped, width)
+"""
+
+
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != 'HEFTED_BERT_REFERENCE'}
     environment['PYTHONPATH'] = str(BENCHMARK.parents[1] / 'src')
@@ -91,7 +108,13 @@ def test_the_benchmark_judges_rows_and_says_which_it_cannot_forecast(tmp_path: P
     assert done.stdout.count('no forecast') == 1
     assert 'none set' in done.stdout
     first, *_ = done.stdout.splitlines()[1:]
-    assert first.startswith('Nothing of BERT')  # what no row set is the headline
+    assert first.startswith("Without BERT's constants")  # the headline
+
+
+def test_the_headline_takes_back_every_constant_that_rests_on_bert():
+    """By the comments beside them; what teams differ by on a V100 is then what they differ by on any chip."""
+    done = subprocess.run([sys.executable, '-c', WITHOUT], cwd=BENCHMARK.parent, capture_output=True, text=True)
+    assert done.stdout.split() == ['True', '3.24', 'True', '5.4'], done.stderr
 
 
 def test_the_benchmark_fails_where_a_forecast_is_far_off(tmp_path: Path):

@@ -60,7 +60,7 @@ def test_short_steps_on_many_nodes_wait():
     assert load_of_step(machines('64 x H100'), 0.5, samples=0.125).waiting > 0.3
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.sampled_from(NAMES), st.integers(1, 5000), st.floats(0, 1), st.floats(0, 1), st.floats(1, 2))
 def test_every_component_lies_in_its_interval_and_grows_with_the_machines(
     name: str, count: int, computing: float, streaming: float, spread: float

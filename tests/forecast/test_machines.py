@@ -117,7 +117,7 @@ def test_an_unknown_accelerator_is_an_unknown_name():
         machines('4 x Voodoo 2')
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(1, 100_000), st.sampled_from(['V100', 'H100', 'TPU v3', 'A100-40GB', 'L4']))
 def test_nodes_hold_all_accelerators_and_none_is_empty(count: int, name: str):
     found = machines(f'{count} x {name}')
@@ -125,7 +125,7 @@ def test_nodes_hold_all_accelerators_and_none_is_empty(count: int, name: str):
     assert machines(str(found)) == found
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.text(max_size=30))
 def test_no_text_does_more_than_be_refused(text: str):
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hefted.errors import ArgumentError, UnknownNameError
@@ -28,7 +28,6 @@ def test_palm_took_the_operations_that_its_paper_tells():
     assert flops == pytest.approx(2.56e24, rel=0.02)
 
 
-@settings(deadline=None)
 @given(st.floats(1e5, 1e13), st.floats(1e6, 1e15), st.integers(1, 10**5), st.integers(1, 10**5))
 def test_steps_make_all_tokens_and_operations(parameters: float, tokens: float, batch: int, length: int):
     plan = plan_of(parameters, tokens, batch=batch, sequence_length=length)

@@ -172,7 +172,7 @@ KEYS = st.sampled_from([*BERT_LARGE, *MIXTRAL, *T5, *DEEPSEEK, *QWEN_3, *WHISPER
 VALUES = st.one_of(st.none(), st.integers(), st.text(), st.floats(), st.booleans())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.dictionaries(KEYS, VALUES))
 def test_no_configuration_does_more_than_be_refused(config: dict[str, Any]):
     try:

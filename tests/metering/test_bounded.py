@@ -32,17 +32,25 @@ def took(work):
 
 
 def test_sixteen_gpus_that_hang_at_once_are_waited_for_as_long_as_one():
-    meter = Meter([])
-    meter._counted.add([Bounded(Slow(f'gpu-{index}', 30.0), limit=0.5) for index in range(16)], {})
-    assert took(meter.read) < 2  # 0.5 s each would be 8 s
-    assert took(meter.read) < 0.2
+    for _ in range(3):  # a busy machine may stand still meanwhile
+        meter = Meter([])
+        meter._counted.add([Bounded(Slow(f'gpu-{index}', 30.0), limit=0.5) for index in range(16)], {})
+        first, again = took(meter.read), took(meter.read)
+        if first < 2 and again < 0.2:
+            break
+    assert first < 2  # 0.5 s each would be 8 s
+    assert again < 0.2
     assert meter.read().joules == {}  # missing, and not 0
     assert len([gap for gap in meter.gaps(0.0) if 'did not answer' in gap.reason]) == 16
 
 
 def test_sixteen_gpus_that_take_100_ms_are_read_in_the_time_of_few():
-    meter = Meter([Bounded(Slow(f'gpu-{index}', 0.1), limit=5.0) for index in range(16)])
-    assert took(meter.read) < 0.8  # one after the other would be 1.6 s
+    for _ in range(3):  # a busy machine may stand still meanwhile
+        meter = Meter([Bounded(Slow(f'gpu-{index}', 0.1), limit=5.0) for index in range(16)])
+        seconds = took(meter.read)
+        if seconds < 0.8:
+            break
+    assert seconds < 0.8  # one after the other would be 1.6 s
     assert meter.gaps(0.0) == ()
     assert len(meter.read().joules) == 16
 

@@ -170,10 +170,14 @@ def test_a_registered_sensor_that_hangs_is_a_gap(nothing, registered):
     lamp = Lamp()
     lamp.read = lambda instant: time.sleep(0.3) or 1.0
     registered(lamp)
-    meter = discover(**nothing)
-    begun = time.perf_counter()
-    meter.read()
-    assert time.perf_counter() - begun < 0.25
+    for _ in range(3):  # a busy machine may stand still meanwhile
+        meter = discover(**nothing)
+        begun = time.perf_counter()
+        meter.read()
+        seconds = time.perf_counter() - begun
+        if seconds < 0.25:
+            break
+    assert seconds < 0.25
     assert any(gap.sensor == 'lamp' and 'did not answer' in gap.reason for gap in meter.gaps(0.0))
 
 

@@ -45,16 +45,21 @@ class Hanging(Steady):
 
 
 def test_a_hung_sensor_is_waited_for_only_so_long_and_comes_back():
-    sensor = Hanging()
-    meter = Meter([Bounded(sensor, limit=0.5), Steady()])
-    sensor.free.clear()
-    begun = time.perf_counter()
-    meter.read()
-    first = time.perf_counter() - begun
-    begun = time.perf_counter()
-    reading = meter.read()
+    for _ in range(3):  # a busy machine may stand still for as long
+        sensor = Hanging()
+        meter = Meter([Bounded(sensor, limit=0.5), Steady()])
+        sensor.free.clear()
+        begun = time.perf_counter()
+        meter.read()
+        first = time.perf_counter() - begun
+        begun = time.perf_counter()
+        reading = meter.read()
+        again = time.perf_counter() - begun
+        if first < 5 and again < 0.25:
+            break
+        sensor.free.set()
     assert first < 5
-    assert time.perf_counter() - begun < 0.25  # it is not waited for again
+    assert again < 0.25  # it is not waited for again
     assert reading.joules['steady'] == 2.0
     (gap,) = meter.gaps(0.0)
     assert gap.sensor == 'hanging'
@@ -107,9 +112,13 @@ def test_a_signals_handler_that_finds_the_lock_taken_gets_the_last_reading():
     meter = Meter([Steady()])
     last = meter.read()
     with meter._lock:
-        begun = time.perf_counter()
-        assert meter.read() is last
-        assert time.perf_counter() - begun < 0.5
+        for _ in range(3):  # a busy machine may stand still meanwhile
+            begun = time.perf_counter()
+            assert meter.read() is last
+            seconds = time.perf_counter() - begun
+            if seconds < 0.5:
+                break
+        assert seconds < 0.5
 
 
 def test_a_lock_that_was_orphaned_by_an_interrupt_heals():
@@ -196,29 +205,35 @@ def test_a_forks_child_does_not_meter():
     assert meter.read() is not last
 
 
+def samplers():
+    return sum(thread.name == 'hefted-meter' for thread in threading.enumerate())
+
+
+def soon(true):
+    until = time.monotonic() + 5
+    while not true() and time.monotonic() < until:
+        time.sleep(0.01)
+    return true()
+
+
 def test_the_sampler_reads_while_it_is_wanted_and_then_its_thread_ends():
+    assert soon(lambda: samplers() == 0)  # those of earlier tests live on for a second
     readings = []
     wanted = threading.Event()
     wanted.set()
     sampler = Sampler(Meter([Steady()]), readings.append, wanted.is_set, period=0.01)
     assert sampler.ensure()
     assert sampler.ensure()
-    time.sleep(0.2)
-    assert len(readings) >= 3
-    assert sum(thread.name == 'hefted-meter' for thread in threading.enumerate()) == 1
+    assert soon(lambda: len(readings) >= 3)
+    assert samplers() == 1
     wanted.clear()
-    for _ in range(100):
-        time.sleep(0.01)
-        if not any(thread.name == 'hefted-meter' for thread in threading.enumerate()):
-            break
-    assert not any(thread.name == 'hefted-meter' for thread in threading.enumerate())
+    assert soon(lambda: samplers() == 0)
     assert 0 < sampler.cost_seconds < 0.2
     wanted.set()
     count = len(readings)
     sampler.ensure()
-    time.sleep(0.1)
+    assert soon(lambda: len(readings) > count)
     wanted.clear()
-    assert len(readings) > count
 
 
 @pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')  # one that struck in a collector's hook

@@ -126,4 +126,4 @@ class Metering(RuleBasedStateMachine):
 
 
 TestMetering = Metering.TestCase
-TestMetering.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestMetering.settings = settings(max_examples=60, stateful_step_count=30)

@@ -96,37 +96,48 @@ def test_what_cannot_be_a_power_is_a_gap(answer):
 
 
 def test_it_is_asked_once_a_period_and_only_while_it_is_read():
-    plug = Plug(period=0.05)
-    plug.sensor._clock = time.monotonic
-    end = time.monotonic() + 0.5
-    while time.monotonic() < end:
-        with suppress(SensorError):
-            plug.read(time.monotonic())
-        time.sleep(0.005)
-    asked = plug.asked
+    for _ in range(3):  # a busy machine may stand still for most of it
+        plug = Plug(period=0.05)
+        plug.sensor._clock = time.monotonic
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            with suppress(SensorError):
+                plug.read(time.monotonic())
+            time.sleep(0.005)
+        asked = plug.asked
+        time.sleep(0.2)
+        if 3 <= asked <= 11 and plug.asked <= asked + 1:
+            break
     assert 3 <= asked <= 11
-    time.sleep(0.2)
     assert plug.asked <= asked + 1
 
 
 def test_a_reading_never_waits_for_an_answer():
-    free = threading.Event()
-    sensor = Polled('slow', lambda: float(free.wait(10)), accuracy=Quantity(1.0, '1'))
-    begun = time.perf_counter()
-    for _ in range(10):
-        with pytest.raises(SensorError, match='not answered yet'):
-            sensor.read(Instant(time.monotonic()))
-    assert time.perf_counter() - begun < 0.1
-    free.set()
+    for _ in range(3):  # a busy machine may stand still meanwhile
+        free = threading.Event()
+        sensor = Polled('slow', lambda free=free: float(free.wait(10)), accuracy=Quantity(1.0, '1'))
+        begun = time.perf_counter()
+        for _ in range(10):
+            with pytest.raises(SensorError, match='not answered yet'):
+                sensor.read(Instant(time.monotonic()))
+        seconds = time.perf_counter() - begun
+        free.set()
+        if seconds < 0.1:
+            break
+    assert seconds < 0.1
 
 
 def test_the_first_answer_is_waited_for_only_so_long():
-    free = threading.Event()
-    sensor = Polled('slow', lambda: float(free.wait(10)), accuracy=Quantity(1.0, '1'))
-    begun = time.perf_counter()
-    sensor.begin(0.05)
-    assert time.perf_counter() - begun < 0.5
-    free.set()
+    for _ in range(3):  # a busy machine may stand still meanwhile
+        free = threading.Event()
+        sensor = Polled('slow', lambda free=free: float(free.wait(10)), accuracy=Quantity(1.0, '1'))
+        begun = time.perf_counter()
+        sensor.begin(0.05)
+        seconds = time.perf_counter() - begun
+        free.set()
+        if seconds < 0.5:
+            break
+    assert seconds < 0.5
     quick = Polled('quick', lambda: 5.0, accuracy=Quantity(1.0, '1'))
     quick.begin(5.0)
     assert quick.read(Instant(time.monotonic())) >= 0

@@ -210,7 +210,7 @@ def test_a_reset_near_the_counters_end_is_not_taken_for_a_wrap(tmp_path):
     assert 'went back' in guard.gaps[0].reason
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     start=st.integers(0, 65_000_000_000),
     steps=st.lists(st.tuples(st.integers(1, 60), st.floats(0, 999)), max_size=40),

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hefted import host
@@ -107,7 +107,6 @@ steps = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(steps)
 def test_processes_that_read_ticks_at_their_own_pace_are_together_charged_no_more_than_the_machine(steps):
     machine = Simulated(3)

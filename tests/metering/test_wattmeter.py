@@ -132,11 +132,15 @@ def test_a_plug_that_is_not_there_is_a_gap(plug):
 
 def test_a_slow_plug_makes_no_reading_wait(plug):
     plug.delay = 0.3
-    sensor = from_setting(VARIABLE, f'{plug.at}/status#emeters.0.power')
-    begun = time.perf_counter()
-    with pytest.raises(SensorError, match='not answered yet'):
-        sensor.read(Instant(time.monotonic()))
-    assert time.perf_counter() - begun < 0.1
+    for _ in range(3):  # a busy machine may stand still meanwhile
+        sensor = from_setting(VARIABLE, f'{plug.at}/status#emeters.0.power')
+        begun = time.perf_counter()
+        with pytest.raises(SensorError, match='not answered yet'):
+            sensor.read(Instant(time.monotonic()))
+        seconds = time.perf_counter() - begun
+        if seconds < 0.1:
+            break
+    assert seconds < 0.1
     end = time.monotonic() + 5
     while sensor._state is None and time.monotonic() < end:
         time.sleep(0.01)

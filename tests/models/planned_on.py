@@ -20,7 +20,7 @@ if __name__ == '__main__':
     model = Sequential([Dense(64, 'relu', input_dim=16), Dense(1)])
     model.compile('adam', 'mse')
     history = model.fit(x, y, batch_size=32, epochs=2, verbose=0)
-    journal.settle(5.0)
+    journal.settle(30)
     run = ledger.open().get(history.receipt().facts.run_id)
     there = model.forecast(x, y, batch_size=32, epochs=2, on='64 x V100', place='US')
     print(

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import textwrap
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -36,17 +37,19 @@ def joules(history: Any) -> float:
 
 
 def test_fits_in_a_block_share_its_budget(model: Sequential):
-    for most in (3, 6, 12, 24):  # a busy machine may stand still for longer than is held back
-        with Budget(f'{most} J') as rest:
+    for most in (3, 6, 12, 24):  # a busy machine may stand still for longer than is held back, or leave nothing
+        with Budget(f'{most} J') as rest, suppress(BudgetError):
             first = model.fit(X, Y, epochs=20, verbose=0)
-            assert first.stopped_by is None
+            if first.stopped_by is not None:
+                assert first.stopped_by == f'budget of the with block {most} J'
+                continue
             assert rest.left['energy'].value == pytest.approx(most - joules(first))
             second = model.fit(X, Y, epochs=FOR_EVER, verbose=0)
             assert second.stopped_by == f'budget of the with block {most} J'
             assert rest.spent['energy'].value == pytest.approx(joules(first) + joules(second))
             assert f'stopped by the budget of the with block {most} J' in str(second.receipt())
-        if most / 2 < joules(first) + joules(second) <= most:
-            break
+            if most / 2 < joules(first) + joules(second) <= most:
+                break
     else:
         pytest.fail('no budget was kept')
     after = model.fit(X, Y, epochs=2, verbose=0)
@@ -125,9 +128,14 @@ SCRIPT = """
 
 
 def test_a_process_has_a_budget_for_all_its_runs(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv('HEFTED_BUDGET', '20 J')
-    ran = subprocess.run([sys.executable, '-c', textwrap.dedent(SCRIPT)], capture_output=True, text=True, check=True)
-    told, error = json.loads(ran.stdout)
-    assert len(told) > 1
-    assert 'budget of the process 20 J' in error
-    assert 10 < sum(energy for energy, _ in told) <= 20
+    found = []
+    for most in (20, 40, 80, 160):  # a busy machine takes longer to start, and may stand still
+        monkeypatch.setenv('HEFTED_BUDGET', f'{most} J')
+        command = [sys.executable, '-c', textwrap.dedent(SCRIPT)]
+        told, error = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        assert f'budget of the process {most} J' in error
+        found.append((len(told), sum(energy for energy, _ in told) / most))
+        if found[-1][0] > 1 and 0.5 < found[-1][1] <= 1:
+            break
+    else:
+        pytest.fail(f'no budget was kept: runs, and parts used, were {found}')

@@ -31,7 +31,7 @@ def dense(width: int = 16) -> hefted.Sequential:
 
 
 def lines_of(run: str) -> list[dict]:
-    settle()
+    settle(30)
     return [json.loads(line) for line in (runs_folder() / f'{run}.jsonl').read_text('utf-8').splitlines()]
 
 
@@ -156,6 +156,7 @@ def test_the_receipt_tells_what_was_foreseen_beside_what_its_phases_took():
     train, validate = phases['train'], phases['validate']
     took = Quantity(train.seconds + validate.seconds, 's').rounded, (train.energy + validate.energy).rounded
     assert told == f'{figures[0]} and {figures[1]} for train and validate, which took {took[0]} and {took[1]}'
+    settle(30)
     run = ledger.open().get(history.run)
     assert facts_of(run, run.footprint).foreseen == told
     assert facts_of(run).foreseen == ''
@@ -275,7 +276,11 @@ def test_a_training_of_short_epochs_has_whole_epochs_rehearsed(monkeypatch: pyte
 
     monkeypatch.setattr(trying, 'rehearse', heard)
     validation = rows(64)
-    forecast = dense().fit(*rows(), epochs=1000, verbose=0, validation_data=validation).forecast
+    for _ in range(5):  # where a busy machine is long at the first steps, no time is left for it
+        told.clear()
+        forecast = dense().fit(*rows(), epochs=1000, verbose=0, validation_data=validation).forecast
+        if told and told[0][1] is not None:
+            break
     ((steps, rehearsed),) = told
     assert steps == 8
     assert rehearsed is not None

@@ -22,6 +22,7 @@ from hefted.footprint.place import Place
 from hefted.forecast.forecast import Forecast
 from hefted.forecast.plan import Plan
 from hefted.layers import Dense
+from hefted.ledger.journal import settle
 from hefted.models import fitting
 from hefted.quantities import Quantity, Source
 from hefted.report.exports.record import facts_of
@@ -58,7 +59,7 @@ def grid(tmp_path, monkeypatch):
 
 
 def test_a_training_waits_for_the_cleaner_hour_and_its_receipt_says_what_that_saved(grid, capsys):
-    grid(_0=240, _3=24, _3000=300)
+    grid(_0=240, _6=24, _3000=300)
     begun = time.time()
     history = compiled().fit(X, Y, epochs=2, verbose=2, when='cleanest within 10 min')
     assert 2 < time.time() - begun < 20
@@ -71,6 +72,7 @@ def test_a_training_waits_for_the_cleaner_hour_and_its_receipt_says_what_that_sa
     assert ' rather than ' in receipt.facts.waited
     assert ' at once, ' in receipt.facts.waited
     assert f'Waited      {receipt.facts.waited[:20]}' in str(receipt)
+    settle(30)
     run = ledger.open().get(history.run)
     told = run.told('when')
     assert told['wish'] == 'cleanest within 0.166667 h'

@@ -8,6 +8,10 @@ import pytest
 
 from hefted import Sequential, layers, ledger
 from hefted.cli.receipt import receipt_of
+from hefted.forecast.effort import effort
+from hefted.ledger.journal import settle
+from hefted.models import bert
+from hefted.remat import RematScope
 
 ROWS, LENGTH = 256, 16
 
@@ -43,6 +47,7 @@ def test_whole_numbers_that_are_no_ids_are_rows():
 
 def test_the_receipt_of_the_ledger_tells_the_same():
     history = _fitted(_of_tokens(), np.ones((ROWS, LENGTH), np.int32))
+    settle(30)
     again = receipt_of(ledger.open().get('last'))
     mine, its = history.receipt().facts.yielded, again.facts.yielded
     assert its.per_joule.value == pytest.approx(mine.per_joule.value, rel=1e-6)
@@ -71,3 +76,22 @@ def test_a_step_that_computes_again_says_so():
             return jax.checkpoint(lambda x, kernel: jax.numpy.tanh(x @ kernel))(x, self.kernel.value)
 
     assert _fitted(Sequential([Again()]), np.ones((ROWS, 4), np.float32)).forecast.plan.recomputes
+    with RematScope('full'):
+        model = Sequential([layers.Dense(8, activation='tanh'), layers.Dense(1)])
+    assert _fitted(model, np.ones((ROWS, 4), np.float32)).forecast.plan.recomputes
+
+
+def test_a_step_that_computes_no_product_again_does_not_say_so():
+    with RematScope('activations'):
+        model = Sequential([layers.Dense(8, activation='tanh'), layers.Dense(1)])
+    assert not _fitted(model, np.ones((ROWS, 4), np.float32)).forecast.plan.recomputes
+
+
+@pytest.mark.parametrize(('remat', 'counted'), [('none', 'MFU'), ('products', 'HFU'), ('full', 'HFU')])
+def test_bert_computes_again_what_remat_says(remat: str, counted: str):
+    backbone = bert.BertBackbone(60, 3, 2, 16, 32, max_sequence_length=LENGTH, remat=remat)
+    model = bert.BertTextClassifier(backbone, num_classes=2)
+    model.compile('sgd', 'sparse_categorical_crossentropy')
+    ids = {'token_ids': np.ones((8, LENGTH), np.int32), 'padding_mask': np.ones((8, LENGTH), np.int32)}
+    plan = model.fit(ids, np.zeros(8, np.int32), batch_size=4, verbose=0).forecast.plan
+    assert effort(plan, 1, 1.0, 1.0).counted == counted

@@ -172,7 +172,7 @@ def watch(callback: Any, values: list[float], monitor: str) -> Stub:
 VALUES = st.lists(st.integers(-8, 8).map(lambda n: n / 4), min_size=1, max_size=14)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     values=VALUES,
     monitor=st.sampled_from(['loss', 'val_loss']),
@@ -200,7 +200,7 @@ def test_early_stopping_stops_and_restores_as_keras(
     assert outcomes[1] == outcomes[0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     values=VALUES,
     mode=st.sampled_from(['auto', 'min', 'max']),

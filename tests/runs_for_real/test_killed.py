@@ -77,7 +77,7 @@ def begins(epoch, logs):
 
 for name in ('short', 'long'):
     shown = callbacks.LambdaCallback(on_epoch_begin=begins)
-    small(name).fit(x, y, epochs=5, verbose=0, callbacks=[shown], resume=Resume(seconds=0.0, share=1.0))
+    small(name).fit(x, y, epochs=5, verbose=0, callbacks=[shown], resume=Resume(seconds=0.0, share=1e9))
 """
 
 

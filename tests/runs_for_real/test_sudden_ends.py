@@ -108,6 +108,7 @@ def test_ctrl_c_that_nobody_catches_shows_the_receipt_and_ends_as_python_does(ho
 def test_ctrl_c_while_a_generator_is_waited_for_ends_at_once_and_leaves_no_thread(house):
     process = house.start("""
 import threading
+from hefted.data import ahead
 
 def batches(seconds):
     for _ in range(3):
@@ -115,7 +116,8 @@ def batches(seconds):
     print('waiting', flush=True)
     time.sleep(seconds)
 
-for seconds in (0.8, 600):
+for seconds, patience in ((3, 10.0), (600, 1.0)):
+    ahead._PATIENCE = patience
     try:
         small().fit(batches(seconds), steps_per_epoch=10, epochs=2, verbose=0)
     except KeyboardInterrupt:

@@ -41,7 +41,7 @@ def words(tokenizer: WordPieceTokenizer, row: np.ndarray) -> list[list[int]]:
     return [word for word in found if word]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10**6), whole=st.booleans(), rate=st.sampled_from([0.05, 0.15, 0.3, 1.0]))
 def test_what_is_told_is_what_was_there_and_the_rest_is_as_it_was(seed: int, whole: bool, rate: float):
     tokenizer = trained()
@@ -75,7 +75,7 @@ def trained() -> WordPieceTokenizer:
     return _made[0]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10**6))
 def test_whole_words_are_chosen_with_all_their_pieces_and_little_is_left(seed: int):
     tokenizer = trained()

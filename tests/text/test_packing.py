@@ -14,7 +14,7 @@ from hefted.text import pack
 from hefted.text.packing import plan
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(sizes=st.lists(st.integers(1, 20), max_size=80), window=st.integers(1, 100))
 def test_each_text_is_in_one_row_and_no_row_has_too_much(sizes: list[int], window: int):
     rows = list(plan(sizes, 20, window))
@@ -22,14 +22,14 @@ def test_each_text_is_in_one_row_and_no_row_has_too_much(sizes: list[int], windo
     assert all(0 < sum(sizes[number] for number in row) <= 20 for row in rows)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sizes=st.lists(st.integers(1, 20), min_size=1, max_size=80))
 def test_with_all_in_one_window_at_most_one_row_is_not_half_full(sizes: list[int]):
     rows = [sum(sizes[number] for number in row) for row in plan(sizes, 20, len(sizes))]
     assert sum(row <= 10 for row in rows) <= 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(texts=st.lists(st.lists(st.integers(1, 99), min_size=1, max_size=16), min_size=1, max_size=30))
 def test_texts_can_be_read_back_from_the_arrays(texts: list[list[int]]):
     packed = pack(texts, 16)

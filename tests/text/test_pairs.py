@@ -25,7 +25,7 @@ def documents_of(sizes: list[list[int]]) -> list[list[list[int]]]:
 SIZES = st.lists(st.lists(st.integers(1, 30), min_size=1, max_size=8), min_size=2, max_size=5)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(sizes=SIZES, length=st.integers(5, 60), seed=st.integers(0, 1000))
 def test_a_pair_is_two_runs_of_text_that_follow_one_another_or_are_of_two_documents(
     sizes: list[list[int]], length: int, seed: int

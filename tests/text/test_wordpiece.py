@@ -55,7 +55,7 @@ def test_pieces_are_those_of_the_librarys_bert_tokenizer(tokenizer: WordPieceTok
 TEXTS = st.text(st.sampled_from('thequickbrown fox.É中,'), max_size=40)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(first=TEXTS, second=TEXTS, length=st.integers(5, 30))
 def test_pairs_are_cut_and_padded_as_the_library_does(first: str, second: str, length: int):
     tokenizer = trained()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import accumulate, pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 
 from hefted.footprint.footprint import Footprint
@@ -141,7 +141,6 @@ def test_a_pause_without_a_checkpoint_says_that_none_is_kept():
     assert 'no checkpoint is kept' in held.said[1]
 
 
-@settings(deadline=None)  # a second of sleep is a step of it
 @given(
     some.lists(some.tuples(some.floats(120, 4 * HOUR), some.floats(10, 1000)), min_size=1, max_size=8),
     some.sampled_from(['cleanest', 'grid < 100 g', 'grid < 400 g']),

@@ -202,6 +202,7 @@ def test_what_is_foreseen_of_a_resumed_training_is_what_is_left_of_it(tmp_path: 
         model.fit(X, Y, callbacks=[Strikes(2)], **more)
     again = fresh()
     history = again.fit(X, Y, **more)
+    journal.settle(30)
     run = ledger.open().get(str(history.run))
     left = 4 * -(-len(X) // 16) - run.told('resumed')['step']
     assert history.forecast.plan.steps == left
@@ -215,6 +216,7 @@ def test_all_attempts_at_a_training_are_told_as_one_where_that_is_asked_for(tmp_
     with pytest.raises(RuntimeError, match='struck'):
         fresh().fit(X, Y, callbacks=[Strikes(1)], **more)
     last = str(fresh().fit(X, Y, **more).run)
+    journal.settle(30)
     known = ledger.open()
     first = next(run for run in known.runs(kind='fit') if run.id != last)
     whole = record(known.training(last))
@@ -224,6 +226,7 @@ def test_all_attempts_at_a_training_are_told_as_one_where_that_is_asked_for(tmp_
     assert (whole.facts.status, whole.facts.children, whole.facts.of_all_attempts) == ('finished', 2, None)
     assert known.training(first.id).id == last
     alone = str(fresh().fit(X, Y, epochs=1, verbose=0).run)
+    journal.settle(30)
     assert known.training(alone).id == alone
     assert not known.training(alone).children
     told = CliRunner().invoke(export, [last, '--as', 'eu-ai-act', '--all-attempts'], catch_exceptions=False).output
@@ -354,9 +357,9 @@ def test_ctrl_c_while_a_batch_is_made_loses_no_step(tmp_path: Path) -> None:
     class Slow(Batches):
         def __getitem__(self, index: int) -> Any:
             if index == 3 and self.now == 1:
-                time.sleep(0.3)  # until what came before it is trained on
+                time.sleep(2)  # until what came before it is trained on
                 pressed()
-                time.sleep(0.3)
+                time.sleep(2)  # longer than it is waited for: its thread is left in the midst of it
             return super().__getitem__(index)
 
         def on_epoch_end(self) -> None:

@@ -60,7 +60,7 @@ def trained(
     return world.now, governor, done
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.floats(1e-5, 1e-3), st.floats(0, 0.5), st.floats(2, 60), st.integers(0, 99))
 def test_no_limit_is_passed_and_nearly_all_is_used(step: float, noise: float, seconds: float, seed: int):
     for limit in (Limit('duration', Quantity(seconds, 's')), Limit('energy', Quantity(10 * seconds, 'J'))):

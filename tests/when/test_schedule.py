@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import accumulate, pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 
 from hefted.when.hours import Hour
@@ -37,7 +37,6 @@ works = some.builds(
 limits = some.none() | some.floats(1, 1500)
 
 
-@settings(deadline=None)
 @given(traces(), works, limits, some.booleans())
 def test_whatever_the_trace_it_is_done_by_the_deadline_and_no_worse_than_at_once(trace, work, below, running):
     deadline = trace[-1].end
@@ -53,7 +52,6 @@ def test_whatever_the_trace_it_is_done_by_the_deadline_and_no_worse_than_at_once
         assert (chosen.spans, chosen.why) == (((0.0, work.seconds),), 'late')
 
 
-@settings(deadline=None)
 @given(traces(), works, limits, some.booleans())
 def test_each_wait_leaves_the_time_that_the_rest_may_take_at_most(trace, work, below, running):
     chosen = choose(trace, work, trace[-1].end, below, running)
@@ -67,7 +65,6 @@ def test_each_wait_leaves_the_time_that_the_rest_may_take_at_most(trace, work, b
     assert left == pytest.approx(0, abs=1e-2)
 
 
-@settings(deadline=None)
 @given(traces(), works)
 def test_no_single_stretch_is_better_than_the_cleanest(trace, work):
     deadline = trace[-1].end

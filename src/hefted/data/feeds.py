@@ -283,7 +283,7 @@ class IndexedFeed:
 
     def close(self) -> None:
         made, self._made = self._made, None
-        if made is not None:
+        if made is not None and not made.gi_running:  # a thread that is left in the user's code closes it afterwards
             made.close()
 
 

@@ -79,19 +79,9 @@ class StreamSource:
     @placing.setter
     def placing(self, placing: Placing | None) -> None:
         if placing is not None and placing.hosts == 1:
-            self._refuse_parts()
+            refuse_parts(self.feed)
         self._placing = placing
         self._ahead.whole = placing is not None and jax.process_count() > 1
-
-    def _refuse_parts(self) -> None:
-        """Raise where each process gives its part of a batch and would be taken to give all of it."""
-        shard = getattr(self.feed, 'shard', None)
-        if jax.process_count() > 1 and shard is not None and shard[1] > 1:
-            raise ArgumentError(
-                f'Expected all of each batch from every process, received a {self.feed.kind} of shard={shard!r}: only '
-                'some of its rows would be trained on. Leave out shard=, or set a distribution with '
-                'auto_shard_dataset=False, such as DataParallel(auto_shard_dataset=False).'
-            )
 
     def rehearsal(self) -> StreamSource:
         """Its first batch again and again, converted, gathered and sent as all of them will be; to be closed."""
@@ -294,6 +284,22 @@ class StreamSource:
             order = np.arange(total, dtype=np.int32)
             self._orders[total] = jax.device_put(order) if self.placing is None else order
         return self._orders[total]
+
+
+def shard_of(feed: Any) -> tuple[int, int] | None:
+    """Which part of each batch a feed gives, and of how many, where it says so."""
+    return getattr(feed, 'shard', None)
+
+
+def refuse_parts(feed: Feed) -> None:
+    """Raise where each process gives its part of a batch and would be taken to give all of it."""
+    shard = shard_of(feed)
+    if jax.process_count() > 1 and shard is not None and shard[1] > 1:
+        raise ArgumentError(
+            f'Expected all of each batch from every process, received a {feed.kind} of shard={shard!r}: only '
+            'some of its rows would be computed with. Leave out shard=, or set a distribution with '
+            'auto_shard_dataset=False, such as DataParallel(auto_shard_dataset=False).'
+        )
 
 
 def unpacked(batch: Any, kind: str) -> tuple[Any, Any, Any]:

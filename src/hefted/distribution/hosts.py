@@ -142,6 +142,17 @@ all of them the same.
     return f'The processes do not agree on {what}: {"; ".join(parts)}{more}. Give all of them the same.'
 
 
+def who_has(told: Sequence[Any]) -> str:
+    """What each has told, and who they are.
+
+    Args:
+        told: By rank.
+    """
+    watch = together.watch()
+    names = [''] * len(told) if watch is None else watch.hosts
+    return _shown(_sides([json.dumps(each) for each in told]), names)
+
+
 _MISSING = 'not told'
 
 

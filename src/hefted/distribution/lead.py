@@ -52,15 +52,18 @@ def training() -> AbstractContextManager[None]:
 
 
 def meet(call: str) -> None:
-    """See that all processes make the same call now (`hosts.meet`); alone, nothing.
+    """See that all processes make the same call now (`hosts.meet`), all or none with parts of batches; alone, nothing.
 
     Example:
         >>> meet('fit')
     """
     if watch() is not None:
         from hefted.distribution import hosts
+        from hefted.distribution.parallel import distribution
 
-        hosts.meet(call)
+        how = distribution()
+        parts = how is not None and not how.auto_shard_dataset
+        hosts.meet(f'{call} with auto_shard_dataset=False' if parts else call)
 
 
 def decide(answer: Answer, what: str = '') -> Answer:

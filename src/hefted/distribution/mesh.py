@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -26,7 +27,7 @@ def list_devices(device_type: str | None = None) -> list[str]:
         >>> list_devices('cpu')[0]
         'cpu:0'
     """
-    return [f'{device.platform}:{device.id}' for device in _devices(device_type)]
+    return [_name(device) for device in _devices(device_type)]
 
 
 def get_device_count(device_type: str | None = None) -> int:
@@ -63,12 +64,30 @@ def device_of(name: Any) -> Any:
     """
     if isinstance(name, jax.Device):
         return name
-    kind, _, number = str(name).partition(':')
-    found = {f'{device.platform}:{device.id}': device for device in _devices(kind)}
-    wanted = f'{kind}:{number or 0}'
+    wanted = _name(name)
+    found = {_name(device): device for device in _devices(wanted.partition(':')[0])}
     if wanted not in found:
         raise ArgumentError(f'Expected devices among {", ".join(found)}, received {name!r}.')
     return found[wanted]
+
+
+def _require_distinct(devices: Sequence[Any]) -> None:
+    """Raise unless there are devices, each once."""
+    if not len(devices):
+        raise ArgumentError('Expected at least one device, received none. Leave out devices for all that there are.')
+    names = [_name(device) for device in devices]
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise ArgumentError(
+            f'Expected each device once, received {", ".join(twice)} more than once in {names}. '
+            'Leave out devices for all that there are, or see list_devices().'
+        )
+
+
+def _name(device: Any) -> str:
+    if isinstance(device, jax.Device):
+        return f'{device.platform}:{device.id}'
+    kind, _, number = str(device).partition(':')
+    return f'{kind}:{number or 0}'
 
 
 class DeviceMesh:
@@ -80,7 +99,7 @@ class DeviceMesh:
         devices: Their names, or JAX's devices; all that there are if None.
 
     Raises:
-        ArgumentError: Shape, names and devices do not agree.
+        ArgumentError: Shape, names and devices do not agree; or there is no device, or one of them twice.
 
     Example:
         >>> DeviceMesh((1,), ('batch',), ['cpu:0'])
@@ -98,6 +117,9 @@ class DeviceMesh:
                 f'Expected as many axis_names as sizes in shape, received shape={shape!r}, axis_names={axis_names!r}.'
             )
         given = np.array(list_devices() if devices is None else devices, dtype=object)
+        _require_distinct([*given.flat])
+        if any(size < 1 for size in shape):
+            raise ArgumentError(f'Expected sizes of at least 1 in shape, received {tuple(shape)}.')
         if math.prod(shape) != given.size:
             raise ArgumentError(
                 f'Expected a shape for {given.size} device{"s" if given.size != 1 else ""}, received {tuple(shape)}, '

@@ -81,6 +81,16 @@ class Distribution:
         """How many processes train together."""
         return jax.process_count()
 
+    @property
+    def data_shard_id(self) -> int:
+        """Which part of each batch this process has: its own number, or what it shares with those beside it."""
+        together = max(1, self.num_processes // self.num_model_replicas)
+        return jax.process_index() // together
+
+    def distribute_dataset(self, dataset: Any) -> Any:
+        """The dataset as it is: of several hosts, `fit` takes the rows of each by itself."""
+        return dataset
+
     def get_data_layout(self, data_shape: Sequence[Any]) -> TensorLayout:
         """The layout of a batch of this shape: its first dimension is split."""
         return TensorLayout((self.batch_dim_name, *[None] * (len(data_shape) - 1)), self.device_mesh)
@@ -205,6 +215,7 @@ class ModelParallel(Distribution):
         layout_map: Layouts by the paths of variables; what it does not name is whole on every device.
         batch_dim_name: The mesh's axis that batches are split over; its first if None.
         auto_shard_dataset: As for `Distribution`.
+        device_mesh: Not used: the map has one. Programs for earlier versions of Keras pass it.
 
     Raises:
         ArgumentError: No layout map, or one without a mesh.
@@ -218,8 +229,14 @@ class ModelParallel(Distribution):
     """
 
     def __init__(
-        self, *, layout_map: LayoutMap, batch_dim_name: str | None = None, auto_shard_dataset: bool = True
+        self,
+        *,
+        layout_map: LayoutMap | None = None,
+        batch_dim_name: str | None = None,
+        auto_shard_dataset: bool = True,
+        device_mesh: DeviceMesh | None = None,
     ) -> None:
+        del device_mesh
         if not isinstance(layout_map, LayoutMap):
             raise ArgumentError(f'Expected layout_map to be a LayoutMap, received {layout_map!r}.')
         if layout_map.device_mesh is None:

@@ -24,6 +24,10 @@ class Placing:
         shares: Into how many parts a batch is split.
         devices: All of the mesh's, in its order.
         hosts: How many processes bring rows of their own; 1 where each brings all.
+        part: Which of their parts of a batch is this process's.
+
+    Raises:
+        ArgumentError: Processes bring rows of their own, and the mesh does not split a batch by process.
     """
 
     def __init__(self, how: Distribution) -> None:
@@ -33,6 +37,7 @@ class Placing:
         self.shares = how.num_model_replicas
         self.devices: list[Any] = [*self.mesh.devices.ravel()]
         self.hosts = 1 if how.auto_shard_dataset else jax.process_count()
+        self.part = 0 if self.hosts == 1 else _own_part(how, self.mesh, self.hosts)
 
     def rows(self, count: int, axis: int = 0) -> NamedSharding:
         """The sharding of so many rows along an axis; whole, where the devices do not divide them."""
@@ -93,8 +98,22 @@ class Placing:
         return put(array, self.whole)
 
     def split(self, array: Any) -> Any:
-        """A host array of rows, these split over the devices, where they divide them."""
-        return put(array, self.rows(array.shape[0]))
+        """A host array of rows, these split over the devices, where they divide them.
+
+        Args:
+            array: All rows, or this process's, where each brings its own.
+        """
+        if self.hosts == 1:
+            return put(array, self.rows(array.shape[0]))
+        host = np.asarray(array)
+        return self._of_parts(host.shape, 0, lambda index: host[index])
+
+    def own(self, array: Any) -> Any:
+        """Of an array of rows that every device has whole: this process's, where each brings its own."""
+        if self.hosts == 1:
+            return array
+        rows = array.shape[0] // self.hosts
+        return array.addressable_data(0)[self.part * rows : (self.part + 1) * rows]
 
     def steps(self, shape: tuple[int, ...], part: Callable[[Any], Any]) -> Any:
         """Batches (steps, rows, …), the rows of each split over the devices; each process makes the parts of its own.
@@ -103,17 +122,47 @@ class Placing:
             shape: Of all that this process has.
             part: Gives the part of an index into it, a tuple of slices.
         """
-        steps, rows, *rest = shape
         if self.hosts == 1:
-            return jax.make_array_from_callback(shape, self.rows(rows, axis=1), part)
-        before = jax.process_index() * rows  # rows of a batch that processes before this one bring
+            return jax.make_array_from_callback(shape, self.rows(shape[1], axis=1), part)
+        return self._of_parts(shape, 1, part)
+
+    def _of_parts(self, shape: tuple[int, ...], axis: int, part: Callable[[Any], Any]) -> Any:
+        """An array of what each process has, one after the other along an axis."""
+        rows = shape[axis]
+        self.require_whole(rows)
+        before = self.part * rows  # rows of a batch that come before this process's
 
         def own(index: Any) -> Any:
-            at = index[1]
-            return part((index[0], slice(at.start - before, at.stop - before), *index[2:]))
+            at = index[axis]
+            return part((*index[:axis], slice(at.start - before, at.stop - before), *index[axis + 1 :]))
 
-        whole = (steps, self.hosts * rows, *rest)
-        return jax.make_array_from_callback(whole, self.rows(whole[1], axis=1), own)
+        whole = (*shape[:axis], self.hosts * rows, *shape[axis + 1 :])
+        return jax.make_array_from_callback(whole, self.rows(whole[axis], axis), own)
+
+    def require_whole(self, batch_size: int, rows: int | None = None) -> None:
+        """Raise unless each process brings rows of its own that its devices divide, in whole batches.
+
+        Args:
+            batch_size: Rows a step, of this process.
+            rows: How many it has in all; None where nobody knows.
+
+        Raises:
+            ArgumentError: Its devices do not divide a batch, or the last one is short.
+        """
+        if self.hosts == 1:
+            return
+        each = self.shares // self.hosts
+        if batch_size % each:
+            raise ArgumentError(
+                f'Expected batches that the {each} parts of this process divide, with auto_shard_dataset=False, '
+                f'received {batch_size} rows a step. Take {batch_size - batch_size % each or each} or '
+                f'{batch_size + -batch_size % each}.'
+            )
+        if rows is not None and rows % batch_size:
+            raise ArgumentError(
+                f'Expected whole batches of each process with auto_shard_dataset=False, received {rows} rows here, '
+                f'which batch_size={batch_size} does not divide. Leave out the last {rows % batch_size}.'
+            )
 
     def block(self, array: Any, size: int) -> Any:
         """A host array (steps * rows, …) as batches of `size` rows, (steps, rows, …), split likewise."""
@@ -121,19 +170,38 @@ class Placing:
         return self.steps(batches.shape, lambda at: batches[at])
 
 
-def placing_for(batch_size: int, fits: bool = True, rows: int | None = None) -> Placing | None:
+def _own_part(how: Distribution, mesh: jax.sharding.Mesh, hosts: int) -> int:
+    """Which part of each batch this process's devices work on; it is theirs alone, and a span of the mesh's axis."""
+    axis = mesh.axis_names.index(how.batch_dim_name)
+    held: dict[int, set[int]] = {rank: set() for rank in range(hosts)}
+    for index, device in np.ndenumerate(mesh.devices):
+        held[device.process_index].add(index[axis])
+    each, left = divmod(mesh.devices.shape[axis], hosts)
+    spans = [{*range(part * each, (part + 1) * each)} for part in range(hosts)]
+    if left or not each or any(span not in held.values() for span in spans):
+        told = '; '.join(f'{sorted(places) or "none"} for rank {rank}' for rank, places in held.items())
+        raise ArgumentError(
+            f'Expected the devices of each process to be a span of their own of the batch axis {how.batch_dim_name!r}, '
+            f'as with auto_shard_dataset=False each brings its part of a batch, received {how.device_mesh}, of which '
+            f'they hold the places {told}. Use auto_shard_dataset=True, or put the batch axis first, of a size that '
+            f"the {hosts} processes divide, so that each one's devices are next to each other, as list_devices() has "
+            'them.'
+        )
+    return spans.index(held[jax.process_index()])
+
+
+def placing_for(batch_size: int, fits: bool = True) -> Placing | None:
     """How a batch of so many rows is trained on: by the distribution that is set, else on all devices.
 
     Args:
         batch_size: Rows a step.
         fits: Whether the rows must be divided; else those that devices do not divide are whole on each.
-        rows: How many there are in all; None where nobody knows.
 
     Returns:
         None where there is one device, and nobody asked for it.
 
     Raises:
-        ArgumentError: The devices do not divide the batch; or processes bring rows of their own, and a short batch.
+        ArgumentError: The devices do not divide the batch.
     """
     how = distribution()
     if how is None:
@@ -141,13 +209,7 @@ def placing_for(batch_size: int, fits: bool = True, rows: int | None = None) -> 
         if how is None:
             return None
     placing = Placing(how)
-    if placing.hosts > 1 and rows is not None and rows % batch_size:
-        raise ArgumentError(
-            f'Expected whole batches of each process with auto_shard_dataset=False, received {rows} rows here, which '
-            f'batch_size={batch_size} does not divide. Leave out the last {rows % batch_size}.'
-        )
-    batch_size *= placing.hosts
-    if fits and batch_size % placing.shares:
+    if fits and placing.hosts == 1 and batch_size % placing.shares:
         raise ArgumentError(
             f'Expected a batch_size that {placing.shares} devices divide, received {batch_size}. '
             f'Take {batch_size - batch_size % placing.shares or placing.shares} or '

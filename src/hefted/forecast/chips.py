@@ -24,6 +24,12 @@ _TF32_SINCE = 2020  # NVIDIA's chips multiply float32 in TF32, at half the rate 
 _LINK = 16.0  # GB/s: PCI Express 3.0 x 16, where nothing faster is known
 _NETWORK = 1.25  # GB/s: Ethernet of 10 Gbit/s
 _HALF, _FULL, _EIGHTH = ('bfloat16', 'float16'), 'float32', 'float8'
+# Where JAX has two devices of one chip. TPUs whose two cores do not work as one (docs.jax.dev, pallas.tpu.ChipVersion:
+# "Megacore support", read November 2026); of an MI250 each die (Hugging Face's guide to connections of AMD's GPUs).
+_DEVICES = {'TPU v2': 2, 'TPU v3': 2, 'TPU v7x (Ironwood)': 2, 'Instinct MI250': 2, 'Instinct MI250X': 2}
+# Since when the tables' rate of 16-bit products is bfloat16's too: NVIDIA's tensor cores multiply it from sm_80 on
+# (CUTLASS, MmaF16BF16Op); of AMD's MI100 bfloat16 has half of it, and that of earlier ones is of plain float16.
+_BFLOAT16_SINCE = {'NVIDIA': 2020, 'AMD': 2021}
 
 
 class Chip(NamedTuple):
@@ -41,6 +47,7 @@ class Chip(NamedTuple):
         network_gb_per_s: To other nodes, its share, one way.
         per_node: How many are usually in one node.
         recalled: Whether its peak was not read again in any document.
+        devices: How many devices JAX has of one: each of its cores or dies that work alone.
     """
 
     accelerator: Accelerator
@@ -54,6 +61,7 @@ class Chip(NamedTuple):
     network_gb_per_s: float
     per_node: int
     recalled: bool = False
+    devices: int = 1
 
     @property
     def name(self) -> str:
@@ -94,10 +102,20 @@ class Chip(NamedTuple):
             989000000000000.0
             >>> chip(accelerator('GB10 (DGX Spark)')).published_peak() is None
             True
+            >>> v100 = chip(accelerator('V100-SXM2-16GB'))
+            >>> v100.published_peak('bfloat16'), v100.published_peak('float16')
+            (None, 125000000000000.0)
         """
         half = self.half_tflops
-        told = {'bfloat16': half, 'float16': half, _EIGHTH: self.eighth_tflops}.get(precision, self._fast_full)
-        return None if told is None else self.peak(precision)
+        told = {_EIGHTH: self.eighth_tflops, **dict.fromkeys(_HALF, half)}.get(precision, self._fast_full)
+        return None if told is None or not self._has_rate(precision) else self.peak(precision)
+
+    def _has_rate(self, precision: str) -> bool:
+        """Whether it has units for these numbers, of the two kinds of 16 bits."""
+        if precision == 'float16':
+            return self.accelerator.kind != 'tpu'
+        since = _BFLOAT16_SINCE.get(self.accelerator.vendor, 0)
+        return precision != 'bfloat16' or (self.accelerator.released or since) >= since
 
     @property
     def _fast_full(self) -> float | None:
@@ -137,6 +155,7 @@ def chip(accelerator: Accelerator) -> Chip:
         told['network_gb_per_s'] or _NETWORK,
         int(told['per_node'] or 8),
         accelerator.bf16_tflops is None and row.get('checked') == 'recalled',
+        _DEVICES.get(accelerator.name, 1),
     )
 
 

@@ -5,14 +5,16 @@
 (Chowdhery et al. 2022, PaLM, appendix B, where N parameters and D tokens stand for the products; here they are counted
 in the traced step, forward and backward, so that any model has one.) What works element by element is not in it, as it
 is not in the peak. Where a step computes parts again to save memory (`remat`), those products are in the count, which
-is then the utilisation of the hardware and is called so: HFU (Korthikanti et al. 2022, section 6.3). Kernels that are
-opaque to JAX, such as cuDNN's attention, are not counted, so what is told is the least.
+is then the utilisation of the hardware and is called so: HFU (Korthikanti et al. 2022, section 6.3). cuDNN's attention
+counts as its products would without it, and what it computes again inside does not. Other kernels that are opaque to
+JAX are not counted: with them, what is told is the least.
 
-A peak is the data sheet's, of dense products in the numbers that the step multiplies (`hefted.forecast.chips`). A
-processor has none there, and gets no MFU: nothing is guessed. Seconds and joules are those of training alone:
-compiling, input that was waited for before the first step, validation and checkpoints are not in them. A row has tokens
-where a step looks something up by whole numbers (an embedding does) and an input is rows of whole numbers, of which the
-longest counts; else rows are told. A short last batch counts as a whole one.
+A peak is the data sheet's, of dense products in the numbers that the step multiplies (`hefted.forecast.chips`), of what
+JAX has as one device. A processor has none there, nor have numbers without a published rate (bfloat16 on a V100,
+float16 on a TPU): they get no MFU, and nothing is guessed. Seconds and joules are those of training alone: compiling,
+input that was waited for before the first step, validation and checkpoints are not in them. A row has tokens where a
+step looks something up by whole numbers (an embedding does) and an input is rows of whole numbers, of which the longest
+counts; else rows are told. A short last batch counts as a whole one.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ class Effort(NamedTuple):
         utilisation: Operations a second over the peak, from 0 to 1; None where either is not known.
         per_joule: Tokens or rows for each joule; None where nothing is metered.
         of: 'tokens' or 'rows'.
-        counted: 'MFU', or 'HFU' where the step computes parts again.
+        counted: 'MFU', or 'HFU' where the step computes products again.
     """
 
     utilisation: float | None

@@ -34,7 +34,7 @@ class Plan:
         products_per_step: Of the operations of a step, those of products of matrices; what MFU counts.
         peak_flops: Operations a second of one device at its peak, in numbers of that precision, by its data sheet.
         tokens_per_row: Tokens of a row, where a row is a sequence of them.
-        recomputes: Whether a step computes parts again to save memory.
+        recomputes: Whether a step computes products of matrices again to save memory.
     """
 
     steps: int | None = None

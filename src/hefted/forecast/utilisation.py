@@ -17,8 +17,9 @@ computed twice.
 
 The constants were set by orders of size, and against: MFUs of Chowdhery et al. 2022 (PaLM, table 3), Narayanan et al.
 2021 (Megatron-LM, table 1) and Grattafiori et al. 2024 (Llama 3, table 4); hours of BLOOM, Pythia and Llama 2;
-NVIDIA's throughputs of BERT-large on 1 to 1,024 V100 and A100. One team gets 1.5 times of another on the same
-chip and model: the interval holds that.
+NVIDIA's throughputs of BERT-large on 1 to 1,024 V100 and A100. Five rest on BERT: `_OLD_SOFTWARE`, `_TF32`, `_PLAIN`,
+`_OLD_DOWN` and `_OLD_UP`; `benchmarks/bert_reference.py` tells what forecasts are without them. One team gets 1.5 times
+of another on the same chip and model: the interval holds that.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from hefted.callbacks.callback import CallbackList
 from hefted.data.source import Source
 from hefted.data.stream import StreamSource
 from hefted.distribution import hosts, lead
+from hefted.models import parts
 from hefted.models.identity import identity_of
 from hefted.train.binding import Binding
 
@@ -89,6 +90,8 @@ def agree(
         "the state of NumPy's random numbers": _random(),
     }
     hosts.agree('the training', told, parts=lambda: _parts(binding))
+    if placing is not None and placing.hosts > 1:
+        parts.require_each(source, held)
 
 
 def _told(value: Any) -> Any:

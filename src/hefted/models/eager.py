@@ -18,7 +18,7 @@ def training(program: Program, layout: Layout) -> Stretcher:
         first, rows, done = (int(n) for n in numbers)
         if fresh:
             state = program.begin_epoch(state)
-        batch = _batch(data, order, first, rows, layout.batch_size)
+        batch = _batch(layout, data, order, first, rows)
         state, logs = program.train_step(state, batch, key + np.array([0, done], np.uint32))
         return state, logs | program.results(state)
 
@@ -34,13 +34,17 @@ def evaluation(program: Program, layout: Layout) -> Stretcher:
         first, rows, _done = (int(n) for n in numbers)
         if fresh:
             metrics = program.begin_evaluation(metrics)
-        metrics, logs = step(state, metrics, _batch(data, order, first, rows, layout.batch_size))
+        metrics, logs = step(state, metrics, _batch(layout, data, order, first, rows))
         return metrics, logs | program.evaluation_results(metrics)
 
     return Stretcher(run, single=True, compiled=None)
 
 
-def _batch(data: Any, order: Any, first: int, rows: int, size: int) -> Batch:
-    index = np.asarray(order)[first * size : min((first + 1) * size, rows)]
-    x, y, weight = jax.tree.map(lambda a: a[index], data)
+def _batch(layout: Layout, data: Any, order: Any, first: int, rows: int) -> Batch:
+    size = layout.batch_size
+    if layout.stepped:
+        x, y, weight = jax.tree.map(lambda a: a[first, : min(size, rows - first * size)], data)
+    else:
+        index = np.asarray(order)[first * size : min((first + 1) * size, rows)]
+        x, y, weight = jax.tree.map(lambda a: a[index], data)
     return Batch(x, y, weight, None)

@@ -276,6 +276,10 @@ def evaluate(
         arguments = Arguments(x, y, sample_weight, batch_size=batch_size, steps=steps)
         source = inputs.given(self, arguments, 'evaluate', warns=True).source
         opened.callback(source.close)
+        if lead.watch() is not None:
+            from hefted.models import parts
+
+            parts.agree('evaluate', source.layout.placing, source=source)
         steps = checks.limited_steps(steps, source.steps)
         listeners = CallbackList(callbacks, model=self, verbose=verbose, epochs=1, steps=steps or source.steps)
         binding = binding_of(self)

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from hefted.data.arrays import Rows, batch_size_for, rows_of, split, weighted
-from hefted.data.feeds import feed_of, refuse_beside
+from hefted.data.feeds import Feed, feed_of, refuse_beside
 from hefted.data.source import Source, part_of_pass, source_for
 from hefted.data.stream import StreamSource
 from hefted.errors import ArgumentError, warn
@@ -141,12 +141,16 @@ def placing_of(
 ) -> Placing | None:
     """On which devices batches of so many rows lie."""
     if not isinstance(given, EllipsisType):
-        return given
-    if jax.device_count() == 1 and 'hefted.distribution.parallel' not in sys.modules:
-        return None  # nobody can have asked for more
-    from hefted.distribution.placing import placing_for
+        placing = given
+    elif jax.device_count() == 1 and 'hefted.distribution.parallel' not in sys.modules:
+        placing = None  # nobody can have asked for more
+    else:
+        from hefted.distribution.placing import placing_for
 
-    return placing_for(size, method == 'fit', rows)
+        placing = placing_for(size, method == 'fit')
+    if placing is not None and method in ('fit', 'evaluate'):  # the others compare what all processes have first
+        placing.require_whole(size, rows)
+    return placing
 
 
 def _of_rows(
@@ -183,6 +187,7 @@ class Batches:
         size: Rows a batch.
         close: To be called in the end.
         row_numbers: Which rows the batch of a number holds, where the data draws their order, while it is under way.
+        feed: What gives them, where that is no array.
     """
 
     each: Iterator[Rows]
@@ -191,6 +196,7 @@ class Batches:
     size: int
     close: Callable[[], None]
     row_numbers: Callable[[int], Any] = lambda _: None
+    feed: Feed | None = None
 
 
 def batches_of(model: Model, x: Any, batch_size: int | None, steps: int | None) -> Batches:
@@ -201,8 +207,8 @@ def batches_of(model: Model, x: Any, batch_size: int | None, steps: int | None) 
         source = StreamSource(feed, enter=model.entered)
         steps = checks.limited_steps(steps, source.steps)
         numbers = getattr(x, 'row_numbers', lambda _: None)  # Keras's own PyDataset has none
-        each = source.batches(steps)
-        return Batches(each, steps or source.steps, source.sample, source.batch_size, source.close, numbers)
+        each, count = source.batches(steps), steps or source.steps
+        return Batches(each, count, source.sample, source.batch_size, source.close, numbers, feed)
     rows = rows_of(model.entered(x))
     size = batch_size_for(rows.count, batch_size, steps=steps)
     whole = -(-rows.count // size)

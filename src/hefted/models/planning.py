@@ -11,7 +11,7 @@ import numpy as np
 
 from hefted import host
 from hefted.forecast.plan import Plan
-from hefted.models.cost import counts
+from hefted.models.cost import counts, multiplies_again
 
 if TYPE_CHECKING:
     from hefted.data.source import Layout
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from hefted.train.program import Stretcher
 
 _LOOPS = ('scan', 'while')
-_AGAIN = ('checkpoint', 'remat', 'remat2')
 _PRECISIONS = ('float8', 'bfloat16', 'float16')
 
 
@@ -33,7 +32,7 @@ class Work(NamedTuple):
         more_bytes: Of it, what is not there before it runs.
         precision: Of most of its products.
         products: Operations of its products of matrices.
-        recomputes: Whether it computes parts again to save memory.
+        recomputes: Whether it computes products again to save memory.
         looks_up: Whether it looks anything up by whole numbers, as embeddings do.
         devices: How many share it.
         between: Bytes that each of them sends to others in a step; None where one is alone, or nobody counts.
@@ -80,7 +79,7 @@ def work_of(loop: Stretcher, layout: Layout) -> Work:
             nbytes *= flops / counted
     told = (
         sum(by_numbers.values()),
-        _has(jaxpr, _AGAIN),
+        multiplies_again(jaxpr),
         _has(jaxpr, ('gather',)),
         devices,
         _sent(loop, layout, devices),
@@ -128,6 +127,8 @@ def plan_of(prepared: Prepared, work: Work, judged: Work | None) -> Plan:
 def peak_of(precision: str, device: Any = None) -> float | None:
     """Operations a second of a device at its peak, as the catalogue has it; None of a processor, or of what it lacks.
 
+    A device may be half of the chip that the catalogue has: a core of a TPU v3, a die of an MI250X.
+
     Args:
         precision: Of the products.
         device: Of JAX; the first here if None.
@@ -140,9 +141,11 @@ def peak_of(precision: str, device: Any = None) -> float | None:
     from hefted.forecast.chips import chip
 
     try:
-        return chip(called(device.device_kind).accelerator).published_peak(precision)
+        of = chip(called(device.device_kind).accelerator)
     except ArgumentError:
         return None
+    peak = of.published_peak(precision)
+    return peak and peak / of.devices
 
 
 def _sent(loop: Stretcher, layout: Layout, devices: int) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,12 @@ import numpy as np
 from hefted import runs, tree
 from hefted.callbacks.callback import CallbackList
 from hefted.data.arrays import Rows
+from hefted.data.stream import refuse_parts
 from hefted.distribution import lead
-from hefted.errors import DataError
+from hefted.errors import ArgumentError, DataError
 from hefted.layers.calling import call_in_step
 from hefted.models import checks
-from hefted.models.inputs import batches_of, kept, placing_of
+from hefted.models.inputs import Batches, batches_of, kept, placing_of
 from hefted.models.steps import rows_independent
 from hefted.train import compile_cache
 from hefted.train.binding import hold_changed
@@ -25,6 +26,7 @@ from hefted.utils.stacked import gathered
 from hefted.variables import bind
 
 if TYPE_CHECKING:
+    from hefted.distribution.placing import Placing
     from hefted.models.model import Model
 
 
@@ -47,7 +49,8 @@ def predict(
 
     Returns:
         NumPy arrays (rows, …), nested as the model's outputs, in the order of the data's rows, also where a dataset
-        draws another (`PyDataset.row_numbers`).
+        draws another (`PyDataset.row_numbers`). Of several processes each gives all rows and gets all outputs; with
+        `auto_shard_dataset=False` each gives rows of its own, as many as it has, and gets theirs.
 
     Raises:
         DataError: Batches' outputs are of several shapes.
@@ -66,12 +69,16 @@ def predict(
         if not self.built:
             self.build_for(batches.sample, batches.size)
         forward = Forward(self, batches.size)
+        each, size = _in_step(self, forward.placing, batches)
         parts: list[Any] = []
         numbers: list[Any] = []
-        for step, batch in enumerate(batches.each):
+        for step, batch in enumerate(each):
+            if batch is None:
+                _outputs(self, batches.sample.take(slice(1)), size, forward)
+                continue
             numbers.append(batches.row_numbers(step))
             listeners.call('on_predict_batch_begin', step)
-            parts.append(_outputs(self, batch, batches.size, forward))
+            parts.append(_outputs(self, batch, size, forward))
             listeners.call('on_predict_batch_end', step, {'outputs': parts[-1]})
             parts[-2:-1] = [tree.map_structure(np.asarray, part) for part in parts[-2:-1]]  # one behind the device
         forward.hold()
@@ -96,22 +103,48 @@ def _joined(leaves: Sequence[Any], numbers: Sequence[Any]) -> Any:
     return joined[np.argsort(np.concatenate(numbers), kind='stable')]
 
 
+def _in_step(model: Model, placing: Placing | None, batches: Batches) -> tuple[Iterator[Rows | None], int]:
+    """Batches and the rows of each; None where other processes alone have rows left."""
+    if placing is None or placing.hosts == 1:
+        if placing is not None and batches.feed is not None:
+            refuse_parts(batches.feed)
+        return batches.each, batches.size
+    from hefted.models import parts
+
+    return parts.levelled(model, placing, batches)
+
+
 def _outputs(model: Model, batch: Rows, size: int, forward: Forward) -> Any:
     """One batch's outputs; a short one is padded where rows do not touch one another."""
     real = batch.count
     x = batch.x
-    if real < size and rows_independent(model):
+    fills_up = real < size and rows_independent(model)
+    if forward.placing is not None and forward.placing.hosts > 1 and real != size and not fills_up:
+        raise ArgumentError(
+            f'Expected batches of {size} rows, as the first ones of all processes with auto_shard_dataset=False, '
+            f'received one of {real}. Give batches of one size.'
+        )
+    if fills_up:
         x = tree.map_structure(lambda a: np.pad(a, [(0, size - real)] + [(0, 0)] * (a.ndim - 1)), x)
     outputs = forward(x)
     return outputs if real == size else tree.map_structure(lambda a: a[:real], outputs)
 
 
 class Forward:
-    """The compiled forward pass of a built model, batch after batch; what layers carry goes on from one to the next."""
+    """The compiled forward pass of a built model, batch after batch; what layers carry goes on from one to the next.
 
-    def __init__(self, model: Model, size: int) -> None:
+    Args:
+        model: The model.
+        size: Rows a batch.
+        method: Which asks for it.
+
+    Attributes:
+        placing: Where rows and weights lie.
+    """
+
+    def __init__(self, model: Model, size: int, method: str = 'predict') -> None:
         self._model = model
-        self._placing = placing = placing_of(size, 'predict')
+        self.placing = placing = placing_of(size, method)
         variables = gathered(model.variables)
         self._carried = [v for v in variables if not v.made_trainable]
         self._rest = [v for v in variables if v.made_trainable]
@@ -126,13 +159,13 @@ class Forward:
     def __call__(self, x: Any) -> Any:
         """The outputs for one batch of arrays."""
         shapes = str(tree.map_structure(lambda a: (a.shape, str(a.dtype)), x))
-        placing = self._placing
+        placing = self.placing
         key = 'forward', (shapes, placing and placing.how, len(self._values), tuple(map(id, self._carried)))
         if placing is not None:
             x = tree.map_structure(placing.split, x)
         run = kept(self._model, key, lambda: self._compiled(x))
         outputs, self._states = run(self._values, self._states, x)
-        return outputs
+        return outputs if placing is None else tree.map_structure(placing.own, outputs)
 
     def hold(self) -> None:
         """Let the variables hold what layers carried to the end."""
@@ -144,7 +177,7 @@ class Forward:
                 y = call_in_step(self._model, x, training=False)
             return y, scope.values(self._carried)
 
-        placing = self._placing
+        placing = self.placing
         ends: Any = {} if placing is None else {'out_shardings': placing.whole}
         lowered = jax.jit(outputs, **ends).trace(self._values, self._states, x).lower()
         return compile_cache.compile(lowered, devices=placing and placing.devices)

@@ -21,6 +21,7 @@ from hefted.train.program import Batch
 from hefted.train.stretches import read_logs
 
 if TYPE_CHECKING:
+    from hefted.distribution.placing import Placing
     from hefted.models.model import Model
 
 
@@ -34,6 +35,9 @@ def train_on_batch(
 ) -> Any:
     """One step of training on one batch; the metrics are those of this batch.
 
+    Of several processes each gives the same batch, or with `auto_shard_dataset=False` as many rows of its own: the step
+    is then over the rows of all.
+
     Returns:
         The loss, or [loss, metrics…] in the order of `metrics_names`, or a dict of floats.
     """
@@ -43,7 +47,7 @@ def train_on_batch(
 
 
 def test_on_batch(self: Model, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-    """The loss and metrics of one batch.
+    """The loss and metrics of one batch; of several processes as in `train_on_batch`.
 
     Returns:
         The loss, or [loss, metrics…] in the order of `metrics_names`, or a dict of floats.
@@ -53,12 +57,18 @@ def test_on_batch(self: Model, x: Any, y: Any = None, sample_weight: Any = None,
 
 
 def predict_on_batch(self: Model, x: Any) -> Any:
-    """The outputs for one batch, as NumPy arrays."""
+    """The outputs for one batch, as NumPy arrays.
+
+    Of several processes each gives the same batch and gets all outputs, or with `auto_shard_dataset=False` as many rows
+    of its own and gets theirs.
+    """
     with runs.joined('predict_on_batch', self.name):
+        lead.meet('predict_on_batch')
         rows = rows_of(self.entered(x))
         if not self.built:
             self.build_for(rows, rows.count)
-        forward = Forward(self, rows.count)
+        forward = Forward(self, rows.count, 'predict_on_batch')
+        _agree('predict_on_batch', forward.placing, rows)
         outputs = forward(rows.x)
         forward.hold()
         return tree.map_structure(np.asarray, outputs)
@@ -72,10 +82,18 @@ def _rows(model: Model, method: str, x: Any, y: Any, sample_weight: Any, class_w
     return rows
 
 
+def _agree(call: str, placing: Placing | None, rows: Rows) -> None:
+    if lead.watch() is not None:
+        from hefted.models import parts
+
+        parts.agree(call, placing, rows)
+
+
 def _step(model: Model, kind: str, rows: Rows, return_dict: bool) -> Any:
     lead.meet(f'{kind}_on_batch')
     binding = binding_of(model)
     placing = placing_of(rows.count, f'{kind}_on_batch')
+    _agree(f'{kind}_on_batch', placing, rows)
     binding.place(placing)
     state = binding.held()
     batch = Batch(rows.x, rows.y, rows.weight, None)

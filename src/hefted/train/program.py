@@ -170,7 +170,8 @@ def _compile(
     data, order = layout.shapes
     size, tail = layout.batch_size, layout.rows % layout.batch_size
     masked = bool(tail) and spec.rows_independent
-    once = order.shape[0] == size  # each stretch is one step: there is room for one batch
+    room = jax.tree.leaves(data)[0].shape[0] if layout.stepped else order.shape[0] // size  # for so many batches
+    once = room == 1  # each stretch is one step
     donates = donates and not single  # as asked: the loops of one training agree, whatever their convolutions
     avals = _avals(constants, placed[0]), _avals(carry, placed[1])
     key = jax.ShapeDtypeStruct((2,), np.uint32)

@@ -60,12 +60,17 @@ def test_what_no_author_thought_of_is_a_reason_and_no_error():
 def test_behind_a_training_a_service_that_hangs_keeps_nobody_waiting(service):
     service.answer = service.hang
     source = ElectricityMaps(Web('Electricity Maps', service.address, seconds=1.0), 'key')
-    outlook = Outlook(source, HERE, time.time() + 3600, time.time)
-    begun = time.monotonic()
-    outlook.renew_behind()
-    outlook.renew_behind()
-    assert time.monotonic() - begun < 0.9
-    outlook.renew()  # waits for the one that is under way, then asks again
+    for _ in range(3):  # a busy machine may stand still meanwhile
+        service.asked.clear()
+        outlook = Outlook(source, HERE, time.time() + 3600, time.time)
+        begun = time.monotonic()
+        outlook.renew_behind()
+        outlook.renew_behind()
+        seconds = time.monotonic() - begun
+        outlook.renew()  # waits for the one that is under way, then asks again
+        if seconds < 0.9:
+            break
+    assert seconds < 0.9
     assert 'did not answer within 1 s' in outlook.reason
     assert len(service.asked) == 2
     assert not any(thread.name == 'hefted-outlook' for thread in threading.enumerate())

@@ -46,7 +46,7 @@ def hours(*points):
 
 def test_it_waits_for_what_the_service_foresees_and_asks_once(service, holding):
     held, said = holding
-    service.says(hours((-60, 240), (3, 24), (3000, 300)))
+    service.says(hours((-60, 240), (6, 24), (3000, 300)))
     begun = time.time()
     held.begin(0, 0)
     assert held.holds()

@@ -16,6 +16,7 @@ from hefted.models import bert
 from hefted.models.bert import attention
 from hefted.models.bert.attention import SelfAttention
 from hefted.models.bert.fusing import cuda_capability, fuses
+from hefted.models.cost import counts, multiplies_again
 
 rng = np.random.default_rng(7)
 BATCH, LENGTH, HEADS, WIDTH = 2, 6, 3, 24
@@ -167,3 +168,42 @@ def test_a_training_is_lowered_for_cuda_with_each_mask_and_length(
     traced = jax.jit(jax.grad(lost)).trace(jax.ShapeDtypeStruct((BATCH, length, WIDTH), 'bfloat16'))
     text = traced.lower(lowering_platforms=('cuda',)).as_text()
     assert ('__cudnn$fmha' in text and 'SoftmaxBackward' in text) == (length % 2 == 0)
+
+
+def products(traced: Any) -> int:
+    """Operations of a program's products of matrices."""
+    return sum(operations for kind, operations in counts(traced.jaxpr).items() if kind)
+
+
+def test_the_fused_kernel_counts_as_its_products_would_without_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(cudnn, 'check_cudnn_version', lambda: 91100)
+    layer = SelfAttention(HEADS, dtype='bfloat16')
+    layer.build((None, None, WIDTH))
+    mask, x = np.ones((BATCH, 1, LENGTH, LENGTH), bool), jax.ShapeDtypeStruct((BATCH, LENGTH, WIDTH), 'bfloat16')
+
+    def lost(x: Any) -> Any:
+        return jnp.sum(layer(x, attention_mask=mask).astype('float32'))
+
+    def told(capability: Any) -> tuple[int, int, bool]:
+        monkeypatch.setattr(attention, 'cuda_capability', lambda: capability)
+        again = jax.make_jaxpr(jax.grad(jax.checkpoint(lost)))(x)  # a function of its own: traces are kept
+        forward, backward = jax.make_jaxpr(lambda x: lost(x))(x), jax.make_jaxpr(jax.grad(lambda x: lost(x)))(x)
+        assert ('dot_product_attention_bwd' in str(backward)) == (capability is not None)
+        return products(forward), products(backward), multiplies_again(again)
+
+    fused = told((9, 0))
+    assert fused == told(None)
+    assert fused[2]
+
+
+@pytest.mark.parametrize('layout', ['BTNH', 'BNTH'])
+def test_fewer_heads_of_keys_and_each_order_of_axes_count_alike(layout: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(cudnn, 'check_cudnn_version', lambda: 91100)
+    shapes = (BATCH, 8, 4, 16), (BATCH, 10, 2, 16), (BATCH, 10, 2, 16)
+    turned = [(b, n, t, h) if layout == 'BNTH' else (b, t, n, h) for b, t, n, h in shapes]
+
+    def lost(query: Any, key: Any, value: Any) -> Any:
+        return cudnn.dot_product_attention(query, key, value, qkv_layout=layout).astype('float32').sum()
+
+    traced = jax.make_jaxpr(jax.grad(lost))(*(jax.ShapeDtypeStruct(shape, 'bfloat16') for shape in turned))
+    assert products(traced) == 12 * BATCH * 4 * 8 * 10 * 16
