@@ -84,6 +84,6 @@ def test_a_layer_around_another_keeps_what_is_frozen_inside(tmp_path: Path, whol
 def test_a_frozen_part_that_is_not_there_is_told():
     stack = Stack([Dense(2)])
     config = serialize_keras_object(stack)
-    config['config']['frozen'] = ['gone']
+    config['config']['frozen_parts'] = ['gone']
     with pytest.warns(UserWarning, match='Expected the frozen parts gone in layer'):
         deserialize_keras_object(config)

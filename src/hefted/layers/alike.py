@@ -9,7 +9,7 @@ from hefted.errors import ArgumentError
 from hefted.layers.layer import Layer
 from hefted.utils.serialization import serialize_keras_object
 
-_OWN = ('name', 'seed', 'trainable', 'frozen', 'registered_name', 'build_config')  # what each may have for itself
+_OWN = ('name', 'seed', 'trainable', 'frozen_parts', 'registered_name', 'build_config')  # what each may have for itself
 
 
 def require_alike(blocks: Sequence[Any]) -> None:

@@ -96,7 +96,7 @@ class Configured:
         for name in _told_arguments(type(self)):
             config[name] = serialize_keras_object(self._argument(name))
         if tells_frozen(type(self)) and (frozen := self._frozen_parts()) is not None:
-            config['frozen'] = frozen
+            config['frozen_parts'] = frozen
         return config
 
     def _frozen_beside_config(self) -> list[str] | None:
@@ -138,9 +138,9 @@ class Configured:
         """Make a layer from `get_config()`."""
         from hefted.utils.serialization import deserialize_keras_object
 
-        if tells_frozen(cls) and 'frozen' in config:
-            layer = cls.from_config({name: value for name, value in config.items() if name != 'frozen'})
-            layer._freeze_as(config['frozen'])
+        if tells_frozen(cls) and 'frozen_parts' in config:
+            layer = cls.from_config({name: value for name, value in config.items() if name != 'frozen_parts'})
+            layer._freeze_as(config['frozen_parts'])
             return layer
         read = (dict, list) if _written_as_called(cls) else dict
         taken = {k: deserialize_keras_object(v) if isinstance(v, read) else v for k, v in config.items()}
@@ -256,7 +256,7 @@ def _without_shapes(config: Any) -> Any:
         return [_without_shapes(each) for each in config]
     if not isinstance(config, dict):
         return config
-    beside = ('build_config', 'frozen') if 'class_name' in config else ()
+    beside = ('build_config', 'frozen_parts') if 'class_name' in config else ()
     return {k: _without_shapes(v) for k, v in config.items() if k not in beside}
 
 

@@ -72,9 +72,9 @@ class Stack(Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
         """Make it from `get_config()`."""
-        if tells_frozen(cls) and 'frozen' in config:
-            stack = cls.from_config({k: v for k, v in config.items() if k != 'frozen'}, custom_objects)
-            stack._freeze_as(config['frozen'])
+        if tells_frozen(cls) and 'frozen_parts' in config:
+            stack = cls.from_config({k: v for k, v in config.items() if k != 'frozen_parts'}, custom_objects)
+            stack._freeze_as(config['frozen_parts'])
             return stack
         blocks = [b if isinstance(b, Layer) else deserialize_keras_object(b, custom_objects) for b in config['blocks']]
         rest = {key: value for key, value in config.items() if key != 'blocks'}

@@ -113,7 +113,9 @@ class Tracked:
     def _freeze_as(self, frozen: Any) -> None:
         """Set the switches to what `_frozen_parts` told of a layer that was made and built alike."""
         if not isinstance(frozen, list) or not all(isinstance(path, str) for path in cast('list[Any]', frozen)):
-            raise ArchiveError(f"Expected 'frozen' of layer {self.name!r} to be a list of paths, received {frozen!r}.")
+            raise ArchiveError(
+                f"Expected 'frozen_parts' of layer {self.name!r} to be a list of paths, received {frozen!r}."
+            )
         parts, wanted = dict(self._parts('', set())), set(cast('list[str]', frozen))
         for path, layer in parts.items():
             if layer._trainable == (path in wanted):

@@ -229,7 +229,7 @@ def _instance_config(obj: Any) -> dict[str, Any]:
     }
     frozen = getattr(obj, '_frozen_beside_config', lambda: None)()
     if frozen is not None:
-        config['frozen'] = frozen  # Keras's readers pass over what they do not know
+        config['frozen_parts'] = frozen  # Keras's readers pass over what they do not know
     for part in ('build_config', 'compile_config'):
         getter = getattr(obj, f'get_{part}', None)
         value = getter() if getter else None
@@ -366,8 +366,8 @@ def _instance(cls: Any, config: dict[str, Any], custom_objects: Mapping[str, Any
             ) from error
         if config.get('build_config') and not getattr(instance, 'built', True):
             instance.build_from_config(config['build_config'])
-        if 'frozen' in config and hasattr(instance, '_freeze_as'):
-            instance._freeze_as(config['frozen'])  # before an optimizer is made for what is trained
+        if 'frozen_parts' in config and hasattr(instance, '_freeze_as'):
+            instance._freeze_as(config['frozen_parts'])  # before an optimizer is made for what is trained
         if config.get('compile_config') and hasattr(instance, 'compile_from_config'):
             instance.compile_from_config(config['compile_config'])
     return instance

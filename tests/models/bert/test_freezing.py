@@ -173,5 +173,5 @@ def test_a_frozen_part_of_a_block_is_no_difference_between_blocks():
 @pytest.mark.parametrize('told', ['encoder', [3], {'encoder': 1}])
 def test_what_is_no_list_of_frozen_parts_is_refused(told: Any):
     config = small().get_config()
-    with pytest.raises(ArchiveError, match=r"Expected 'frozen' of layer 'bert_backbone.*' to be a list of paths"):
-        bert.BertBackbone.from_config({**config, 'frozen': told})
+    with pytest.raises(ArchiveError, match=r"Expected 'frozen_parts' of layer 'bert_backbone.*' to be a list of paths"):
+        bert.BertBackbone.from_config({**config, 'frozen_parts': told})
