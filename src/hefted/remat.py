@@ -83,6 +83,11 @@ def remat(f: Callable[..., Any]) -> Callable[..., Any]:
         >>> float(jax.grad(remat(lambda x: jax.numpy.sin(x) ** 2))(0.0))
         0.0
     """
+    return computed_again(f)
+
+
+def computed_again(f: Callable[..., Any], policy: Callable[..., bool] | None = None) -> Callable[..., Any]:
+    """`remat` but for what a policy of JAX's (`jax.checkpoint_policies`) says is kept; without one, nothing is."""
 
     @wraps(f)
     def once_more(*args: Any, **kwargs: Any) -> Any:
@@ -105,7 +110,7 @@ def remat(f: Callable[..., Any]) -> Callable[..., Any]:
             told[:] = shape, variables, [owner for owner, _ in scope.added]
             return flat, [get_mask(x) for x in flat], scope.values(variables), [loss for _, loss in scope.added]
 
-        flat, out_masks, values, losses = jax.checkpoint(pure)(arrays, masks)
+        flat, out_masks, values, losses = jax.checkpoint(pure, policy=policy)(arrays, masks)
         shape, variables, owners = told
         for output, mask in zip(flat, out_masks, strict=True):
             if mask is not None:

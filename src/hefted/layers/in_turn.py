@@ -14,9 +14,10 @@ from hefted import dtypes, tree
 from hefted.distribution import gathering
 from hefted.errors import unknown_name
 from hefted.layers.alike import require_alike
+from hefted.layers.alike_now import alike_now, holds_alike
 from hefted.layers.layer import Layer
 from hefted.masks import get_mask, set_mask
-from hefted.remat import remat as computed_again
+from hefted.remat import computed_again
 from hefted.utils.stacked import Stacked, stacked
 from hefted.variables import Variable, bind, current_scope
 
@@ -31,7 +32,7 @@ class InTurn:
     """`x = block(x)` for each of several alike blocks.
 
     A compiled step runs them as one loop over weights that lie one upon another (`utils.stacked`). They run one by one
-    where a weight is frozen in some of the blocks only, where what a block returns is not like what it takes, and
+    where they are not alike any more or frozen in part, where what a block returns is not like what it takes, and
     outside of compiled steps. A layer that has one in an attribute holds the blocks in another.
 
     Args:
@@ -54,33 +55,31 @@ class InTurn:
         require_alike(blocks)
         if remat not in _KEPT:
             raise unknown_name('remat', remat, _KEPT)
-        self._blocks, self._remat = blocks, remat
-        self._known: _Columns | None = None
+        self._blocks, self.remat = tuple(blocks), remat
+        self._known: list[Stacked] | None = None
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """The last block's outputs; what is passed besides goes to every block."""
-        columns = self._columns()
-        if columns is not None and columns.runs_as_one(inputs):
+        traced = _is_traced(inputs) or any(_is_traced(stack.parts[0].raw) for stack in self._stacks()[:1])
+        # Asked anew at each trace: blocks may have changed since the last.
+        if traced and (columns := _Columns.of(self._blocks)) is not None and columns.run_as_one(self._blocks):
             try:
                 return self._as_one(columns, inputs, args, kwargs)
             except _UnlikeInputError:  # what the next block takes is another program's input
                 pass
         x = inputs
         for block in self._blocks:
-            call = computed_again(block) if self._remat != 'none' and _is_traced(x) else block
+            again = self.remat != 'none' and _is_traced(x)
+            call = computed_again(block, _KEPT[self.remat]) if again else block
             x = call(x, *args, **kwargs)
-        self._columns()  # all are built now, and whoever trains them may ask for their stacks
+        self._stacks()  # all are built now, and whoever trains them may ask for their stacks
         return x
 
-    def _columns(self) -> _Columns | None:
-        """The blocks' weights side by side; None before all are built, or where they cannot be one."""
-        if (
-            self._known is None
-            and len(self._blocks) > 1
-            and all(layer.built for block in self._blocks for layer in block.flatten_layers())
-        ):
-            self._known = _Columns.of(self._blocks)
-        return self._known
+    def _stacks(self) -> list[Stacked]:
+        """The blocks' weights, one upon another; none before all are built, or where they cannot be one."""
+        if self._known is None and (columns := _Columns.of(self._blocks)) is not None:
+            self._known = columns.stacks
+        return self._known or []
 
     def _as_one(self, columns: _Columns, inputs: Any, args: Any, kwargs: Any) -> Any:
         """The blocks as one loop: the first's `call` with each one's weights in turn."""
@@ -101,9 +100,9 @@ class InTurn:
             owners[:] = [next(i for i, layer in enumerate(layers) if layer is owner) for owner, _ in scope.added]
             return after, (scope.values(columns.changing), [loss for _, loss in scope.added])
 
-        again = self._remat != 'none' or gathering.gathers()
+        again = self.remat != 'none' or gathering.gathers()
         if again:
-            policy = gathering.keeps if self._remat == 'none' else _KEPT[self._remat]
+            policy = gathering.keeps if self.remat == 'none' else _KEPT[self.remat]
             body = jax.checkpoint(body, prevent_cse=False, policy=policy)
         carried, values = (leaves, [get_mask(leaf) for leaf in leaves]), [stack.raw for stack in columns.stacks]
         unroll = 1 if again else _unrolled(len(self._blocks), leaves)  # what is computed again rests on the loop
@@ -157,22 +156,30 @@ class _Columns(NamedTuple):
 
     @classmethod
     def of(cls, blocks: Sequence[Layer]) -> _Columns | None:
-        stacks: list[Stacked] = []
-        if any(block.metrics for block in blocks):
+        """Those of these blocks; None before all are built, or where they cannot be one."""
+        if len(blocks) == 1 or any(block.metrics for block in blocks):
             return None
-        for column in zip(*(block.variables for block in blocks), strict=True):
+        if not all(layer.built for block in blocks for layer in block.flatten_layers()):
+            return None
+        rows = [block.variables for block in blocks]
+        if any(len(row) != len(rows[0]) for row in rows):
+            return None
+        stacks: list[Stacked] = []
+        for column in zip(*rows, strict=True):
             if all(variable is column[0] for variable in column) and column[0].made_trainable:
                 continue  # shared by all: the loop reads it from outside
+            if not all(holds_alike(column[0].constraint, variable.constraint) for variable in column):
+                return None
             if (stack := stacked(column)) is None:
                 return None
             stacks.append(stack)
         changed = [stack for stack in stacks if not stack.made_trainable]
         return cls(stacks, [s.parts[0] for s in stacks], changed, [s.parts[0] for s in changed])
 
-    def runs_as_one(self, inputs: Any) -> bool:
-        """Whether all that is traced is there, and no weight is frozen in some of the blocks only."""
-        traced = _is_traced(inputs) or any(_is_traced(stack.parts[0].raw) for stack in self.stacks[:1])
-        return traced and all(len({part.trainable for part in stack.parts}) == 1 for stack in self.stacks)
+    def run_as_one(self, blocks: Sequence[Layer]) -> bool:
+        """Whether the blocks are alike still, and no weight is frozen in some of them only."""
+        same = all(len({part.trainable for part in stack.parts}) == 1 for stack in self.stacks)
+        return same and alike_now(blocks, [stack.parts for stack in self.stacks])
 
 
 def _is_traced(structure: Any) -> bool:

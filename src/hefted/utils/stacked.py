@@ -120,15 +120,17 @@ def _joined(arrays: Sequence[Array]) -> Array:
 def stacked(parts: Sequence[Variable]) -> Stacked | None:
     """The stack of these variables, the same one each time; None where they cannot be one.
 
-    They can where they are several, of one shape and dtype, and not parts of another stack.
+    They can where they are several, of one shape, dtype and use, and not parts of another stack. Who calls this sees
+    that their constraints are alike.
     """
     first = parts[0].stack
     if first is not None and len(first.parts) == len(parts) and all(map(_same, first.parts, parts)):
         return first
-    kinds = {(part.shape, part.dtype, part.made_trainable) for part in parts}
+    kinds = {(p.shape, p.dtype, p.made_trainable, p.autocast, p.overwrite_with_gradient) for p in parts}
     if len({id(part) for part in parts}) < max(len(parts), 2) or len(kinds) > 1:
         return None
-    return Stacked(parts) if all(part.stack is None and not part.parts for part in parts) else None
+    # A variable that another library holds has no other place.
+    return Stacked(parts) if all(part.stack is None and type(part) is Variable for part in parts) else None
 
 
 def gathered(variables: Iterable[Variable]) -> list[Variable]:

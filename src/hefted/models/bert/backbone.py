@@ -21,6 +21,13 @@ _SIZES = (
     'vocabulary_size', 'num_layers', 'num_heads', 'hidden_dim', 'intermediate_dim', 'max_sequence_length',
     'num_segments',
 )  # fmt: skip
+_MADE_WITH = (*_SIZES, 'dropout', 'attention_dropout', 'activation', 'layer_norm_epsilon', 'remat')  # its layers
+
+_ANEW = (
+    "Make it anew: other = BertBackbone.from_config({{**model.get_config(), '{name}': …}}), "
+    'other.build(), other.set_weights(model.get_weights()).'
+)
+_FEWER = "For fewer blocks, model.encoder = Stack(model.blocks[:6], name='encoder')."
 
 
 class BertBackbone(BertModel):
@@ -53,8 +60,12 @@ class BertBackbone(BertModel):
 
     Gives `sequence_output` (batch, length, hidden_dim) and `pooled_output` (batch, hidden_dim).
 
+    Its arguments stay what its layers were made with. Fewer blocks: `model.encoder = Stack(model.blocks[:6],
+    name='encoder')`, with `Stack` of `hefted.layers`.
+
     Raises:
-        ArgumentError: A size that is not a positive whole number, or heads that do not divide the width.
+        ArgumentError: A size that is not a positive whole number, or heads that do not divide the width; an argument
+            that is set later.
         UnknownNameError: Another `remat`.
 
     Example:
@@ -99,6 +110,16 @@ class BertBackbone(BertModel):
             self.pooler = None
         self._freeze_parts_too()
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _MADE_WITH and 'encoder' in self.__dict__:
+            raise ArgumentError(
+                f'Expected {name} of BertBackbone to stay what its layers were made with, received {value!r}. '
+                + (_FEWER if name == 'num_layers' else _ANEW.format(name=name))
+            )
+        super().__setattr__(name, value)
+        if name == 'encoder':
+            self.__dict__['num_layers'] = len(value.blocks)
+
     def _block(self, index: int) -> TransformerEncoder:
         return TransformerEncoder(
             self.intermediate_dim, self.num_heads, self.dropout, self.activation, self.layer_norm_epsilon,
@@ -122,7 +143,7 @@ class BertBackbone(BertModel):
         return BertConfig(*(getattr(self, name) for name in _SIZES))
 
     @property
-    def blocks(self) -> list[Any]:
+    def blocks(self) -> tuple[Any, ...]:
         """The blocks, the first one first."""
         return self.encoder.blocks
 

@@ -123,6 +123,9 @@ class TransformerEncoder(Layer):
     def _drop(self, x: Array, training: Any) -> Array:
         return dropped(x, self.dropout, self.seed_generator) if training and self.dropout > 0 else x
 
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         return trace_shapes(self.call, args, kwargs, by_rows=True)
 
