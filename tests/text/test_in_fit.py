@@ -110,3 +110,24 @@ def test_texts_that_are_longer_than_the_model_has_places_are_told_before_the_fir
 def test_a_tokenizer_of_another_model_is_told(tokenizer: WordPieceTokenizer):
     with pytest.raises(ArgumentError, match=r'of 30522 pieces, as the model has, received one of \d+\. Load'):
         check_tokenizer(tokenizer, bert.base())
+
+
+def test_padding_of_texts_is_no_token(tokenizer: WordPieceTokenizer):
+    texts = ['so the cat sat', 'the dog ran'] * 10  # of 8 rows a batch: the last is short
+    data = TextDataset(texts, [1, 0] * 10, tokenizer, length=32, batch_size=8)
+    model = bert.BertTextClassifier(backbone(tokenizer), num_classes=2)
+    model.compile('sgd', SparseCategoricalCrossentropy(from_logits=True))
+    plan = model.forecast(data).plan
+    held = sum(int(x['padding_mask'].sum()) for x, _ in data)
+    assert data.tokens == held < 20 * 32
+    assert plan.tokens_per_row * plan.batch_size * plan.steps == pytest.approx(held)
+
+
+def test_padding_of_masked_texts_is_no_token(tokenizer: WordPieceTokenizer):
+    data = MaskedLanguageDataset(TEXTS, tokenizer, length=32, batch_size=4, packed=False)
+    model = bert.BertMaskedLM(backbone(tokenizer))
+    model.compile('sgd', masked_loss())
+    plan = model.forecast(data).plan
+    held = sum(int(x['padding_mask'].sum()) for x, *_ in data)
+    assert data.tokens == held
+    assert plan.tokens_per_row * plan.batch_size * plan.steps == pytest.approx(held)

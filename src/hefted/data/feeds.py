@@ -27,11 +27,15 @@ class Feed(Protocol):
         restarts: Whether a second pass begins anew; a generator goes on, and is at its end some day.
         seed: Of the order of its batches; None where it orders them itself.
         workers: How many of its batches are made at a time.
+        tokens: Of text, how many places of a pass hold a token; None where it does not say.
     """
 
     kind: str
     restarts: bool
     seed: int | None
+
+    @property
+    def tokens(self) -> int | None: ...
 
     @property
     def workers(self) -> int: ...
@@ -105,6 +109,7 @@ class IteratedFeed:
     """
 
     workers = 1  # a library that has several hands out what they made
+    tokens = None
 
     def __init__(self, kind: str, data: Any, batches: int | None = None, restarts: bool = True) -> None:
         self.kind, self.batches, self.restarts = kind, batches, restarts
@@ -226,6 +231,11 @@ class IndexedFeed:
                 return index, count
             case _:
                 return None
+
+    @property
+    def tokens(self) -> int | None:
+        told = getattr(self._dataset, 'tokens', None)
+        return told if isinstance(told, int) else None
 
     @property
     def workers(self) -> int:

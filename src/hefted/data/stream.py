@@ -133,6 +133,11 @@ class StreamSource:
         return self.feed.batches
 
     @property
+    def tokens(self) -> int | None:
+        """Places of a pass that hold a token, where the data says."""
+        return self.feed.tokens
+
+    @property
     def layout(self) -> Layout:
         """Of batches like the first."""
         return self._layout(self.sample, self.batch_size, self._ahead.capacity(self.sample), 0)

@@ -12,7 +12,8 @@ A peak is the data sheet's, of dense products in the numbers that the step multi
 processor has none there, and gets no MFU: nothing is guessed. Seconds and joules are those of training alone:
 compiling, input that was waited for before the first step, validation and checkpoints are not in them. A row has tokens
 where a step looks something up by whole numbers (an embedding does) and an input is rows of whole numbers, of which the
-longest counts; else rows are told. A short last batch counts as a whole one.
+longest counts; else rows are told. Padding is no token where the data tells of it, as `hefted.text`'s data sets and
+arrays named 'padding_mask' do; elsewhere all places count. Operations of a short last batch count as a whole one's.
 """
 
 from __future__ import annotations

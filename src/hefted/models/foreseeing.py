@@ -80,10 +80,11 @@ def foresee(prepared: Prepared, run: Any, asked: bool = False) -> LocalForecast 
 def planned(known: Known, prepared: Prepared) -> Plan:
     """The plan; the same as before where the same is asked again."""
     loop, judge = prepared.loop, prepared.judge
+    source = prepared.source
     asked = prepared.epochs, prepared.steps, prepared.judge_steps, prepared.validations, prepared.checkpoints
-    about = loop.compiled, judge and judge.loop.compiled, prepared.source.layout.rows, asked
+    about = loop.compiled, judge and judge.loop.compiled, source.layout.rows, source.tokens, asked
     if known.about != about:
-        known.work = work_of(loop, prepared.source.layout)
+        known.work = work_of(loop, source.layout)
         judged = work_of(judge.loop, judge.source.layout) if judge else None
         known.plan, known.about = plan_of(prepared, known.work, judged), about
         known.room = fits(known.work)

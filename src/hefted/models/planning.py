@@ -14,7 +14,7 @@ from hefted.forecast.plan import Plan
 from hefted.models.cost import counts
 
 if TYPE_CHECKING:
-    from hefted.data.source import Layout
+    from hefted.data.source import Layout, Source
     from hefted.models.preparing import Prepared
     from hefted.train.program import Stretcher
 
@@ -118,7 +118,7 @@ def plan_of(prepared: Prepared, work: Work, judged: Work | None) -> Plan:
         precision=work.precision,
         products_per_step=work.products,
         peak_flops=peak_of(work.precision),
-        tokens_per_row=_tokens(source.layout.shapes[0]) if work.looks_up else None,
+        tokens_per_row=_tokens_per_row(source) if work.looks_up else None,
         recomputes=work.recomputes,
         devices=work.devices,
         bytes_between_devices=work.between,
@@ -155,8 +155,17 @@ def _sent(loop: Stretcher, layout: Layout, devices: int) -> float | None:
     return sent / 2 if _has_tail(loop, layout) else sent  # the short batch's step sends as much, and is beside it
 
 
+def _tokens_per_row(source: Source) -> float | None:
+    """Tokens of a row of a step: the data's own count where it has one, which leaves padding out; else all places."""
+    places = _tokens(source.layout.shapes[0])
+    if places is None or not source.tokens or not source.steps:
+        return places
+    told = source.tokens / (source.steps * source.layout.batch_size)
+    return min(told, places)
+
+
 def _tokens(data: Any) -> int | None:
-    """Tokens of a row: the longest rows of whole numbers; ids are as long as masks, and longer than places in them.
+    """Places of a row: the longest rows of whole numbers; ids are as long as masks, and longer than places in them.
 
     Args:
         data: (x, y, weight), as shapes and dtypes.
