@@ -131,3 +131,19 @@ def test_padding_of_masked_texts_is_no_token(tokenizer: WordPieceTokenizer):
     held = sum(int(x['padding_mask'].sum()) for x, *_ in data)
     assert data.tokens == held
     assert plan.tokens_per_row * plan.batch_size * plan.steps == pytest.approx(held)
+
+
+def test_texts_of_several_lengths_are_foreseen_by_all_of_them(tokenizer: WordPieceTokenizer):
+    texts = ['the cat sat'] * 16 + ['the cat sat on the mat and the dog ran ' * 2] * 32
+
+    def plan(texts: list[str], length: int, **more: object):
+        model = bert.BertTextClassifier(backbone(tokenizer), num_classes=2)
+        model.compile('sgd', SparseCategoricalCrossentropy(from_logits=True))
+        data = TextDataset(texts, np.zeros(len(texts), np.int32), tokenizer, length, batch_size=8, **more)
+        return model.forecast(data).plan, data
+
+    short, long = plan(texts[:16], 8)[0], plan(texts[16:], 32)[0]
+    for more in ({'shuffle': False}, {'seed': 0}, {'seed': 1}):
+        told, data = plan(texts, 32, lengths=(8, 32), **more)
+        assert told.flops_per_step == pytest.approx((short.flops_per_step + 2 * long.flops_per_step) / 3)
+        assert told.tokens_per_row * told.batch_size * told.steps == pytest.approx(data.tokens)

@@ -47,7 +47,7 @@ def test_epochs_are_rehearsed_and_neither_weights_nor_draws_nor_orders_change():
     source = ResidentSource(rows(), 32, shuffle=True)
     model, binding, loop = trained(source)
     weights, draws = model.get_weights(), np.random.get_state(legacy=False)
-    told = rehearse(loop, source.rehearsal(), binding, 4, None, Hooks(), 0.02, always(0.02))
+    told = rehearse(loop, source.rehearsal(), binding, 4, None, Hooks(), 0.5, always(0.5))
     assert told is not None
     assert told.epochs >= LEAST_EPOCHS - 1
     assert 0 < told.epoch < 1

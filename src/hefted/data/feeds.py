@@ -45,6 +45,14 @@ class Feed(Protocol):
         """How many a pass has; None where it does not say, or has no end."""
         ...
 
+    def kinds(self) -> list[Any]:
+        """What tells the shapes of each batch of a pass, where the data says; none where all are like the first."""
+        ...
+
+    def example(self, number: int) -> Any:
+        """A batch by its number, of data that says of what kinds its batches are."""
+        ...
+
     def first(self) -> Any:
         """The first batch, for its shapes; it is not lost for the first pass.
 
@@ -122,6 +130,12 @@ class IteratedFeed:
         self._goes_on = False  # whether a pass is under way, and the state is that of its beginning
         self._random: dict[str, Any] | None = None
         self._to_put_back: dict[str, Any] | None = None
+
+    def kinds(self) -> list[Any]:
+        return []
+
+    def example(self, number: int) -> Any:
+        raise IndexError(f'A {self.kind} has no batch by number, received {number}.')
 
     def first(self) -> Any:
         iterator = self._new()
@@ -212,6 +226,14 @@ class IndexedFeed:
     @property
     def batches(self) -> int | None:
         return self._dataset.num_batches
+
+    def kinds(self) -> list[Any]:
+        ask: Any = getattr(self._dataset, 'batch_kinds', None)
+        told: Any = ask() if callable(ask) else None
+        return list(told or ())
+
+    def example(self, number: int) -> Any:
+        return self._dataset[number]
 
     def first(self) -> Any:
         if self.batches == 0:

@@ -14,7 +14,7 @@ from hefted.forecast.plan import Plan
 from hefted.models.cost import counts
 
 if TYPE_CHECKING:
-    from hefted.data.source import Layout, Source
+    from hefted.data.source import Layout
     from hefted.models.preparing import Prepared
     from hefted.train.program import Stretcher
 
@@ -118,7 +118,7 @@ def plan_of(prepared: Prepared, work: Work, judged: Work | None) -> Plan:
         precision=work.precision,
         products_per_step=work.products,
         peak_flops=peak_of(work.precision),
-        tokens_per_row=_tokens_per_row(source) if work.looks_up else None,
+        tokens_per_row=_tokens_per_row(prepared) if work.looks_up else None,
         recomputes=work.recomputes,
         devices=work.devices,
         bytes_between_devices=work.between,
@@ -155,26 +155,34 @@ def _sent(loop: Stretcher, layout: Layout, devices: int) -> float | None:
     return sent / 2 if _has_tail(loop, layout) else sent  # the short batch's step sends as much, and is beside it
 
 
-def _tokens_per_row(source: Source) -> float | None:
+def _tokens_per_row(prepared: Prepared) -> float | None:
     """Tokens of a row of a step: the data's own count where it has one, which leaves padding out; else all places."""
-    places = _tokens(source.layout.shapes[0])
-    if places is None or not source.tokens or not source.steps:
+    source, kinds = prepared.source, prepared.kinds
+    lengths = [_tokens(kind.layout.shapes[0], stepped=kind.layout.stepped) for kind in kinds]
+    if None in lengths:
+        return None
+    size = source.layout.batch_size
+    places = sum(
+        kind.part * kind.layout.batch_size / size * (length or 0) for kind, length in zip(kinds, lengths, strict=True)
+    )
+    if not source.tokens or not source.steps:
         return places
-    told = source.tokens / (source.steps * source.layout.batch_size)
-    return min(told, places)
+    return min(source.tokens / (source.steps * size), places)
 
 
-def _tokens(data: Any) -> int | None:
+def _tokens(data: Any, stepped: bool = False) -> int | None:
     """Places of a row: the longest rows of whole numbers; ids are as long as masks, and longer than places in them.
 
     Args:
         data: (x, y, weight), as shapes and dtypes.
+        stepped: Whether they are (steps, batch, …).
     """
     given = data[0] if isinstance(data, (tuple, list)) and data else data
+    axes = 3 if stepped else 2
     lengths = [
-        leaf.shape[1]
+        leaf.shape[-1]
         for leaf in jax.tree.leaves(given)
-        if len(leaf.shape) == 2 and np.issubdtype(leaf.dtype, np.integer) and leaf.shape[1] > 1
+        if len(leaf.shape) == axes and np.issubdtype(leaf.dtype, np.integer) and leaf.shape[-1] > 1
     ]
     return max(lengths, default=None)
 

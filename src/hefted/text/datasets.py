@@ -225,6 +225,9 @@ class TextDataset(EpochsInOrder):
     def groups(self) -> list[NDArray[np.int64]]:
         return [np.flatnonzero(self._bucket == number) for number in range(len(self.lengths))]
 
+    def batch_kinds(self) -> list[int]:
+        return [self.lengths[self._bucket[numbers[0]]] for numbers in self.batches()]
+
     def __getitem__(self, index: int) -> Any:
         numbers = self.row_numbers(index)
         x = padded([self._rows[one] for one in numbers], self.lengths[self._bucket[numbers[0]]], self.tokenizer.pad_id)

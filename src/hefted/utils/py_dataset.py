@@ -61,6 +61,13 @@ class PyDataset:
         del index
         return None
 
+    def batch_kinds(self) -> Any:
+        """What tells the shapes of each batch of a pass, such as its rows' length, in order; None where all are alike.
+
+        A training is foreseen by a batch of each kind then, and not by the first batch alone.
+        """
+        return None
+
     def __iter__(self) -> Iterator[Any]:
         count = self.num_batches
         for index in itertools.count() if count is None else range(count):
