@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -141,3 +145,23 @@ def test_rows_of_another_length_are_tried_anew():
     for length, how in ((SHORT, 'pilot'), (SHORT, 'known'), (LONG, 'pilot'), (LONG, 'known')):
         history = model.fit(np.ones((64, length), np.int32), y, epochs=20, batch_size=8, verbose=0)
         assert history.forecast.how == how
+
+
+def test_all_kinds_of_a_validation_are_tried_on_several_devices(tmp_path: Path):
+    # Trying one gives away the metrics that it began with.
+    code = (
+        'from tests.models.test_kinds_of_batches import MIXED, Lengths, sums\n'
+        'told = sums().forecast(Lengths(MIXED), epochs=30, validation_data=Lengths(MIXED))\n'
+        'print(told.plan.devices, told.plan.tokens_per_row, told.how)'
+    )
+    root = str(Path(__file__).parents[2])
+    environment = os.environ | {
+        'XLA_FLAGS': '--xla_force_host_platform_device_count=2',
+        'HEFTED_CACHE_DIR': str(tmp_path),
+        'PYTHONPATH': os.pathsep.join(filter(None, (root, os.environ.get('PYTHONPATH')))),
+    }
+    done = subprocess.run(
+        [sys.executable, '-c', code], env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert not done.returncode, done.stderr[-3000:]
+    assert done.stdout.split() == ['2', str(0.75 * SHORT + 0.25 * LONG), 'pilot']

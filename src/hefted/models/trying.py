@@ -150,11 +150,11 @@ def _judged(prepared: Prepared, plan: Plan, enough: int) -> pilot.Paced | None:
     if judge is None or not plan.validations:
         return None
     guess = max((plan.flops_per_validation_step or 0.0) / _LIKELY_FLOPS, _LEAST_STEP)
-    held, metrics, chunk = prepared.binding.held(), judge.init_metrics(), plan.validation_steps or 1
+    held, chunk = prepared.binding.held(), plan.validation_steps or 1
     return _of_kinds(
         judge.kinds,
         lambda kind, allowance: pilot.try_out(
-            kind.loop, held, metrics, kind.trial(), chunk, guess, allowance, enough=enough
+            kind.loop, held, judge.init_metrics(), kind.trial(), chunk, guess, allowance, enough=enough
         ),
         plan.validations * (plan.validation_steps or 0),
     )[0]
