@@ -20,15 +20,18 @@ from hefted.models import bert
 world = distribution.initialize()
 distribution.set_distribution(distribution.DataParallel(auto_shard_dataset=False))
 hefted.utils.set_random_seed(7)
-lines = [f'a {word} word for {n} rows' for n in range(8) for word in ('good', 'bad', 'nice', 'sad')]
+more = ['', ' and more of them']
+lines = [f'a {word} word for {n} rows{more[n % 2]}' for n in range(8) for word in ('good', 'bad', 'nice', 'sad')]
 marks = [n % 2 for n in range(len(lines))]
 tokenizer = text.WordPieceTokenizer.train(lines, vocabulary_size=80)
-data = text.TextDataset(lines, marks, tokenizer, length=16, batch_size=8, shard=(world.rank, world.size))
+data = text.TextDataset(lines, marks, tokenizer, 16, 8, lengths=(9, 16), shard=(world.rank, world.size))
 backbone = bert.BertBackbone(tokenizer.vocabulary_size(), 1, 2, 16, 32, max_sequence_length=16, dropout=0.0)
 model = bert.BertTextClassifier(backbone, num_classes=2, activation='softmax', dropout=0.0)
 model.compile('adam', 'sparse_categorical_crossentropy')
 history = model.fit(data, epochs=3, verbose=0)
-print(json.dumps(history.history['loss']), flush=True)
+plan = history.forecast.plan
+told = [plan.tokens_per_row * plan.batch_size * plan.steps, data.tokens * 3, history.forecast.how]
+print(json.dumps([len(set(data.batch_kinds())), told, history.history['loss']]), flush=True)
 """
 
 
@@ -40,9 +43,12 @@ def told(program: str, folder: Path, size: int = 2) -> list[Any]:
 
 
 def test_each_process_may_read_its_own_part(tmp_path: Path):
-    (alone,) = told(TRAINS, tmp_path, 1)
-    for each in told(TRAINS, tmp_path):
-        assert each == pytest.approx(alone, rel=1e-5)
+    ((kinds, _, alone),) = told(TRAINS, tmp_path, 1)
+    assert kinds == 2
+    for _, (counted, real, how), losses in told(TRAINS, tmp_path):
+        assert losses == pytest.approx(alone, rel=1e-5)
+        assert counted == pytest.approx(real)
+        assert how == 'pilot'
 
 
 COMPUTES = """

@@ -270,8 +270,8 @@ def test_a_training_of_short_epochs_has_whole_epochs_rehearsed(monkeypatch: pyte
     told = []
     rehearse = trying.rehearse
 
-    def heard(*arguments):
-        told.append((arguments[3], rehearse(*arguments)))
+    def heard(*arguments, **more):
+        told.append((arguments[3], rehearse(*arguments, **more)))
         return told[-1][1]
 
     monkeypatch.setattr(trying, 'rehearse', heard)

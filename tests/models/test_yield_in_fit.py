@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
 
-from hefted import Sequential, layers, ledger
+from hefted import Model, Sequential, layers, ledger
 from hefted.cli.receipt import receipt_of
 from hefted.forecast.effort import effort
 from hefted.ledger.journal import settle
@@ -21,9 +23,9 @@ def _home(tmp_path, monkeypatch):
     monkeypatch.setenv('HEFTED_DATA_DIR', str(tmp_path))
 
 
-def _fitted(model: Sequential, x: np.ndarray, epochs: int = 3, **more: object):
+def _fitted(model: Model, x: Any, epochs: int = 3, rows: int = ROWS, **more: object):
     model.compile('sgd', 'mse')
-    return model.fit(x, np.zeros((len(x), 1), np.float32), epochs=epochs, batch_size=32, verbose=0, **more)
+    return model.fit(x, np.zeros((rows, 1), np.float32), epochs=epochs, batch_size=32, verbose=0, **more)
 
 
 def _of_tokens() -> Sequential:
@@ -95,3 +97,27 @@ def test_bert_computes_again_what_remat_says(remat: str, counted: str):
     ids = {'token_ids': np.ones((8, LENGTH), np.int32), 'padding_mask': np.ones((8, LENGTH), np.int32)}
     plan = model.fit(ids, np.zeros(8, np.int32), batch_size=4, verbose=0).forecast.plan
     assert effort(plan, 1, 1.0, 1.0).counted == counted
+
+
+class _Padded(Model):
+    """Ids of which the mask tells what is padding."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = layers.Embedding(50, 8)
+        self.out = layers.Dense(1)
+
+    def call(self, inputs):
+        kept = jax.numpy.asarray(inputs['padding_mask'], 'float32')[..., None]
+        return self.out((self.table(inputs['token_ids']) * kept).sum(axis=1))
+
+
+def test_padding_that_the_arrays_tell_of_is_no_token():
+    mask = np.zeros((ROWS, LENGTH), bool)
+    mask[:, :3] = True
+    x = {'token_ids': np.ones((ROWS, LENGTH), np.int32), 'padding_mask': mask}
+    model = _Padded()
+    plan = _fitted(model, x).forecast.plan
+    assert plan.tokens_per_row == 3
+    mask[:, :5] = True  # the same program over other data
+    assert _fitted(model, x).forecast.plan.tokens_per_row == 5

@@ -110,3 +110,40 @@ def test_texts_that_are_longer_than_the_model_has_places_are_told_before_the_fir
 def test_a_tokenizer_of_another_model_is_told(tokenizer: WordPieceTokenizer):
     with pytest.raises(ArgumentError, match=r'of 30522 pieces, as the model has, received one of \d+\. Load'):
         check_tokenizer(tokenizer, bert.base())
+
+
+def test_padding_of_texts_is_no_token(tokenizer: WordPieceTokenizer):
+    texts = ['so the cat sat', 'the dog ran'] * 10  # of 8 rows a batch: the last is short
+    data = TextDataset(texts, [1, 0] * 10, tokenizer, length=32, batch_size=8)
+    model = bert.BertTextClassifier(backbone(tokenizer), num_classes=2)
+    model.compile('sgd', SparseCategoricalCrossentropy(from_logits=True))
+    plan = model.forecast(data).plan
+    held = sum(int(x['padding_mask'].sum()) for x, _ in data)
+    assert data.tokens == held < 20 * 32
+    assert plan.tokens_per_row * plan.batch_size * plan.steps == pytest.approx(held)
+
+
+def test_padding_of_masked_texts_is_no_token(tokenizer: WordPieceTokenizer):
+    data = MaskedLanguageDataset(TEXTS, tokenizer, length=32, batch_size=4, packed=False)
+    model = bert.BertMaskedLM(backbone(tokenizer))
+    model.compile('sgd', masked_loss())
+    plan = model.forecast(data).plan
+    held = sum(int(x['padding_mask'].sum()) for x, *_ in data)
+    assert data.tokens == held
+    assert plan.tokens_per_row * plan.batch_size * plan.steps == pytest.approx(held)
+
+
+def test_texts_of_several_lengths_are_foreseen_by_all_of_them(tokenizer: WordPieceTokenizer):
+    texts = ['the cat sat'] * 16 + ['the cat sat on the mat and the dog ran ' * 2] * 32
+
+    def plan(texts: list[str], length: int, **more: object):
+        model = bert.BertTextClassifier(backbone(tokenizer), num_classes=2)
+        model.compile('sgd', SparseCategoricalCrossentropy(from_logits=True))
+        data = TextDataset(texts, np.zeros(len(texts), np.int32), tokenizer, length, batch_size=8, **more)
+        return model.forecast(data).plan, data
+
+    short, long = plan(texts[:16], 8)[0], plan(texts[16:], 32)[0]
+    for more in ({'shuffle': False}, {'seed': 0}, {'seed': 1}):
+        told, data = plan(texts, 32, lengths=(8, 32), **more)
+        assert told.flops_per_step == pytest.approx((short.flops_per_step + 2 * long.flops_per_step) / 3)
+        assert told.tokens_per_row * told.batch_size * told.steps == pytest.approx(data.tokens)

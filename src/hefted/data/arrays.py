@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -213,6 +213,19 @@ def batch_size_for(rows: int, batch_size: int | None, warns: bool = False, steps
     if warns and batch_size is not None and size > rows:
         warn(f'batch_size={batch_size} is larger than the data: each step takes all {rows} rows.')
     return min(int(size), rows)
+
+
+def tokens_of(x: Any) -> int | None:
+    """How many places of all rows hold a token and no padding, by the array named 'padding_mask'; None without one.
+
+    Example:
+        >>> tokens_of({'token_ids': np.array([[5, 7, 0]]), 'padding_mask': np.array([[True, True, False]])})
+        2
+    """
+    mask = cast('dict[Any, Any]', x).get('padding_mask') if isinstance(x, dict) else None
+    if mask is None or len(mask.shape) != 2 or not getattr(mask, 'is_fully_addressable', True):
+        return None
+    return int(np.count_nonzero(np.asarray(mask)))
 
 
 def _map(function: Any, structure: Any) -> Any:

@@ -27,6 +27,7 @@ class Feed(Protocol):
         restarts: Whether a second pass begins anew; a generator goes on, and is at its end some day.
         seed: Of the order of its batches; None where it orders them itself.
         workers: How many of its batches are made at a time.
+        tokens: Of text, how many places of a pass hold a token; None where it does not say.
     """
 
     kind: str
@@ -34,11 +35,22 @@ class Feed(Protocol):
     seed: int | None
 
     @property
+    def tokens(self) -> int | None: ...
+
+    @property
     def workers(self) -> int: ...
 
     @property
     def batches(self) -> int | None:
         """How many a pass has; None where it does not say, or has no end."""
+        ...
+
+    def kinds(self) -> list[Any]:
+        """What tells the shapes of each batch of a pass, where the data says; none where all are like the first."""
+        ...
+
+    def example(self, number: int) -> Any:
+        """A batch by its number, of data that says of what kinds its batches are."""
         ...
 
     def first(self) -> Any:
@@ -105,6 +117,7 @@ class IteratedFeed:
     """
 
     workers = 1  # a library that has several hands out what they made
+    tokens = None
 
     def __init__(self, kind: str, data: Any, batches: int | None = None, restarts: bool = True) -> None:
         self.kind, self.batches, self.restarts = kind, batches, restarts
@@ -117,6 +130,12 @@ class IteratedFeed:
         self._goes_on = False  # whether a pass is under way, and the state is that of its beginning
         self._random: dict[str, Any] | None = None
         self._to_put_back: dict[str, Any] | None = None
+
+    def kinds(self) -> list[Any]:
+        return []
+
+    def example(self, number: int) -> Any:
+        raise IndexError(f'A {self.kind} has no batch by number, received {number}.')
 
     def first(self) -> Any:
         iterator = self._new()
@@ -208,6 +227,14 @@ class IndexedFeed:
     def batches(self) -> int | None:
         return self._dataset.num_batches
 
+    def kinds(self) -> list[Any]:
+        ask: Any = getattr(self._dataset, 'batch_kinds', None)
+        told: Any = ask() if callable(ask) else None
+        return list(told or ())
+
+    def example(self, number: int) -> Any:
+        return self._dataset[number]
+
     def first(self) -> Any:
         if self.batches == 0:
             raise DataError('Expected a PyDataset with at least one batch, received one of length 0.')
@@ -226,6 +253,11 @@ class IndexedFeed:
                 return index, count
             case _:
                 return None
+
+    @property
+    def tokens(self) -> int | None:
+        told = getattr(self._dataset, 'tokens', None)
+        return told if isinstance(told, int) else None
 
     @property
     def workers(self) -> int:

@@ -25,7 +25,7 @@ import jax
 import numpy as np
 
 from hefted import tree
-from hefted.data.arrays import HostArray, Rows
+from hefted.data.arrays import HostArray, Rows, tokens_of
 from hefted.data.identity import told_of
 from hefted.data.passes import Passes
 from hefted.errors import warn
@@ -91,6 +91,7 @@ class Source(Protocol):
     Attributes:
         layout: That of its stretches, but for those that bring one of their own.
         steps: Of an epoch; None where nobody knows before it ended.
+        tokens: Places of a pass that hold a token and no padding, where that is known.
     """
 
     @property
@@ -98,6 +99,9 @@ class Source(Protocol):
 
     @property
     def steps(self) -> int | None: ...
+
+    @property
+    def tokens(self) -> int | None: ...
 
     def epoch(self, epoch: int, steps: int | None = None, start: int = 0) -> Iterator[Stretch | None]:
         """The stretches of one epoch.
@@ -169,6 +173,11 @@ class _Ordered:
     def layout(self) -> Layout:
         hosts = 1 if self.placing is None else self.placing.hosts
         return Layout(self.shapes, self.batch_size * hosts, self.rows * hosts, self.placing)
+
+    @property
+    def tokens(self) -> int | None:
+        count = tokens_of(self.parts[0])
+        return count if count is None or self.placing is None else count * self.placing.hosts
 
     @property
     def shapes(self) -> tuple[Any, Any]:

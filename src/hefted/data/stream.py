@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from itertools import repeat
+from functools import cached_property, partial
+from itertools import cycle, repeat
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -83,14 +85,49 @@ class StreamSource:
         self._placing = placing
         self._ahead.whole = placing is not None and jax.process_count() > 1
 
-    def rehearsal(self) -> StreamSource:
-        """Its first batch again and again, converted, gathered and sent as all of them will be; to be closed."""
+    def rehearsal(self, whole: bool = True) -> StreamSource:
+        """Its first batch again and again, converted, gathered and sent as all of them will be; to be closed.
+
+        Of data that tells of several kinds it is a batch of each, as often and in the order in which a pass has them.
+
+        Args:
+            whole: Whether so many come; kinds take turns if not, so that any part of a pass has its part of each.
+        """
+        order, examples = self._examples
+        order = order if whole else in_turns(order)
+        batches = (examples[kind] for kind in cycle(order)) if order else repeat(self._first)
         other = copy.copy(self)
-        other.feed = IteratedFeed(self.feed.kind, repeat(self._first), restarts=False)
+        other.feed = IteratedFeed(self.feed.kind, batches, restarts=False)
         other._ahead = Ahead(other._rows, self._block_bytes)
         other._ahead.block_steps, other._ahead.whole = self._ahead.block_steps, self._ahead.whole
         other._iterator, other._at, other._began = None, (0, 0), (0, 0)
         return other
+
+    def kinds(self) -> list[tuple[Rows, Layout, float]]:
+        """A batch of each kind that the data tells of, its layout, and its part of all batches; to be asked before."""
+        order, examples = self._examples
+        counts = Counter(order)
+        rows = {kind: self._rows(batch) for kind, batch in examples.items()}
+        return [
+            (each, self._layout(each, each.count, self._ahead.capacity(each), 0), counts[kind] / len(order))
+            for kind, each in rows.items()
+        ]
+
+    @cached_property
+    def _examples(self) -> tuple[list[Any], dict[Any, Any]]:
+        """The kinds of all batches in order, and a batch of each as it comes; nothing where all are alike."""
+        order = self.feed.kinds()
+        if len(set(order)) < 2:
+            return [], {}
+        examples: dict[Any, Any] = {}
+
+        def draw(kind: Any) -> Any:
+            examples[kind] = self.feed.example(order.index(kind))
+            return examples[kind]
+
+        for kind in dict.fromkeys(order):
+            self._ahead.look(partial(draw, kind))  # on the thread that draws all
+        return order, examples
 
     def seconds_to_draw(self) -> float:
         """What a batch takes to come: as the second one does, where that can be had early; the first may set up much.
@@ -121,6 +158,11 @@ class StreamSource:
     def steps(self) -> int | None:
         """Of a pass, where the data says."""
         return self.feed.batches
+
+    @property
+    def tokens(self) -> int | None:
+        """Places of a pass that hold a token, where the data says."""
+        return self.feed.tokens
 
     @property
     def layout(self) -> Layout:
@@ -300,6 +342,21 @@ def refuse_parts(feed: Feed) -> None:
             'some of its rows would be computed with. Leave out shard=, or set a distribution with '
             'auto_shard_dataset=False, such as DataParallel(auto_shard_dataset=False).'
         )
+
+
+def in_turns(kinds: list[Any]) -> list[Any]:
+    """The same kinds as evenly spread as can be.
+
+    Example:
+        >>> in_turns(['a', 'a', 'b', 'b', 'b', 'b'])
+        ['b', 'a', 'b', 'b', 'a', 'b']
+    """
+    counts, seen = Counter(kinds), Counter[Any]()
+    places: list[float] = []
+    for kind in kinds:
+        places.append((seen[kind] + 0.5) / counts[kind])
+        seen[kind] += 1
+    return [kinds[number] for number in np.argsort(places, kind='stable')]
 
 
 def unpacked(batch: Any, kind: str) -> tuple[Any, Any, Any]:

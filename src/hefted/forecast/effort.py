@@ -14,7 +14,8 @@ JAX has as one device. A processor has none there, nor have numbers without a pu
 float16 on a TPU): they get no MFU, and nothing is guessed. Seconds and joules are those of training alone: compiling,
 input that was waited for before the first step, validation and checkpoints are not in them. A row has tokens where a
 step looks something up by whole numbers (an embedding does) and an input is rows of whole numbers, of which the longest
-counts; else rows are told. A short last batch counts as a whole one.
+counts; else rows are told. Padding is no token where the data tells of it, as `hefted.text`'s data sets and arrays
+named 'padding_mask' do; elsewhere all places count. Operations of a short last batch count as a whole one's.
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ class Pace:
         up: How much slower.
         checkpoint: A checkpoint of those that the plan counts.
         standing: Which part of the duration comes on top of it for checkpoints that are kept by the clock.
+        note: What whoever reads a forecast by it should know.
     """
 
     how: How
@@ -45,6 +46,7 @@ class Pace:
     up: float = 0.25
     checkpoint: float = 0.0
     standing: float = 0.0
+    note: str = ''
 
     def seconds(self, plan: Plan) -> dict[str, float]:
         """Seconds by phase of a plan whose steps are known.

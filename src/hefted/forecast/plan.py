@@ -33,7 +33,8 @@ class Plan:
             that the compiler split over them.
         products_per_step: Of the operations of a step, those of products of matrices; what MFU counts.
         peak_flops: Operations a second of one device at its peak, in numbers of that precision, by its data sheet.
-        tokens_per_row: Tokens of a row, where a row is a sequence of them.
+        tokens_per_row: Tokens of a row of a step, on average, where a row is a sequence of them: without padding where
+            the data tells how much of them that is, else all places.
         recomputes: Whether a step computes products of matrices again to save memory.
     """
 
@@ -56,7 +57,7 @@ class Plan:
     bytes_between_devices: float | None = None
     products_per_step: float | None = None
     peak_flops: float | None = None
-    tokens_per_row: int | None = None
+    tokens_per_row: float | None = None
     recomputes: bool = False
 
     @property

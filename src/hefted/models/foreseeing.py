@@ -13,8 +13,9 @@ from hefted.data.stream import StreamSource
 from hefted.forecast.local import LocalForecast, Watts, price_of
 from hefted.forecast.outlook import Outlook
 from hefted.forecast.pace import Pace
+from hefted.models.kinds import work_of_all
 from hefted.models.of_all import drawn_by_all, priced_for_all
-from hefted.models.planning import Work, fits, plan_of, work_of
+from hefted.models.planning import Work, fits, plan_of
 from hefted.models.preparing import Prepared
 from hefted.models.trying import tried
 from hefted.quantities import Quantity
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from hefted.forecast.plan import Plan
 
 _AGAIN = 0.1  # a forecast that is so near to the last one of the same plan is that one
+_ALIKE = 0.1  # steps whose operations are so near to one another are told by one pace
 _KNOWN_DOUBT = (0.15, 0.2)
 _READ_SECONDS = 0.05  # of a phase, to tell its watts by
 
@@ -39,6 +41,7 @@ class Known:
         work: Of a step.
         room: Whether its memory is there, with a note if not.
         pace: As measured; None before the first pilot.
+        paced: Operations of a step of which that is the pace.
         watts: By sensor, while it trained.
         last: The last forecast.
     """
@@ -48,6 +51,7 @@ class Known:
     work: Work | None = None
     room: tuple[bool | None, tuple[str, ...]] = (None, ())
     pace: Pace | None = None
+    paced: float = 0.0
     watts: Watts = field(default_factory=dict[str, float])
     last: LocalForecast | None = None
 
@@ -66,8 +70,11 @@ def foresee(prepared: Prepared, run: Any, asked: bool = False) -> LocalForecast 
     plan = planned(known, prepared)
     if plan.steps is None or plan.validation_steps is None:  # a stream of which nobody knows the end
         return None
-    if known.pace is None or (plan.validations and not known.pace.judge_step):
+    operations = plan.flops_per_step or 0.0
+    other = abs(operations - known.paced) > _ALIKE * operations  # rows of another length, or another mix of lengths
+    if known.pace is None or other or (plan.validations and not known.pace.judge_step):
         known.pace, known.watts = tried(prepared, plan, run)
+        known.paced = operations
     pace = _with_checkpoints(known.pace, prepared)
     drawn = drawn_by_all(known.watts)
     forecast = _again(known, pace, plan, asked) or _foreseen(known, pace, plan, run, asked, drawn)
@@ -79,12 +86,13 @@ def foresee(prepared: Prepared, run: Any, asked: bool = False) -> LocalForecast 
 
 def planned(known: Known, prepared: Prepared) -> Plan:
     """The plan; the same as before where the same is asked again."""
-    loop, judge = prepared.loop, prepared.judge
+    judge, source = prepared.judge, prepared.source
     asked = prepared.epochs, prepared.steps, prepared.judge_steps, prepared.validations, prepared.checkpoints
-    about = loop.compiled, judge and judge.loop.compiled, prepared.source.layout.rows, asked
+    loops = [(kind.loop.compiled, kind.part) for kind in (*prepared.kinds, *(judge.kinds if judge else ()))]
+    about = loops, source.layout.rows, source.tokens, asked
     if known.about != about:
-        known.work = work_of(loop, prepared.source.layout)
-        judged = work_of(judge.loop, judge.source.layout) if judge else None
+        known.work = work_of_all(prepared.kinds)
+        judged = work_of_all(judge.kinds) if judge else None
         known.plan, known.about = plan_of(prepared, known.work, judged), about
         known.room = fits(known.work)
     assert known.plan is not None
@@ -130,7 +138,7 @@ def _foreseen(
         from hefted.train.calibration import of_devices
 
         used = Quantity(plan.flops / seconds / of_devices(plan.devices).flops, '1') / pace.doubt
-    return LocalForecast(plan, pace, price, used, room, (*notes, *of_all))
+    return LocalForecast(plan, pace, price, used, room, (*notes, *of_all, *([pace.note] if pace.note else [])))
 
 
 def listening(prepared: Prepared, forecast: LocalForecast | None, run: Any) -> Governor:

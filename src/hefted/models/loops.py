@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -11,6 +12,7 @@ import jax
 from hefted.callbacks.callback import CallbackList
 from hefted.data.source import Layout, Source
 from hefted.models import eager, inputs
+from hefted.models.kinds import Kind, kinds_of
 from hefted.models.steps import switches_of
 from hefted.train import evaluation
 from hefted.train.binding import Binding
@@ -22,25 +24,25 @@ if TYPE_CHECKING:
 _TEST_BATCH_HOOKS = ('on_test_batch_begin', 'on_test_batch_end')
 
 
-def trainer_of(
-    model: Model, program: Program, binding: Binding, single: bool, run: Any
-) -> Callable[[Layout], Stretcher]:
-    """The compiled training loop by layout; one that is new while others train has its compile phase then."""
+def trainer_of(model: Model, program: Program, binding: Binding, single: bool, run: Any) -> Callable[..., Stretcher]:
+    """The compiled training loop by layout; one that is new while others train has its compile phase then.
+
+    What it gives is called with `ahead=True` before any of them trains.
+    """
     if model.run_eagerly:
-        return lambda layout: eager.training(program, layout)
+        return lambda layout, **_: eager.training(program, layout)
     known: dict[Layout, Stretcher] = {}
 
-    def trainer(layout: Layout) -> Stretcher:
+    def trainer(layout: Layout, ahead: bool = False) -> Stretcher:
         if layout not in known:
-            later = bool(known)
-            if later:
+            if not ahead:
                 run.enter('compile')
             known[layout] = inputs.kept(
                 model,
                 ('train', (single, _signature(model, program, binding, layout))),
                 lambda: compile_training(program, binding.held(), layout, single, binding.placed),
             )
-            if later:
+            if not ahead:
                 run.enter('train')
         return known[layout]
 
@@ -55,11 +57,18 @@ class Judge:
         loop: The compiled loop of evaluation.
         source: Where its batches come from.
         init_metrics: Makes what the loop carries, at the start.
+        others: The compiled loop for another layout.
     """
 
     loop: Stretcher
     source: Source
     init_metrics: Callable[[], Any]
+    others: Callable[[Layout], Stretcher]
+
+    @cached_property
+    def kinds(self) -> list[Kind]:
+        """Of its batches."""
+        return kinds_of(self.source, self.loop, self.others)
 
 
 class Judged(NamedTuple):
@@ -99,7 +108,7 @@ def judge_of(
         listeners.call('on_test_end', logs)
         return logs
 
-    return Judged(judge, Judge(compiled, source, program.init_metrics))
+    return Judged(judge, Judge(compiled, source, program.init_metrics, evaluator))
 
 
 def _signature(model: Model, program: Program, binding: Binding, layout: Layout) -> Any:

@@ -117,7 +117,7 @@ def plan_of(prepared: Prepared, work: Work, judged: Work | None) -> Plan:
         precision=work.precision,
         products_per_step=work.products,
         peak_flops=peak_of(work.precision),
-        tokens_per_row=_tokens(source.layout.shapes[0]) if work.looks_up else None,
+        tokens_per_row=_tokens_per_row(prepared) if work.looks_up else None,
         recomputes=work.recomputes,
         devices=work.devices,
         bytes_between_devices=work.between,
@@ -158,17 +158,34 @@ def _sent(loop: Stretcher, layout: Layout, devices: int) -> float | None:
     return sent / 2 if _has_tail(loop, layout) else sent  # the short batch's step sends as much, and is beside it
 
 
-def _tokens(data: Any) -> int | None:
-    """Tokens of a row: the longest rows of whole numbers; ids are as long as masks, and longer than places in them.
+def _tokens_per_row(prepared: Prepared) -> float | None:
+    """Tokens of a row of a step: the data's own count where it has one, which leaves padding out; else all places."""
+    source, kinds = prepared.source, prepared.kinds
+    lengths = [_tokens(kind.layout.shapes[0], stepped=kind.layout.stepped) for kind in kinds]
+    if None in lengths:
+        return None
+    size = source.layout.batch_size
+    places = sum(
+        kind.part * kind.layout.batch_size / size * (length or 0) for kind, length in zip(kinds, lengths, strict=True)
+    )
+    if not source.tokens or not source.steps:
+        return places
+    return min(source.tokens / (source.steps * size), places)
+
+
+def _tokens(data: Any, stepped: bool = False) -> int | None:
+    """Places of a row: the longest rows of whole numbers; ids are as long as masks, and longer than places in them.
 
     Args:
         data: (x, y, weight), as shapes and dtypes.
+        stepped: Whether they are (steps, batch, …).
     """
     given = data[0] if isinstance(data, (tuple, list)) and data else data
+    axes = 3 if stepped else 2
     lengths = [
-        leaf.shape[1]
+        leaf.shape[-1]
         for leaf in jax.tree.leaves(given)
-        if len(leaf.shape) == 2 and np.issubdtype(leaf.dtype, np.integer) and leaf.shape[1] > 1
+        if len(leaf.shape) == axes and np.issubdtype(leaf.dtype, np.integer) and leaf.shape[-1] > 1
     ]
     return max(lengths, default=None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from hefted.callbacks.callback import CallbackList
@@ -14,6 +15,7 @@ from hefted.distribution import lead
 from hefted.layers.tracking import unchanging
 from hefted.models import checks, inputs
 from hefted.models.inputs import Arguments
+from hefted.models.kinds import Kind, kinds_of
 from hefted.models.loops import Judge, Judged, judge_of, trainer_of
 from hefted.models.steps import binding_of, program_of
 from hefted.train.binding import Binding
@@ -40,6 +42,7 @@ class Prepared:
         judge_steps: Steps of one validation; 0 without any, None where nobody knows.
         validations: How many of them.
         kept: The model's own cache of what was found out about this program.
+        others: Compiles the loop for batches of another layout.
         judge: How it is validated; None without.
         by_batch: Whether somebody stops at every step.
         by_epoch: Whether somebody may read the model at each epoch's end.
@@ -55,11 +58,17 @@ class Prepared:
     judge_steps: int | None
     validations: int
     kept: dict[Any, Any]
+    others: Callable[[Layout], Stretcher]
     judge: Judge | None = None
     by_batch: bool = False
     by_epoch: bool = False
     keepers: Sequence[Keeper] = ()
     first: Place = _START
+
+    @cached_property
+    def kinds(self) -> list[Kind]:
+        """Of its batches; the loops of those that are not the first's are compiled with that."""
+        return kinds_of(self.source, self.loop, self.others)
 
     @property
     def steps(self) -> int | None:
@@ -95,7 +104,7 @@ class Ready:
     size: int
     held: Source | None
     binding: Binding
-    trainer: Callable[[Layout], Stretcher]
+    trainer: Callable[..., Stretcher]
     loop: Stretcher
     judged: Judged | None
     listeners: CallbackList
@@ -131,6 +140,7 @@ class Ready:
             (self.validation_steps or self.held.steps) if self.held else 0,
             sum(validated),
             kept,
+            partial(self.trainer, ahead=True),
             self.judged and self.judged.how,
             listeners.stops_at_batches(),
             any(listeners.hook_reads_state(hook) for hook in ('on_epoch_begin', 'on_epoch_end')),
@@ -183,7 +193,7 @@ def made_ready(
         binding.place(source.layout.placing)
         program = program_of(model, binding)
         trainer = trainer_of(model, program, binding, by_batch, run)
-        first = trainer(source.layout)
+        first = trainer(source.layout, ahead=True)
         judged = None if held is None else judge_of(model, program, binding, held, listeners, validation_steps)
     return Ready(
         source, mine.size, held, binding, trainer, first, judged, listeners, steps, steps_per_epoch, validation_steps

@@ -17,6 +17,8 @@ from hefted.data.stream import StreamSource
 from hefted.errors import HostLostError
 from hefted.forecast.local import Watts, watts_at, watts_between
 from hefted.forecast.pace import Pace, doubt_of, roofline
+from hefted.models.kinds import Kind
+from hefted.models.planning import work_of
 from hefted.models.preparing import Prepared
 from hefted.train import pilot
 from hefted.train.binding import Binding, copy_state
@@ -37,6 +39,8 @@ _LEAST_STEP = 3e-6  # seconds: no step is shorter
 # rehearsed: as on two cores of a server.
 _EDGE_SECONDS, _DRAINED_SECONDS, _JUDGE_SECONDS = 3e-5, 2e-4, 2e-4
 _LIKELY_FLOPS, _BRIEF_SECONDS = 4e10, 0.02  # of a processor a second; what a trial of few steps may take at most
+_TURNS = 4  # of each kind of batches in a part of an epoch that is rehearsed, or it has no mean of them
+_BY_OPERATIONS = 'Batches are of several shapes; steps of one were tried, and others told from it by their operations.'
 _NOT_TRIED = (0.6, 2.0)
 _UNEVEN = 0.5  # how much slower a stream's later batches may come than its second one, relative
 _HOOK_SECONDS = 1.5e-4  # of somebody's hook at a step, and of the tick before it
@@ -50,12 +54,14 @@ class _Trial(NamedTuple):
         judged: Of validation; None without any.
         epochs: Rehearsed ones; None where they are too long.
         per_epoch: Steps of a rehearsed one: fewer than of a real one, where batches of a stream had to be tried.
+        guessed: Which part of a step's time was told by operations, of kinds of batches that were not tried.
     """
 
     steps: pilot.Paced
     judged: pilot.Paced | None
     epochs: Rehearsed | None
     per_epoch: int
+    guessed: float = 0.0
 
     @property
     def parts(self) -> list[pilot.Paced | Rehearsed]:
@@ -109,15 +115,19 @@ def _tried(prepared: Prepared, plan: Plan, run: Any) -> tuple[Pace, Watts] | Non
 def _try(prepared: Prepared, plan: Plan, guess: float) -> _Trial:
     loop, held, epochs = prepared.loop, prepared.binding.held(), plan.epochs or 1
     per_epoch = prepared.steps_per_epoch or 1
-    paced = pilot.try_out(
-        loop,
-        None,
-        copy_state(held) if loop.donates else held,
-        prepared.source.trial(),
-        per_epoch,
-        guess,
-        _allowance(plan.steps or 0),
-        enough=1,  # of whole epochs: those are rehearsed
+    paced, guessed = _of_kinds(
+        prepared.kinds,
+        lambda kind, allowance: pilot.try_out(
+            kind.loop,
+            None,
+            copy_state(held) if loop.donates else held,
+            kind.trial(),
+            per_epoch,
+            guess,
+            allowance,
+            enough=1,  # of whole epochs: those are rehearsed
+        ),
+        plan.steps or 0,
     )
     step = paced.step + (_HOOK_SECONDS if loop.single else 0.0)
     epoch = per_epoch * step
@@ -128,21 +138,72 @@ def _try(prepared: Prepared, plan: Plan, guess: float) -> _Trial:
     left = allowance(epoch) - paced.seconds
     runs_out = prepared.source.steps is not None and per_epoch > prepared.source.steps  # which each epoch warns of
     if left >= LEAST_EPOCHS * epoch and not runs_out:
-        return _Trial(paced, judged, _rehearsed(prepared, per_epoch, True, left, allowance), per_epoch)
-    part = int(left / (2 * LEAST_EPOCHS) / step)
-    if part and isinstance(prepared.source, StreamSource):
-        return _Trial(paced, judged, _rehearsed(prepared, part, False, left, allowance), part)
-    return _Trial(paced, judged, None, per_epoch)
+        return _Trial(paced, judged, _rehearsed(prepared, per_epoch, True, left, allowance), per_epoch, guessed)
+    part, kinds = int(left / (2 * LEAST_EPOCHS) / step), len(prepared.kinds)
+    if part >= (_TURNS * kinds if kinds > 1 else 1) and isinstance(prepared.source, StreamSource):
+        return _Trial(paced, judged, _rehearsed(prepared, part, False, left, allowance), part, guessed)
+    return _Trial(paced, judged, None, per_epoch, guessed)
 
 
 def _judged(prepared: Prepared, plan: Plan, enough: int) -> pilot.Paced | None:
     judge = prepared.judge
     if judge is None or not plan.validations:
         return None
-    allowance = _allowance(plan.validations * (plan.validation_steps or 0))
     guess = max((plan.flops_per_validation_step or 0.0) / _LIKELY_FLOPS, _LEAST_STEP)
-    held, metrics, chunk = prepared.binding.held(), judge.init_metrics(), plan.validation_steps or 1
-    return pilot.try_out(judge.loop, held, metrics, judge.source.trial(), chunk, guess, allowance, enough=enough)
+    held, chunk = prepared.binding.held(), plan.validation_steps or 1
+    return _of_kinds(
+        judge.kinds,
+        lambda kind, allowance: pilot.try_out(
+            kind.loop, held, judge.init_metrics(), kind.trial(), chunk, guess, allowance, enough=enough
+        ),
+        plan.validations * (plan.validation_steps or 0),
+    )[0]
+
+
+def _of_kinds(
+    kinds: list[Kind], try_out: Callable[[Kind, Callable[[float], float]], pilot.Paced], steps: int
+) -> tuple[pilot.Paced, float]:
+    """What a step takes on average over all kinds of batches, and which part of that was told by operations alone.
+
+    Args:
+        kinds: The first of which is tried; the others as well, if a few steps of them are little beside the training.
+        try_out: Tries a kind, in the seconds that it is allowed.
+        steps: Of the training.
+    """
+    allowance = _allowance(steps)
+    if len(kinds) == 1:
+        return try_out(kinds[0], allowance), 0.0
+
+    def each(step: float) -> float:
+        return allowance(step) / len(kinds)
+
+    first = try_out(kinds[0], each)
+    flops = [work_of(kind.loop, kind.layout).flops or 1.0 for kind in kinds]
+    likely = [first.step * operations / flops[0] for operations in flops]
+    lasts = steps * sum(kind.part * step for kind, step in zip(kinds, likely, strict=True))
+    if 2 * sum(likely[1:]) <= max(_SHARE_OF_SHORT * lasts, _BRIEF_SECONDS):
+        paced = [first, *(try_out(kind, each) for kind in kinds[1:])]
+        return _mean(kinds, paced), 0.0
+    paced = [first, *(first._replace(step=step, seconds=0.0, steps=0) for step in likely[1:])]
+    told = _mean(kinds, paced)
+    return told, 1 - kinds[0].part * first.step / told.step
+
+
+def _mean(kinds: list[Kind], paced: list[pilot.Paced]) -> pilot.Paced:
+    """A step of any kind, on average."""
+    parts, seconds = [kind.part for kind in kinds], sum(each.seconds for each in paced)
+
+    def mean(values: list[float]) -> float:
+        return sum(part * value for part, value in zip(parts, values, strict=True))
+
+    return pilot.Paced(
+        mean([each.step for each in paced]),
+        mean([each.overhead for each in paced]),
+        max(each.spread for each in paced),
+        sum(each.cpu_share * each.seconds for each in paced) / seconds,
+        sum(each.steps for each in paced),
+        seconds,
+    )
 
 
 def _rehearsed(
@@ -151,18 +212,31 @@ def _rehearsed(
     judge = prepared.judge if prepared.validations and whole else None
     hooks = Hooks(prepared.by_batch, prepared.by_epoch)
     with ExitStack() as opened:
-        source = opened.enter_context(closing(prepared.source.rehearsal()))
+        given = prepared.source
+        made = given.rehearsal(whole) if isinstance(given, StreamSource) else given.rehearsal()
+        source = opened.enter_context(closing(made))
         held = judge and opened.enter_context(closing(judge.source.rehearsal()))
 
         def validate(aside: Binding) -> Logs:
             assert judge is not None
             assert held is not None
             metrics, loop = aside.start_evaluation(), judge.loop
-            logs, after = evaluate(loop, aside.held(), metrics, held, prepared.judge_steps, others=lambda _: loop)
+            others = judge.others if len(judge.kinds) > 1 else lambda _: loop
+            logs, after = evaluate(loop, aside.held(), metrics, held, prepared.judge_steps, others=others)
             aside.end_evaluation(after)
             return logs
 
-        return rehearse(prepared.loop, source, prepared.binding, steps, judge and validate, hooks, seconds, allowance)
+        return rehearse(
+            prepared.loop,
+            source,
+            prepared.binding,
+            steps,
+            judge and validate,
+            hooks,
+            seconds,
+            allowance,
+            others=prepared.others if len(prepared.kinds) > 1 else None,
+        )
 
 
 def _untried(prepared: Prepared, plan: Plan, run: Any) -> tuple[Pace, Watts]:
@@ -192,9 +266,11 @@ def _pace(prepared: Prepared, plan: Plan, trial: _Trial) -> Pace:
     if trial.epochs and not whole:
         found = replace(found, step=max(found.step, trial.epochs.epoch / trial.per_epoch))
     steps = (plan.steps or 0) * found.step + (plan.validations or 0) * (plan.validation_steps or 0) * found.judge_step
-    untried = 1 - steps / sum(found.seconds(plan).values())
+    total = sum(found.seconds(plan).values())
+    guessed = 0.0 if trial.epochs else trial.guessed
+    untried = 1 - steps / total + guessed * (plan.steps or 0) * found.step / total
     down, up = doubt_of(trial.epochs.spread if trial.epochs else trial.steps.spread, trial.seconds, untried)
-    found = replace(found, down=down, up=up)
+    found = replace(found, down=down, up=up, note=_BY_OPERATIONS if guessed else '')
     # Who stops at every step may make each batch of what the step before has come to: none is drawn early then.
     source = prepared.source
     if prepared.by_batch or not isinstance(source, StreamSource) or (prepared.steps_per_epoch or 0) < 2:

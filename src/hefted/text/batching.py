@@ -57,11 +57,11 @@ class EpochsInOrder(PyDataset):
     @property
     def num_batches(self) -> int:
         """How many a pass has."""
-        return len(self._batches())
+        return len(self.batches())
 
     def row_numbers(self, index: int) -> NDArray[np.int64]:
         """The rows of a batch by number, this host's part of them: `predict` puts its outputs in their order."""
-        batches = self._batches()
+        batches = self.batches()
         if not 0 <= index < len(batches):
             raise IndexError(f'Expected a batch from 0 to {len(batches) - 1}, received {index}.')
         here, count = self.shard
@@ -75,7 +75,8 @@ class EpochsInOrder(PyDataset):
         """Random numbers for each of these rows: the same in each epoch, wherever the row comes."""
         return [np.random.default_rng([self.seed, 0, 1 + purpose, number]) for number in numbers.tolist()]
 
-    def _batches(self) -> list[NDArray[np.int64]]:
+    def batches(self) -> list[NDArray[np.int64]]:
+        """The rows of each batch of the epoch that is under way, by number, over all hosts."""
         epoch = max(self.epoch, 0) if self.shuffle else 0
         if self._order is None or self._order[0] != epoch:
             self._order = epoch, self._ordered(np.random.default_rng([self.seed, epoch, _ORDER]))

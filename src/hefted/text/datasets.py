@@ -170,6 +170,7 @@ class TextDataset(EpochsInOrder):
     Attributes:
         tokenizer: What cuts them: a BERT of another vocabulary refuses them.
         waste: The share of all places that is padding.
+        tokens: How many places of an epoch hold a token.
 
     Gives:
         ({'token_ids', 'segment_ids', 'padding_mask'}, labels), or the dict alone: int32, int32 and bool of shape
@@ -216,12 +217,16 @@ class TextDataset(EpochsInOrder):
         sizes = np.array([len(ids) for ids, _ in self._rows])
         self._bucket = np.searchsorted(self.lengths, sizes)
         self.longest = self.lengths[self._bucket.max()]
-        self.waste = 1 - sizes.sum() / np.array(self.lengths)[self._bucket].sum()
+        self.tokens = int(sizes.sum())
+        self.waste = 1 - self.tokens / np.array(self.lengths)[self._bucket].sum()
         if not self.num_batches:
             raise DataError(f'Expected at least a text for each of {shard[1]} hosts, received {len(self._rows)}.')
 
     def groups(self) -> list[NDArray[np.int64]]:
         return [np.flatnonzero(self._bucket == number) for number in range(len(self.lengths))]
+
+    def batch_kinds(self) -> list[int]:
+        return [self.lengths[self._bucket[numbers[0]]] for numbers in self.batches()]
 
     def __getitem__(self, index: int) -> Any:
         numbers = self.row_numbers(index)

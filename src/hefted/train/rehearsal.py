@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hefted.callbacks.callback import Callback, CallbackList
-from hefted.data.source import Source
+from hefted.data.source import Layout, Source
 from hefted.run_ticks import NullRun
 from hefted.train import led, loop
 from hefted.train.binding import Binding, Groups
@@ -70,6 +70,8 @@ def rehearse(
     seconds: float,
     allowance: Callable[[float], float],
     clocks: Clocks = _CLOCKS,
+    *,
+    others: Callable[[Layout], Stretcher] | None = None,
 ) -> Rehearsed | None:
     """Run whole epochs for a while; None where too few of them came to an end.
 
@@ -83,6 +85,7 @@ def rehearse(
         seconds: For about how long.
         allowance: For how long at most, by the seconds that an epoch has turned out to take.
         clocks: What it is timed by.
+        others: The compiled loop of another layout, where batches are of several.
     """
     aside = _aside(binding)
     timer = _Timer(clocks.wall, seconds, allowance)
@@ -100,7 +103,7 @@ def rehearse(
             key=np.zeros(2, np.uint32),
             steps_per_epoch=steps_per_epoch,
             validate=None if validate is None else lambda: validate(aside),
-            others=lambda _: train,
+            others=others or (lambda _: train),
             governor=timer,
         )
     )

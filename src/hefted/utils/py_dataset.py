@@ -15,6 +15,10 @@ class PyDataset:
         use_multiprocessing: Whether the workers are processes, each with a copy of the dataset.
         max_queue_size: How many batches the workers may have under way.
 
+    Attributes:
+        tokens: Of text, how many places of a pass hold a token and no padding; None where nobody knows, and a forecast
+            and a receipt count all places.
+
     Example:
         >>> class Squares(PyDataset):
         ...     num_batches = 3
@@ -29,6 +33,7 @@ class PyDataset:
     workers: int = 1
     use_multiprocessing: bool = False
     max_queue_size: int = 10
+    tokens: int | None = None
 
     def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
         self.workers, self.use_multiprocessing, self.max_queue_size = workers, use_multiprocessing, max_queue_size
@@ -54,6 +59,13 @@ class PyDataset:
         `predict` gives its outputs in the order of these numbers.
         """
         del index
+        return None
+
+    def batch_kinds(self) -> Any:
+        """What tells the shapes of each batch of a pass, such as its rows' length, in order; None where all are alike.
+
+        A training is foreseen by a batch of each kind then, and not by the first batch alone.
+        """
         return None
 
     def __iter__(self) -> Iterator[Any]:
