@@ -15,6 +15,7 @@ from hefted import Sequential, layers
 from hefted.callbacks import Callback
 from hefted.data.feeds import feed_of
 from hefted.data.stream import StreamSource
+from hefted.errors import ArgumentError, DataError
 from hefted.models import foreseeing, loops
 from hefted.models.kinds import Kind
 from hefted.models.planning import work_of
@@ -81,6 +82,31 @@ def test_which_batch_is_the_first_does_not_change_the_plan():
 def test_data_that_tell_of_no_kinds_are_foreseen_by_their_first_batch():
     plan = sums().forecast(Lengths(MIXED, tells=False)).plan
     assert plan.flops_per_step == plan_over([SHORT]).flops_per_step
+
+
+@pytest.mark.parametrize(
+    ('told', 'says'),
+    [
+        ([SHORT], 'of each of 8 batches, received 1'),
+        ([[n] for n in MIXED], r'numbers or tuples of them.*received \[4\]. Take tuple'),
+    ],
+)
+def test_kinds_that_cannot_be_those_of_the_batches_are_refused(told: Any, says: str):
+    class Wrong(Lengths):
+        def batch_kinds(self) -> Any:
+            return told
+
+    with pytest.raises(ArgumentError, match=rf'batch_kinds\(\) of Wrong to tell.*{says}'):
+        sums().fit(Wrong(MIXED), verbose=0)
+
+
+def test_row_numbers_that_are_not_one_for_each_row_are_refused():
+    class Wrong(Lengths):
+        def row_numbers(self, index: int) -> Any:
+            return [index]
+
+    with pytest.raises(DataError, match=r'row_numbers\(index\) to number each row of a batch, 16 in all, received 2'):
+        sums().predict(Wrong([SHORT, SHORT]), verbose=0)
 
 
 def test_every_kind_is_compiled_once_before_the_first_step(monkeypatch: pytest.MonkeyPatch):

@@ -9,6 +9,7 @@ from hefted.errors import ArgumentError, DataError
 from hefted.losses import SparseCategoricalCrossentropy
 from hefted.models import bert
 from hefted.text import MaskedLanguageDataset, TextDataset, WordPieceTokenizer, check_tokenizer
+from hefted.utils import PyDataset
 
 TEXTS = ['the cat sat on the mat\nand the dog ran', 'a dog and a cat\nsat and ran and sat'] * 12
 
@@ -99,6 +100,15 @@ def test_texts_that_are_longer_than_the_model_has_places_are_told_before_the_fir
         data = TextDataset(texts, [0, 1] * 4, tokenizer, length=64, batch_size=2, lengths=lengths)
         with pytest.raises(ArgumentError, match='at most 32 tokens, as the model has places for, received one of 64'):
             model.fit(data, verbose=0)
+
+    class OfOnesOwn(PyDataset):
+        longest, num_batches = 5000, 1  # letters, say
+
+        def __getitem__(self, index: int) -> object:
+            return data[0]
+
+    data = TextDataset(['a cat', 'a dog'], [0, 1], tokenizer, length=16, batch_size=2)
+    assert np.isfinite(model.fit(OfOnesOwn(), verbose=0).history['loss']).all()
     masked = bert.BertMaskedLM(backbone(tokenizer))
     masked.compile('sgd', masked_loss())
     with pytest.raises(ArgumentError, match=r'Make the data with length=32'):

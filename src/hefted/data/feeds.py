@@ -15,6 +15,7 @@ import numpy as np
 from hefted.data import workers
 from hefted.errors import ArgumentError, DataError
 from hefted.utils import random_states
+from hefted.utils.py_dataset import PyDataset
 
 _LOADER = 'torch DataLoader'
 
@@ -228,9 +229,22 @@ class IndexedFeed:
         return self._dataset.num_batches
 
     def kinds(self) -> list[Any]:
-        ask: Any = getattr(self._dataset, 'batch_kinds', None)
-        told: Any = ask() if callable(ask) else None
-        return list(told or ())
+        if not isinstance(self._dataset, PyDataset):  # Keras's own says nothing of it
+            return []
+        told = list(self._dataset.batch_kinds() or ())
+        if told and len(told) != self.batches:
+            raise ArgumentError(
+                f'Expected batch_kinds() of {type(self._dataset).__name__} to tell of each of {self.batches} batches, '
+                f'received {len(told)}. Give as many, in the order of the batches, or None.'
+            )
+        try:
+            set(told)
+        except TypeError as error:
+            raise ArgumentError(
+                f'Expected batch_kinds() of {type(self._dataset).__name__} to tell numbers or tuples of them, such as '
+                f"the length of a batch's rows, received {told[0]!r}. Take tuple(shape) of a list."
+            ) from error
+        return told
 
     def example(self, number: int) -> Any:
         return self._dataset[number]
@@ -256,7 +270,7 @@ class IndexedFeed:
 
     @property
     def tokens(self) -> int | None:
-        told = getattr(self._dataset, 'tokens', None)
+        told = self._dataset.tokens if isinstance(self._dataset, PyDataset) else None
         return told if isinstance(told, int) else None
 
     @property

@@ -19,6 +19,7 @@ from hefted.data.stream import StreamSource
 from hefted.errors import ArgumentError, warn
 from hefted.models import checks
 from hefted.random import make_run_seed
+from hefted.utils.py_dataset import PyDataset
 
 if TYPE_CHECKING:
     from hefted.distribution.placing import Placing
@@ -206,7 +207,7 @@ def batches_of(model: Model, x: Any, batch_size: int | None, steps: int | None) 
         model.meet(x)
         source = StreamSource(feed, enter=model.entered)
         steps = checks.limited_steps(steps, source.steps)
-        numbers = getattr(x, 'row_numbers', lambda _: None)  # Keras's own PyDataset has none
+        numbers: Callable[[int], Any] = x.row_numbers if isinstance(x, PyDataset) else lambda _: None
         each, count = source.batches(steps), steps or source.steps
         return Batches(each, count, source.sample, source.batch_size, source.close, numbers, feed)
     rows = rows_of(model.entered(x))

@@ -53,7 +53,7 @@ def predict(
         `auto_shard_dataset=False` each gives rows of its own, as many as it has, and gets theirs.
 
     Raises:
-        DataError: Batches' outputs are of several shapes.
+        DataError: Batches' outputs are of several shapes, or a dataset's numbers of rows are not as many as those.
     """
     checks.steps('steps', steps)
     with runs.joined('predict', self.name), ExitStack() as opened:
@@ -100,7 +100,13 @@ def _joined(leaves: Sequence[Any], numbers: Sequence[Any]) -> Any:
     joined = np.concatenate(arrays)
     if any(each is None for each in numbers):
         return joined
-    return joined[np.argsort(np.concatenate(numbers), kind='stable')]
+    order = np.argsort(np.concatenate(numbers), kind='stable')
+    if len(order) != len(joined):
+        raise DataError(
+            f"Expected the dataset's row_numbers(index) to number each row of a batch, {len(joined)} in all, received "
+            f'{len(order)} numbers. Give as many as the batch has rows, or None.'
+        )
+    return joined[order]
 
 
 def _in_step(model: Model, placing: Placing | None, batches: Batches) -> tuple[Iterator[Rows | None], int]:

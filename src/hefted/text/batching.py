@@ -41,7 +41,12 @@ class EpochsInOrder(PyDataset):
         seed: What every order follows from.
         shuffle: Whether there is one; rows come as they are numbered otherwise.
         shard: (index, count): every host has its part of each batch, and as many batches as the others.
+
+    Attributes:
+        longest: Places that the longest row needs.
     """
+
+    longest: int
 
     def __init__(self, batch_size: int, seed: int, shuffle: bool, shard: tuple[int, int]) -> None:
         super().__init__()

@@ -1,10 +1,11 @@
-"""Whether a tokenizer and a model speak of the same pieces."""
+"""Whether a tokenizer and a model speak of the same pieces, and a model has places for a text."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from hefted.errors import ArgumentError
+from hefted.text.batching import EpochsInOrder
 
 _ROUNDED_TO = 128  # tables are made longer, to a multiple of up to so much, for the sake of matrix units
 
@@ -37,4 +38,22 @@ the tokenizer that was published with the model (WordPieceTokenizer.load), or ma
             f'Expected a tokenizer of {rows} pieces, as the model has, received one of {pieces}. Load the tokenizer '
             'that was published with the model (WordPieceTokenizer.load), or make the model with '
             f'vocabulary_size={pieces}.'
+        )
+
+
+def check_length(data: Any, model: Any) -> None:
+    """Raise where texts of a data set are longer than the model has places.
+
+    Args:
+        data: Any; one of `hefted.text` knows.
+        model: A model with `max_sequence_length`.
+
+    Raises:
+        ArgumentError: One is longer.
+    """
+    most = model.max_sequence_length
+    if isinstance(data, EpochsInOrder) and data.longest > most:
+        raise ArgumentError(
+            f'Expected texts of at most {most} tokens, as the model has places for, received one of {data.longest}. '
+            f'Make the data with length={most}, or the model with max_sequence_length={data.longest}.'
         )

@@ -71,17 +71,12 @@ class BertModel(Model):
         Raises:
             ArgumentError: It is another's, or a text is longer.
         """
-        longest, most = getattr(data, 'longest', None), self._backbone.max_sequence_length
-        if isinstance(longest, int) and longest > most:
-            raise ArgumentError(
-                f'Expected texts of at most {most} tokens, as the model has places for, received one of {longest}. '
-                f'Make the data with length={most}, or the model with max_sequence_length={longest}.'
-            )
         tokenizer = getattr(data, 'tokenizer', None)
         if callable(getattr(tokenizer, 'vocabulary_size', None)):
-            from hefted.text.checking import check_tokenizer
+            from hefted.text.checking import check_length, check_tokenizer
 
             check_tokenizer(tokenizer, self._backbone)
+            check_length(data, self._backbone)
 
     @property
     def _backbone(self) -> Any:
