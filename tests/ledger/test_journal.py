@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -135,8 +136,6 @@ def test_two_journals_share_one_thread_and_keep_apart(tmp_path: Path):
     assert first.flush(5.0)
     assert [line['step'] for line in read(tmp_path / 'a.jsonl')[1:]] == list(range(1, 50, 2))
     assert [line['step'] for line in read(tmp_path / 'b.jsonl')[1:]] == list(range(0, 50, 2))
-    import threading
-
     assert sum(thread.name == 'hefted-journal' for thread in threading.enumerate()) == 1
 
 
@@ -151,6 +150,26 @@ def test_opening_writing_and_closing_cost_the_caller_little_and_the_thread_knows
         opened.flush(5.0)
     assert sorted(costs)[10] < 0.3e-3
     assert 0 < journal.writer_cost_seconds() < 5
+
+
+def test_a_journal_is_in_the_folder_that_was_set_when_it_was_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """However late the thread comes to it: what a program sets afterwards is for its next run."""
+    monkeypatch.setenv('HEFTED_DATA_DIR', str(tmp_path / 'first'))
+    go_on = threading.Event()
+    journal._writer().hand_over(None, lambda: go_on.wait(5.0) and None)
+    opened = Journal.open(RUN, {'kind': 'fit'})
+    monkeypatch.setenv('HEFTED_DATA_DIR', str(tmp_path / 'second'))
+    go_on.set()
+    assert opened.flush(5.0)
+    assert read(tmp_path / 'first' / 'runs' / f'{RUN}.jsonl')[0]['kind'] == 'fit'
+    assert not (tmp_path / 'second').exists()
+
+
+def test_a_folder_that_is_set_wrongly_is_the_journals_failure(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv('HEFTED_DATA_DIR', 'not/absolute')
+    opened = Journal.open(RUN, {'kind': 'fit'})
+    assert opened.flush(5.0)
+    assert 'HEFTED_DATA_DIR' in (opened.failure or '')
 
 
 def test_lines_reach_the_file_at_once_and_not_only_at_the_end(tmp_path: Path):

@@ -76,7 +76,12 @@ class Journal:
             what is written to it is dropped.
         """
         journal = cls(_writer())
-        journal._hand_over(partial(journal._begin, run_id, header, folder))
+        try:  # now, and not when the writer comes to it: by then the setting may be another
+            folder = runs_folder() if folder is None else Path(folder)
+        except Exception as error:
+            journal._hand_over(partial(journal.fail, error))
+        else:
+            journal._hand_over(partial(journal._begin, run_id, header, folder))
         return journal
 
     def write(self, line: Line) -> None:
@@ -114,10 +119,10 @@ class Journal:
         if not self._writer.hand_over(self, job) and self.failure is None:
             self.failure = 'The journal was not kept to the end: its disk does not keep up.'
 
-    def _begin(self, run_id: str, header: Line, folder: Path | None) -> None:
+    def _begin(self, run_id: str, header: Line, folder: Path) -> None:
         if not _SAFE_ID.fullmatch(run_id):
             raise ValueError('the run id is not a file name')
-        path = (runs_folder() if folder is None else Path(folder)) / f'{run_id}.jsonl'
+        path = folder / f'{run_id}.jsonl'
         again = path.exists()
         # Named only once its first line is whole: a kill leaves no journal that says nothing. (Windows cannot rename
         # what is open.)
