@@ -100,7 +100,15 @@ class DistributionError(HeftedError, RuntimeError):
 
 
 class HostsDifferError(DistributionError, ValueError):
-    """They do not have the same program, data or settings; raised on all of them."""
+    """They do not have the same program, data or settings; raised on all of them.
+
+    Attributes:
+        by_all: Whether each has raised it by itself, at the same place: a program that catches it may go on.
+    """
+
+    def __init__(self, message: str, by_all: bool = False) -> None:
+        super().__init__(message)
+        self.by_all = by_all
 
 
 class HostLostError(DistributionError):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import runpy
+import textwrap
 import time
 from pathlib import Path
 
@@ -55,6 +57,12 @@ class Part(hefted.utils.PyDataset):
         return x[:16], y[:16]
 
 """
+OTHER_WEIGHTS = """
+model.build((None, 20))
+if rank:
+    model.set_weights([w + 1 for w in model.get_weights()])
+"""
+OF_WEIGHTS = '/kernel: "float32 (20, 8), sum '
 OWN_PARTS = 'distribution.set_distribution(distribution.DataParallel(auto_shard_dataset=False))\n'
 ACROSS = """
 layouts = distribution.LayoutMap(distribution.DeviceMesh((1, 2), ('batch', 'model')))
@@ -67,43 +75,24 @@ WRONG = {
     'a mesh that does not match in one': (
         "distribution.DeviceMesh((2 + rank,), ['batch'])\nmodel.fit(x, y)", 'a shape for 2 devices, received (3,)',
     ),
-    'other programs': ('made(8 + rank).fit(x, y)', "the model's layer: "),
-    'weights that one has read from elsewhere': (
-        'model.build((None, 20))\nif rank: model.set_weights([w + 1 for w in model.get_weights()])\nmodel.fit(x, y)',
-        'dense/kernel: "float32 (20, 8), sum ',
-    ),
-    'other lengths': ('model.fit(x[:900 + rank], y[:900 + rank])', 'rows: 900 for rank 0'),
     'other lengths of streams': ('model.fit(batches(10 + rank))', 'and as many batches'),
-    'batches of another shape': (
-        "model.fit((np.ones((32, 4 + rank, 20)), np.ones((32, 4 + rank, 1))) for _ in range(9))",
-        'but for its rows: ["float32 (4, 20)", "float32 (4, 1)"] for rank 0',
+    'other lengths of streams to validate on': (
+        'model.fit(x, y, validation_data=batches(3 + rank))', 'rank 1 asks \'for 4 batches, 128 rows of ',
+    ),
+    'other lengths of streams to evaluate': ('model.evaluate(batches(10 + rank))', "where rank 0 asks 'for 10 batches"),
+    'other lengths of streams to predict': (
+        'model.predict(batches(10 + rank))', "rank 1 asks 'for a batch of 32 rows of float32 (20,)' where rank 0 asks ",
+    ),
+    'another length of one batch of a stream': (
+        'model.predict(x[:32 + 2 * rank * (i == 2)] for i in range(5))', "rank 1 asks 'for a batch of 34 rows ",
     ),
     'parts of batches where all of them are wanted': (
         PARTS + 'model.fit(Part())', 'Leave out shard=',
     ),
     'parts of batches to predict where all of them are wanted': (PARTS + 'model.predict(Part())', 'Leave out shard='),
     'parts of batches to evaluate where all of them are wanted': (PARTS + 'model.evaluate(Part())', 'Leave out shard='),
-    'the whole data where parts are wanted': (
-        PARTS + OWN_PARTS + 'Part.shard = 0, 1\nmodel.fit(Part())', 'of shard=[0, 1] for ranks 0, 1 ',
-    ),
-    'the same part in all': (
-        PARTS + OWN_PARTS + 'Part.shard = 0, 2\nmodel.fit(x[:32], y[:32], validation_data=Part())',
-        'Pass shard=(jax.process_index(), jax.process_count())',
-    ),
-    'the same part in all to predict': (
-        PARTS + OWN_PARTS + 'Part.shard = 0, 2\nmodel.predict(Part())', 'of shard=[0, 2] for ranks 0, 1 ',
-    ),
     'a mesh that does not split batches by process': (
         ACROSS, 'hold the places [0] for rank 0; [0] for rank 1. Use auto_shard_dataset=True',
-    ),
-    'parts in one alone': (
-        'if rank:\n    ' + OWN_PARTS + 'model.predict(x)', 'predict with auto_shard_dataset=False for rank 1',
-    ),
-    'parts of other lengths to evaluate': (
-        OWN_PARTS + 'model.evaluate(x[:32 * (1 + rank)], y[:32 * (1 + rank)])', 'rows: 32 for rank 0',
-    ),
-    'parts of other lengths of a batch': (
-        OWN_PARTS + 'model.train_on_batch(x[:4 + rank], y[:4 + rank])', 'rows: 4 for rank 0',
     ),
     'parts that nobody can count': (OWN_PARTS + 'model.predict(batches(3))', 'Pass steps=, or arrays.'),
     'short batches to validate on': (
@@ -112,17 +101,6 @@ WRONG = {
     'a stream that breaks off in one': (
         'model.fit((x[i // (20 - i * rank):][:32], y[:32]) for i in range(30))', 'ZeroDivisionError: ',
     ),
-    'other seeds': ('hefted.utils.set_random_seed(rank)\nmodel.fit(x, y)', 'seed: 0 for rank 0'),
-    'other validation data': (
-        'model.fit(x, y, validation_data=(x[:90 + rank], y[:90 + rank]))', 'rows of the validation data: 90 for rank 0',
-    ),
-    'other callbacks': (
-        "model.fit(x, y, epochs=3, callbacks=[callbacks.EarlyStopping('loss')][rank:])",
-        'callbacks: ["EarlyStopping"] for rank 0',
-    ),
-    'other epochs': ('model.fit(x, y, epochs=2 + rank)', 'epochs: 2 for rank 0'),
-    'other steps': ('model.fit(x, y, steps_per_epoch=10 + rank)', 'steps_per_epoch: 10 for rank 0'),
-    'a budget for one': ("model.fit(x, y, budget='1 kWh' if rank else None)", 'budget: [] for rank 0'),
     'one that fits twice': ('model.fit(x, y)\nif rank == 1: model.fit(x, y)', 'ended while others still worked'),
     'one that raises in a callback': (
         'model.fit(x, y, epochs=9, callbacks=[Raises()])', 'ValueError: a mistake of its own',
@@ -133,9 +111,83 @@ WRONG = {
         'weights of which each process has a share',
     ),
     'an argument that all have wrong': ('model.fit(x, y, batch_size=-1)', 'Expected batch_size to be a positive'),
-    'an argument that one has wrong': ('model.fit(x, y, batch_size=-rank or 32)', 'batch_size: 32 for rank 0'),
     'rows that one has wrong': ('model.fit(x, y[:1000 - rank])', 'x has 1000, y has 999'),
 }  # fmt: skip
+AGREE_NOT = {
+    'other programs': ('made(8 + rank).fit(x, y)', "the model's layer: "),
+    'other programs to evaluate': ('made(8 + rank).evaluate(x, y)', "the model's layer: "),
+    'other programs to predict': ('made(8 + rank).predict(x)', "the model's layer: "),
+    'other programs for one step': ('made(8 + rank).train_on_batch(x[:32], y[:32])', "the model's layer: "),
+    'weights that one has read from elsewhere': (OTHER_WEIGHTS + 'model.fit(x, y)', OF_WEIGHTS),
+    'other weights to evaluate': (OTHER_WEIGHTS + 'model.evaluate(x, y)', OF_WEIGHTS),
+    'other weights to predict': (OTHER_WEIGHTS + 'model.predict(x)', OF_WEIGHTS),
+    'other weights for one step': (OTHER_WEIGHTS + 'model.predict_on_batch(x[:32])', OF_WEIGHTS),
+    'other lengths': ('model.fit(x[:900 + rank], y[:900 + rank])', 'rows: 900 for rank 0'),
+    'other lengths to evaluate': ('model.evaluate(x[:900 + rank], y[:900 + rank])', 'rows: 900 for rank 0'),
+    'other lengths to predict': ('model.predict(x[:900 + rank])', 'rows: 900 for rank 0'),
+    'another length of a batch': ('model.train_on_batch(x[:32 + rank], y[:32 + rank])', 'rows: 32 for rank 0'),
+    'other values to evaluate': ('model.evaluate(x + rank, y)', 'evaluate: the data: '),
+    'other values to predict': ('model.predict(x + rank)', 'predict: the data: '),
+    'other values for one step': ('model.test_on_batch(x[:32] + rank, y[:32])', 'test_on_batch: the data: '),
+    'batches of another shape': ('model.fit(of_shape(4 + rank))', 'but for its rows: ["float32 (4, 20)", "float32 (4'),
+    'batches of another shape to evaluate': ('model.evaluate(of_shape(4 + rank))', 'for its rows: ["float32 (4, 20)"'),
+    'batches of another shape to predict': ('model.predict(of_shape(4 + rank))', 'for its rows: ["float32 (4, 20)"'),
+    'batches of another shape to validate on': (
+        'model.fit(x, y, validation_data=of_shape(4 + rank))', 'validation data.what a batch holds, but for its rows: ',
+    ),
+    'the whole data where parts are wanted': (
+        OWN_PARTS + 'Part.shard = 0, 1\nmodel.fit(Part())', 'of shard=[0, 1] for ranks 0, 1 ',
+    ),
+    'the same part in all': (
+        OWN_PARTS + 'Part.shard = 0, 2\nmodel.fit(x[:32], y[:32], validation_data=Part())',
+        'Pass shard=(jax.process_index(), jax.process_count())',
+    ),
+    'the same part in all to predict': (
+        OWN_PARTS + 'Part.shard = 0, 2\nmodel.predict(Part())', 'of shard=[0, 2] for ranks 0, 1 ',
+    ),
+    'parts in one alone': (
+        'if rank:\n    ' + OWN_PARTS + 'model.predict(x)', 'predict with auto_shard_dataset=False for rank 1',
+    ),
+    'parts of other lengths to evaluate': (
+        OWN_PARTS + 'model.evaluate(x[:32 * (1 + rank)], y[:32 * (1 + rank)])', 'rows: 32 for rank 0',
+    ),
+    'parts of other lengths of a batch': (
+        OWN_PARTS + 'model.train_on_batch(x[:4 + rank], y[:4 + rank])', 'rows: 4 for rank 0',
+    ),
+    'other seeds': ('hefted.utils.set_random_seed(rank)\nmodel.fit(x, y)', 'seed: 0 for rank 0'),
+    'other validation data': (
+        'model.fit(x, y, validation_data=(x[:90 + rank], y[:90 + rank]))', 'validation data.rows: 90 for rank 0',
+    ),
+    'other callbacks': (
+        "model.fit(x, y, epochs=3, callbacks=[callbacks.EarlyStopping('loss')][rank:])",
+        'callbacks: ["EarlyStopping"] for rank 0',
+    ),
+    'other epochs': ('model.fit(x, y, epochs=2 + rank)', 'epochs: 2 for rank 0'),
+    'other steps': ('model.fit(x, y, steps_per_epoch=10 + rank)', 'steps_per_epoch: 10 for rank 0'),
+    'other steps to evaluate': ('model.evaluate(batches(20), steps=3 + rank)', 'evaluate: steps: 3 for rank 0'),
+    'other steps to predict': ('model.predict(batches(20), steps=3 + rank)', 'predict: steps: 3 for rank 0'),
+    'a budget for one': ("model.fit(x, y, budget='1 kWh' if rank else None)", 'budget: [] for rank 0'),
+    'an argument that one has wrong': ('model.fit(x, y, batch_size=-rank or 32)', 'batch_size: 32 for rank 0'),
+    'other calls': ('model.evaluate(x, y) if rank else model.predict(x)', 'predict for rank 0'),
+}  # fmt: skip
+CATCHES = """
+import json
+from hefted.errors import HostsDifferError
+
+def said(case):
+    model = made()
+    try:
+        case(model)
+    except HostsDifferError as error:
+        return str(error)
+    finally:
+        distribution.set_distribution(None)
+        hefted.utils.set_random_seed(0)
+
+def of_shape(length):
+    return ((np.ones((32, length, 20)), np.ones((32, length, 1))) for _ in range(9))
+
+"""
 
 
 @pytest.mark.parametrize('wrong', WRONG)
@@ -147,6 +199,20 @@ def test_every_process_ends_with_the_cause(tmp_path: Path, wrong: str):
     for each in ended:
         assert each.code in (1, 75), each
         assert cause in each.error, each.error[-3000:]
+
+
+def test_what_they_do_not_agree_on_is_said_by_all_and_who_catches_it_may_go_on(tmp_path: Path):
+    cases = ''.join(
+        f'def case(model):\n{textwrap.indent(program, "    ")}\ntold[{name!r}] = said(case)\n'
+        for name, (program, _) in AGREE_NOT.items()
+    )
+    good = 'model.fit(x, y, verbose=0)\ntold["good"] = model.evaluate(x, y, verbose=0)\nprint(json.dumps(told))'
+    ended = worlds['run'](f'{BEGINS}{CATCHES}{PARTS}\ntold = {{}}\n{cases}{good}', 2, tmp_path)
+    assert [each.code for each in ended] == [0, 0], [each.error[-3000:] for each in ended]
+    first, second = (json.loads(each.out.splitlines()[-1]) for each in ended)
+    assert first == second
+    assert first.pop('good')[0] > 0
+    assert {name: said for name, said in first.items() if AGREE_NOT[name][1] not in (said or '')} == {}
 
 
 def test_one_of_four_may_save_what_it_has_all_of_and_the_others_go_on_and_say_nothing(tmp_path: Path):

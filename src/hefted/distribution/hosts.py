@@ -24,6 +24,7 @@ _SECONDS = 300.0
 _SLICE = 1.0  # of waiting, after which it is seen whether all live still
 _DIFFERENCES = 6
 _LONGEST = 80
+_KEPT = 2  # of what was told, the last times
 
 _calls: Counter[str] = Counter()
 
@@ -82,7 +83,7 @@ def agree(
     wrong = difference(what, gather(dict(told), what, timeout), watch.hosts)
     if wrong is not None:  # for all of them, so all tell of parts as well
         closer = None if parts is None else _of_parts(gather([*parts()], f'{what}, closer', timeout), watch.hosts)
-        raise HostsDifferError(wrong if closer is None else f'{wrong} {closer}')
+        raise HostsDifferError(wrong if closer is None else f'{wrong} {closer}', by_all=True)
 
 
 def _of_parts(told: Sequence[Sequence[Sequence[str]]], hosts: Sequence[str]) -> str | None:
@@ -114,7 +115,8 @@ def meet(call: str, timeout: float = _SECONDS) -> None:
     if len(set(calls)) > 1:
         raise HostsDifferError(
             f'The processes do not make the same call: {_shown(_sides(calls), watch.hosts)}. Each of these works on '
-            'the devices of all and waits for all: make the same calls, in the same order, in every process.'
+            'the devices of all and waits for all: make the same calls, in the same order, in every process.',
+            by_all=True,
         )
 
 
@@ -185,8 +187,11 @@ def _exchange(
 ) -> list[str]:
     """Tell the others, and wait for each."""
     _calls[what] += 1
-    folder = f'hefted/told/{what}/{_calls[what]}/'
+    number = _calls[what]
+    folder = f'hefted/told/{what}/{number}/'
     watch.check()
+    if number > _KEPT:  # who tells again has heard all of the last time, so all have heard those of the time before
+        watch.store.drop(f'hefted/told/{what}/{number - _KEPT}/{watch.world.rank}')
     watch.store.put(f'{folder}{watch.world.rank}', told)
     until = time.monotonic() + timeout
     says = time.monotonic() + sign

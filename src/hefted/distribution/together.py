@@ -105,7 +105,7 @@ def training() -> Generator[None]:
 
 def _tell_of(watched: Watch, error: Exception) -> None:
     """Find whose failure it is: another's becomes a HostLostError; this process's own is told to the others."""
-    if isinstance(error, HostLostError):
+    if isinstance(error, HostLostError) or getattr(error, 'by_all', False):
         return
     if not isinstance(error, HeftedError) and any(word in str(error).lower() for word in _OF_OTHERS):
         watched.suspect(_NAMING_SECONDS)

@@ -276,13 +276,13 @@ def evaluate(
         arguments = Arguments(x, y, sample_weight, batch_size=batch_size, steps=steps)
         source = inputs.given(self, arguments, 'evaluate', warns=True).source
         opened.callback(source.close)
-        if lead.watch() is not None:
-            from hefted.models import parts
-
-            parts.agree('evaluate', source.layout.placing, source=source)
         steps = checks.limited_steps(steps, source.steps)
         listeners = CallbackList(callbacks, model=self, verbose=verbose, epochs=1, steps=steps or source.steps)
         binding = binding_of(self)
+        if lead.watch() is not None:
+            from hefted.models import comparing
+
+            comparing.evaluation(self, binding, source, steps or source.steps)
         binding.place(source.layout.placing)
         run.enter('compile')
         judge = judge_of(self, program_of(self, binding), binding, source, listeners, steps)
@@ -290,6 +290,10 @@ def evaluate(
         progress = progress_for(0 if listeners.shows_progress else verbose, None, steps or source.steps)
         progress.epoch_begin(0)
         logs = judge.logs()
+        if lead.watch() is not None:
+            from hefted.models import comparing
+
+            comparing.ends('evaluate')
         progress.epoch_end(0, logs, None)
     except BaseException as caught:
         status, error = ('failed' if isinstance(caught, Exception) else 'stopped'), caught

@@ -34,7 +34,7 @@ def identity_of(
     """
     compiled: Mapping[str, Any] = getattr(model, '_compile_arguments', None) or {}
     return {
-        'layer': [_line(layer) for layer in getattr(model, 'layers', ())],
+        'layer': _layers(model),
         'variable': [f'{v.dtype} {v.shape}' for group in binding.groups.values() for v in group],
         'optimizer': _optimizer(model.optimizer),
         **{name: _line(compiled.get(name)) for name in _OBJECTIVE},
@@ -43,6 +43,20 @@ def identity_of(
         **arguments,
         'seed': told_seed(),
     }
+
+
+def layers_and_variables(model: Model) -> dict[str, Any]:
+    """What a model is by itself, compiled or not, as `identity_of` tells it."""
+    return {'layer': _layers(model), 'variable': [f'{v.dtype} {v.shape}' for v in model.variables]}
+
+
+def as_text(value: Any) -> str:
+    """Something that is told, as one text."""
+    return json.dumps(value)
+
+
+def _layers(model: Model) -> list[str]:
+    return [_line(layer) for layer in getattr(model, 'layers', ())]
 
 
 def _data(source: Source) -> dict[str, Any]:

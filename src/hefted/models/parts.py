@@ -1,11 +1,9 @@
-"""Processes that each bring rows of their own, as with auto_shard_dataset=False: before they compute, they compare."""
+"""Processes that each bring rows of their own, as with auto_shard_dataset=False: how many, and whose."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-
-import jax
 
 from hefted.data.arrays import Rows
 from hefted.data.source import Source
@@ -19,39 +17,7 @@ if TYPE_CHECKING:
     from hefted.models.inputs import Batches
     from hefted.models.model import Model
 
-_HOW = 'with auto_shard_dataset=False'
-
-
-def agree(call: str, placing: Placing | None, rows: Rows | None = None, source: Source | None = None) -> None:
-    """See that parts make whole batches: as many rows of each process, of one kind, and no row twice.
-
-    Args:
-        call: Which is about to compute, such as 'evaluate'.
-        placing: Of its batches; nothing is compared where each process brings all of them.
-        rows: One batch of this process.
-        source: Or where its batches come from.
-
-    Raises:
-        HostsDifferError: They do not; all processes raise it.
-        ArgumentError: The devices of each do not divide the batch.
-    """
-    if placing is None or placing.hosts == 1:
-        return
-    told: dict[str, Any] = {}
-    if rows is not None:
-        told = {'rows': rows.count, 'what a batch holds, but for its rows': _kinds((rows.x, rows.y, rows.weight))}
-    if source is not None:
-        layout, at = source.layout, 2 if source.layout.stepped else 1
-        told = {
-            'rows': None if isinstance(source, StreamSource) else layout.rows // placing.hosts,
-            'rows of a step': layout.batch_size // placing.hosts,
-            'steps': source.steps,
-            'what a batch holds, but for its rows': _kinds(layout.shapes[0], at),
-        }
-    hosts.agree(f'{call} {_HOW}', told)
-    if rows is not None:
-        placing.require_whole(rows.count)
-    require_each(source)
+HOW = 'with auto_shard_dataset=False'
 
 
 def require_each(*sources: Source | None) -> None:
@@ -75,8 +41,9 @@ def _require_each(feeds: list[Any]) -> None:
         if any(given) and sorted(each or [] for each in given) != wanted:
             kind = 'dataset' if feed is None else feed.kind
             raise HostsDifferError(
-                f'Expected each process to give another part of every batch {_HOW}, received a {kind} of shard='
-                f'{hosts.who_has(given)}. Pass shard=(jax.process_index(), jax.process_count()) in every process.'
+                f'Expected each process to give another part of every batch {HOW}, received a {kind} of shard='
+                f'{hosts.who_has(given)}. Pass shard=(jax.process_index(), jax.process_count()) in every process.',
+                by_all=True,
             )
 
 
@@ -94,17 +61,15 @@ def levelled(model: Model, placing: Placing, batches: Batches) -> tuple[Iterator
 
     Raises:
         ArgumentError: Nobody knows how many batches there are.
-        HostsDifferError: They are not alike, or not as many, and the model does not let them be filled up.
+        HostsDifferError: They are not as many, and the model does not let them be filled up.
     """
-    told = {'what a batch holds, but for its rows': _kinds(batches.sample.x)}
-    hosts.agree(f'predict {_HOW}', told)
     _require_each([batches.feed])
     left_over = 0 if batches.feed is not None else batches.sample.count % batches.size
     own = [batches.size, batches.count, left_over]
     everybody = hosts.gather(own, 'the batches of predict')
     if any(count is None for _, count, _ in everybody):
         raise ArgumentError(
-            f'Expected data of a known number of batches for predict {_HOW}, received some that does not tell. '
+            f'Expected data of a known number of batches for predict {HOW}, received some that does not tell. '
             'Pass steps=, or arrays.'
         )
     each = placing.shares // placing.hosts
@@ -113,9 +78,10 @@ def levelled(model: Model, placing: Placing, batches: Batches) -> tuple[Iterator
     steps = max(count for _, count, _ in everybody)
     if not rows_independent(model) and any(told != [size, steps, 0] for told in everybody):
         raise HostsDifferError(
-            f'Expected as many rows of each process for predict {_HOW}, in whole batches that its {each} parts divide, '
+            f'Expected as many rows of each process for predict {HOW}, in whole batches that its {each} parts divide, '
             f'as rows touch one another in a layer of {model.name!r}; received [rows a step, steps, rows left over] = '
-            f'{hosts.who_has(everybody)}. Give each process as many, or use auto_shard_dataset=True.'
+            f'{hosts.who_has(everybody)}. Give each process as many, or use auto_shard_dataset=True.',
+            by_all=True,
         )
     return _filled_up(batches.each, steps), size
 
@@ -128,7 +94,3 @@ def _filled_up(each: Iterator[Rows], steps: int) -> Iterator[Rows | None]:
         done += 1
     for _ in range(steps - done):
         yield None
-
-
-def _kinds(structure: Any, at: int = 1) -> list[str]:
-    return [f'{part.dtype} {tuple(part.shape[at:])}' for part in jax.tree.leaves(structure)]

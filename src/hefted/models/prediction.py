@@ -111,13 +111,18 @@ def _joined(leaves: Sequence[Any], numbers: Sequence[Any]) -> Any:
 
 def _in_step(model: Model, placing: Placing | None, batches: Batches) -> tuple[Iterator[Rows | None], int]:
     """Batches and the rows of each; None where other processes alone have rows left."""
-    if placing is None or placing.hosts == 1:
-        if placing is not None and batches.feed is not None:
-            refuse_parts(batches.feed)
-        return batches.each, batches.size
-    from hefted.models import parts
+    each, size = batches.each, batches.size
+    apart = None if placing is None or placing.hosts == 1 else placing
+    if apart is None and placing is not None and batches.feed is not None:
+        refuse_parts(batches.feed)
+    if apart is None and lead.watch() is None:
+        return each, size
+    from hefted.models import comparing, parts
 
-    return parts.levelled(model, placing, batches)
+    comparing.prediction(model, placing, batches)
+    if apart is not None:
+        each, size = parts.levelled(model, apart, batches)
+    return each if batches.feed is None else comparing.one_by_one(each, batches, placing), size
 
 
 def _outputs(model: Model, batch: Rows, size: int, forward: Forward) -> Any:

@@ -68,7 +68,7 @@ def predict_on_batch(self: Model, x: Any) -> Any:
         if not self.built:
             self.build_for(rows, rows.count)
         forward = Forward(self, rows.count, 'predict_on_batch')
-        _agree('predict_on_batch', forward.placing, rows)
+        _compare('predict_on_batch', self, forward.placing, rows)
         outputs = forward(rows.x)
         forward.hold()
         return tree.map_structure(np.asarray, outputs)
@@ -82,18 +82,18 @@ def _rows(model: Model, method: str, x: Any, y: Any, sample_weight: Any, class_w
     return rows
 
 
-def _agree(call: str, placing: Placing | None, rows: Rows) -> None:
+def _compare(call: str, model: Model, placing: Placing | None, rows: Rows) -> None:
     if lead.watch() is not None:
-        from hefted.models import parts
+        from hefted.models import comparing
 
-        parts.agree(call, placing, rows)
+        comparing.step(call, model, placing, rows)
 
 
 def _step(model: Model, kind: str, rows: Rows, return_dict: bool) -> Any:
     lead.meet(f'{kind}_on_batch')
     binding = binding_of(model)
     placing = placing_of(rows.count, f'{kind}_on_batch')
-    _agree(f'{kind}_on_batch', placing, rows)
+    _compare(f'{kind}_on_batch', model, placing, rows)
     binding.place(placing)
     state = binding.held()
     batch = Batch(rows.x, rows.y, rows.weight, None)

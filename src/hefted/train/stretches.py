@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from hefted.data.source import Layout, Stretch
+from hefted.distribution import lead
 from hefted.train import interrupts
 from hefted.train.program import Logs, State, Stretcher
 
@@ -38,13 +40,25 @@ class Chunk(NamedTuple):
 
 
 def at_once(stretches: Iterator[Stretch | None]) -> Iterator[Stretch | None]:
-    """The same, a Ctrl-C being raised while they are waited for: no state is at stake there."""
+    """The same, a Ctrl-C being raised while they are waited for: no state is at stake there.
+
+    Raises:
+        HostsDifferError: Another process has another one now, or no more.
+    """
+    several = lead.watch() is not None
     while True:
         with interrupts.at_once():
             stretch = next(stretches, _END)
+        if several and stretch is not None:  # else they would wait in one another's steps for ever, or add them up
+            lead.decide(True, 'for no more batches' if stretch is _END else f'for {_told(stretch)}')
         if stretch is _END:
             return
         yield stretch  # pyright: ignore[reportReturnType]
+
+
+def _told(stretch: Stretch) -> str:
+    arrays = ', '.join(f'{part.dtype} {part.shape}' for part in jax.tree.leaves(stretch.data))
+    return f'{stretch.steps} batches, {stretch.rows} rows of {arrays}'
 
 
 def loop_for(stretch: Stretch, own: Stretcher, others: Callable[[Layout], Stretcher] | None) -> Stretcher:

@@ -1,0 +1,223 @@
+"""Before processes evaluate, predict or take a single step together: see that all have the same in hand.
+
+What computes on the devices of all takes some rows from each process. Were they of other data, or by other weights,
+what comes out would be of nobody's data, and nothing would say so; were they of other shapes, the processes would wait
+for one another, or be ended by the collectives' library without a word of the cause.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from hefted.data.arrays import Rows
+from hefted.data.identity import told_of
+from hefted.data.stream import StreamSource
+from hefted.distribution import hosts, lead
+from hefted.models import identity, parts
+from hefted.utils.stacked import gathered
+
+if TYPE_CHECKING:
+    from hefted.data.source import Source
+    from hefted.distribution.placing import Placing
+    from hefted.models.inputs import Batches
+    from hefted.models.model import Model
+    from hefted.train.binding import Binding
+
+HOLDS = 'what a batch holds, but for its rows'
+_OF_MODEL = ('layer', 'variable', 'optimizer', 'loss', 'loss_weights', 'metrics', 'weighted_metrics')
+_MOST_BYTES = 64 << 20  # of weights that are compared by value
+_READABLE = 60  # characters
+_COMPARED = '_compared'  # of a model that a step of all was taken with
+
+
+def evaluation(model: Model, binding: Binding, source: Source, steps: int | None) -> None:
+    """Before `evaluate`.
+
+    Args:
+        model: A compiled one, built.
+        binding: Its variables.
+        source: What it is judged by.
+        steps: How many batches; None where nobody knows.
+
+    Raises:
+        HostsDifferError: The message names what differs, and who has what.
+        ArgumentError: Parts of a batch that do not make whole ones.
+    """
+    placing = source.layout.placing
+    who = identity.identity_of(model, binding, source, None)
+    data = who.pop('data')
+    del who['seed'], who['optimizer']
+    told = {**of_model(who), **of_data(source, data), 'steps': steps}
+    _agree(f'evaluate{_how(placing)}', told, pairs_of(binding))
+    if placing is not None and placing.hosts > 1:
+        parts.require_each(source)
+
+
+def prediction(model: Model, placing: Placing | None, batches: Batches) -> None:
+    """Before `predict`: its rows as well, but where each process brings its own.
+
+    Args:
+        model: A built one.
+        placing: Where its batches lie.
+        batches: This process's.
+
+    Raises:
+        HostsDifferError: The message names what differs, and who has what.
+    """
+    x = batches.sample.x
+    told = of_model(identity.layers_and_variables(model)) | {HOLDS: kinds(x)}
+    if placing is None or placing.hosts == 1:
+        told |= {'rows of a step': batches.size, 'steps': batches.count}
+        if batches.feed is None:
+            told |= {'rows': batches.sample.count, 'the data': short(told_of(x))}
+    _agree(f'predict{_how(placing)}', told, _variables(model))
+
+
+def step(call: str, model: Model, placing: Placing | None, rows: Rows) -> None:
+    """Before one step over one batch; the model is compared before its first one.
+
+    Args:
+        call: Such as 'train_on_batch'.
+        model: A built one.
+        placing: Where the batch lies.
+        rows: The batch, or this process's part of it.
+
+    Raises:
+        HostsDifferError: The message names what differs, and who has what.
+        ArgumentError: The devices of each do not divide the batch.
+    """
+    batch, apart = (rows.x, rows.y, rows.weight), placing is not None and placing.hosts > 1
+    first = not model.__dict__.get(_COMPARED)
+    told = {
+        'rows': rows.count,
+        HOLDS: kinds(batch),
+        'the data': None if apart else short(told_of(batch)),
+        "whether it is the model's first batch": first,
+    }
+    hosts.agree(f'{call}{_how(placing)}', told)
+    if first:
+        _agree(f'the model of {call}', of_model(identity.layers_and_variables(model)), _variables(model))
+        model.__dict__[_COMPARED] = True
+    if placing is not None and apart:
+        placing.require_whole(rows.count)
+
+
+def one_by_one(each: Iterator[Rows | None], batches: Batches, placing: Placing | None) -> Iterator[Rows | None]:
+    """The batches of a prediction, each compared before it is computed where nobody knows them before.
+
+    Args:
+        each: The batches; None for a step in which others alone have rows left.
+        batches: Where they come from.
+        placing: Where they lie.
+
+    Raises:
+        HostsDifferError: Another process has another batch now, or no more.
+    """
+    apart = placing is not None and placing.hosts > 1
+    for batch in each:
+        rows = '' if apart or batch is None else f'{batch.count} rows of '
+        lead.decide(True, f'for a batch of {rows}{", ".join(kinds((batch or batches.sample).x))}')
+        yield batch
+    ends('predict')
+
+
+def ends(call: str) -> None:
+    """Batches that nobody knew before are at their end: see that they are for all, before anything is given out."""
+    if lead.watch() is not None:
+        lead.decide(True, 'for no more batches')
+        hosts.gather(None, f'the end of {call}')
+
+
+def of_data(source: Source, data: Any) -> dict[str, Any]:
+    """What is told of data: of arrays how many rows, and their values where all processes have all of them.
+
+    Args:
+        source: Of its batches.
+        data: What tells it from other data (`identity_of`).
+    """
+    layout, stream = source.layout, isinstance(source, StreamSource)
+    own = 1 if layout.placing is None else layout.placing.hosts
+    return {
+        'rows': None if stream else layout.rows // own,
+        'rows of a step': layout.batch_size // own,
+        HOLDS: kinds(layout.shapes[0], 2 if layout.stepped else 1),
+        'the data': None if stream or own > 1 else short(data),
+    }
+
+
+def of_model(told: dict[str, Any]) -> dict[str, Any]:
+    """What is told of a model, by names that say so, and no longer than can be read."""
+    return {f"the model's {name}" if name in _OF_MODEL else name: readable(value) for name, value in told.items()}
+
+
+def readable(value: Any) -> Any:
+    """A setting as it is; the sum of one that is too long to be read."""
+    return value if len(identity.as_text(value)) <= _READABLE else short(value)
+
+
+def short(value: Any) -> str:
+    """A sum of what is too long to be told."""
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:8]
+
+
+def kinds(structure: Any, at: int = 1) -> list[str]:
+    """Dtype and shape of each array of a batch, from an axis on: a program for others would send other things."""
+    return [f'{np.dtype(part.dtype).name} {tuple(part.shape[at:])}' for part in jax.tree.leaves(structure)]
+
+
+Pairs = Sequence[tuple[Any, Any]]
+"""Variables, and what each of them holds."""
+
+
+def pairs_of(binding: Binding) -> Pairs:
+    """The weights of a state; not what its optimizer and its metrics keep."""
+    held = binding.held()
+    return [pair for name in ('trainable', 'frozen') for pair in zip(binding.groups[name], held[name], strict=True)]
+
+
+def _variables(model: Model) -> Pairs:
+    return [(v, v.held) for v in gathered(model.variables)]
+
+
+def weights(pairs: Pairs) -> str:
+    """A sum over the first weights, so far as that takes no time: biases and norms before what is large."""
+    sums: list[tuple[int, int]] = []
+    left = _MOST_BYTES
+    for number, (_, array) in sorted(enumerate(pairs), key=lambda each: each[1][1].nbytes):
+        left -= array.nbytes
+        if left >= 0 and _whole(array):
+            sums.append((number, _sum(array)))
+    return short(sums)
+
+
+def by_part(pairs: Pairs) -> Callable[[], list[tuple[str, str]]]:
+    """What tells each weight's path, and what is to be alike of it, to whom they are not."""
+
+    def told() -> list[tuple[str, str]]:
+        small = [array.nbytes <= _MOST_BYTES and _whole(array) for _, array in pairs]
+        sums = [f', sum {_sum(array):08x}' if s else '' for (_, array), s in zip(pairs, small, strict=True)]
+        return [(v.path, f'{v.dtype} {tuple(v.shape)}{s}') for (v, _), s in zip(pairs, sums, strict=True)]
+
+    return told
+
+
+def _agree(what: str, told: dict[str, Any], pairs: Pairs) -> None:
+    hosts.agree(what, told | {'the weights': weights(pairs)}, parts=by_part(pairs))
+
+
+def _how(placing: Placing | None) -> str:
+    return '' if placing is None or placing.hosts == 1 else f' {parts.HOW}'
+
+
+def _whole(array: Any) -> bool:
+    return not isinstance(array, jax.Array) or array.is_fully_addressable
+
+
+def _sum(array: Any) -> int:
+    return zlib.crc32(np.asarray(array).tobytes())
