@@ -14,7 +14,7 @@ if __name__ == '__main__':
 import numpy as np
 
 from hefted import Sequential, distribution, layers, losses, optimizers
-from hefted.data import source
+from hefted.data import memory
 from hefted.utils import set_random_seed
 
 set_random_seed(1)
@@ -59,11 +59,11 @@ def with_batch_statistics() -> Any:
 
 
 def streamed_rows() -> Any:
-    before, source._RESIDENT_SHARE = source._RESIDENT_SHARE, 0.0
+    before, memory._SHARE = memory._SHARE, 0.0
     try:
         return rounded(reference(layers.BatchNormalization()))
     finally:
-        source._RESIDENT_SHARE = before
+        memory._SHARE = before
 
 
 def generated() -> Any:

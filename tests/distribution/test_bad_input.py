@@ -18,6 +18,7 @@ import os, sys, time
 import numpy as np
 import hefted
 from hefted import Sequential, callbacks, distribution
+from hefted.data import memory
 from hefted.layers import Dense
 
 rank = distribution.initialize().rank
@@ -105,7 +106,9 @@ WRONG = {
     'one that raises in a callback': (
         'model.fit(x, y, epochs=9, callbacks=[Raises()])', 'ValueError: a mistake of its own',
     ),
-    'one that evaluates alone': ('if rank == 0: model.evaluate(x, y)\nmodel.fit(x, y)', 'evaluate for rank 0'),
+    'one that evaluates alone': (
+        'if rank == 0: model.evaluate(x, y)\nmodel.fit(x, y)', 'evaluate of arrays for rank 0',
+    ),
     'one that saves shares alone': (
         SHARED,
         'weights of which each process has a share',
@@ -168,6 +171,12 @@ AGREE_NOT = {
     'other steps to predict': ('model.predict(batches(20), steps=3 + rank)', 'predict: steps: 3 for rank 0'),
     'a budget for one': ("model.fit(x, y, budget='1 kWh' if rank else None)", 'budget: [] for rank 0'),
     'an argument that one has wrong': ('model.fit(x, y, batch_size=-rank or 32)', 'batch_size: 32 for rank 0'),
+    'other kinds of data': (
+        'model.fit(x, y, validation_data=batches(3) if rank else (x, y))', 'validated on a generator for rank 1',
+    ),
+    'another kind of data to evaluate': (
+        'model.evaluate(batches(3) if rank else x, None if rank else y)', 'evaluate of a generator for rank 1',
+    ),
     'other calls': ('model.evaluate(x, y) if rank else model.predict(x)', 'predict for rank 0'),
 }  # fmt: skip
 CATCHES = """
@@ -189,6 +198,13 @@ def of_shape(length):
 
 """
 
+GOES_ON = """
+memory._SHARE *= 1 - rank  # one of them has too little, so both stream
+model.fit(x, y, verbose=0)
+told['good'] = model.evaluate(x, y, verbose=0)
+print(json.dumps(told))
+"""
+
 
 @pytest.mark.parametrize('wrong', WRONG)
 def test_every_process_ends_with_the_cause(tmp_path: Path, wrong: str):
@@ -206,8 +222,7 @@ def test_what_they_do_not_agree_on_is_said_by_all_and_who_catches_it_may_go_on(t
         f'def case(model):\n{textwrap.indent(program, "    ")}\ntold[{name!r}] = said(case)\n'
         for name, (program, _) in AGREE_NOT.items()
     )
-    good = 'model.fit(x, y, verbose=0)\ntold["good"] = model.evaluate(x, y, verbose=0)\nprint(json.dumps(told))'
-    ended = worlds['run'](f'{BEGINS}{CATCHES}{PARTS}\ntold = {{}}\n{cases}{good}', 2, tmp_path)
+    ended = worlds['run'](f'{BEGINS}{CATCHES}{PARTS}\ntold = {{}}\n{cases}{GOES_ON}', 2, tmp_path)
     assert [each.code for each in ended] == [0, 0], [each.error[-3000:] for each in ended]
     first, second = (json.loads(each.out.splitlines()[-1]) for each in ended)
     assert first == second

@@ -17,7 +17,6 @@ import math
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -25,6 +24,7 @@ import jax
 import numpy as np
 
 from hefted import tree
+from hefted.data import memory
 from hefted.data.arrays import HostArray, Rows, tokens_of
 from hefted.data.identity import told_of
 from hefted.data.passes import Passes
@@ -34,7 +34,6 @@ from hefted.variables import Array
 if TYPE_CHECKING:
     from hefted.distribution.placing import Placing
 
-_RESIDENT_SHARE = 0.25  # of the device's memory: the rest is for weights, activations and other programs
 _TRIAL_STEPS = 4  # of real rows in a block to try steps on
 _BLOCK_BYTES = 64 << 20  # streamed blocks: large enough to hide the copy, small enough to hold two
 
@@ -326,10 +325,12 @@ class StreamedSource(_Ordered):
 def source_for(
     rows: Rows, batch_size: int, shuffle: bool | str = False, placing: Placing | None = None
 ) -> ResidentSource | StreamedSource:
-    """Rows on the device if they fit in a quarter of its memory, on each of many alike; else streamed."""
-    sharing = len(jax.local_devices()) if placing is not None and jax.default_backend() == 'cpu' else 1
+    """Rows on the device if they fit in a quarter of its memory, on each of many alike; else streamed.
+
+    Of several processes all keep them alike: where one has less memory, all stream.
+    """
     own = placing is not None and placing.hosts > 1  # then nobody has all of them
-    if not own and rows.nbytes * sharing <= _RESIDENT_SHARE * _device_memory():
+    if not own and memory.keeps(rows.nbytes, on_each=placing is not None):
         return ResidentSource(rows, batch_size, shuffle, placing)
     return StreamedSource(rows, batch_size, shuffle, placing=placing)
 
@@ -381,13 +382,3 @@ def shapes_of(structure: Any) -> Any:
 
 def _map(function: Any, structure: Any) -> Any:
     return tree.map_structure(lambda leaf: None if leaf is None else function(leaf), structure)
-
-
-@cache
-def _device_memory() -> float:
-    device = jax.local_devices()[0]
-    if device.platform != 'cpu' and (stats := device.memory_stats()):
-        return float(stats.get('bytes_limit', math.inf))
-    from hefted import host
-
-    return float(host.total_memory_bytes() or math.inf)

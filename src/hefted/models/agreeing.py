@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from hefted.models.model import Model
 
 
-def meet(callbacks: Any, limits: Sequence[Limit], when: Wish | None, **arguments: Any) -> None:
+def meet(call: str, callbacks: Any, limits: Sequence[Limit], when: Wish | None, **arguments: Any) -> None:
     """See that all processes call `fit` now, with arguments that lead to the same steps.
 
     Args:
+        call: `fit`, and on what kinds of data.
         callbacks: As for `fit`; those that rank 0 alone is to call (`Callback.once`) may be given to it alone.
         limits: Of the budget that `fit` was given.
         when: What `fit` was asked to wait for.
@@ -33,7 +34,7 @@ def meet(callbacks: Any, limits: Sequence[Limit], when: Wish | None, **arguments
     Raises:
         HostsDifferError: The message names what differs, and who has what.
     """
-    lead.meet('fit')
+    lead.meet(call)
     told = {
         **{
             name: value if value is None or isinstance(value, int) else list(value) for name, value in arguments.items()

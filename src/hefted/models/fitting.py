@@ -118,6 +118,7 @@ def fit(
             from hefted.models import agreeing
 
             agreeing.meet(
+                inputs.call_on('fit', x, validation_data, validation_split),
                 callbacks,
                 limits,
                 when,
@@ -271,7 +272,7 @@ def evaluate(
     opened.enter_context(lead.training())
     verbose = verbose if lead.first() else 0
     try:
-        lead.meet('evaluate')
+        lead.meet(inputs.call_on('evaluate', x))
         run.enter('input')
         arguments = Arguments(x, y, sample_weight, batch_size=batch_size, steps=steps)
         source = inputs.given(self, arguments, 'evaluate', warns=True).source

@@ -97,7 +97,7 @@ def forecast(
     try:
         with undrawn_run_seeds(), ExitStack() as opened:
             opened.enter_context(lead.training())
-            lead.meet('forecast')
+            lead.meet(inputs.call_on('forecast', x, validation_data, validation_split))
             validation_size = validation_batch_size or batch_size
             ready = made_ready(
                 self,

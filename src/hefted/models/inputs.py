@@ -69,6 +69,22 @@ def validation_of(data: Any, batch_size: int | None, steps: int | None) -> Argum
     return Arguments(x, y, weight, batch_size=batch_size, steps=steps, where=' of validation_data')
 
 
+def call_on(call: str, x: Any, validation_data: Any = None, validation_split: float = 0.0) -> str:
+    """What processes tell one another of a call before they look into its data: arrays, or what gives batches.
+
+    Example:
+        >>> call_on('evaluate', np.zeros(3)), call_on('fit', iter([]), (np.zeros(3), np.zeros(3)))
+        ('evaluate of arrays', 'fit of a generator, validated on arrays')
+    """
+    judged = 'a part of it' if validation_split else None if validation_data is None else _kind(validation_data)
+    return f'{call} of {_kind(x)}' + ('' if judged is None else f', validated on {judged}')
+
+
+def _kind(data: Any) -> str:
+    feed = feed_of(data)
+    return 'arrays' if feed is None else f'a {feed.kind}'
+
+
 def for_fit(
     model: Model, train: Arguments, validation: Arguments | None, share: float, validation_size: int | None
 ) -> tuple[Given, Given | None]:
