@@ -14,7 +14,7 @@ from hefted.errors import ShapeError, unknown_name
 from hefted.masks import get_mask
 from hefted.utils.arrays import as_array, divide_no_nan, select, squeeze_or_expand
 from hefted.utils.naming import auto_name
-from hefted.utils.quick import total
+from hefted.utils.quick import number, total
 from hefted.utils.serialization import deserialize_keras_object, serialize_keras_object
 from hefted.variables import Array
 
@@ -176,9 +176,10 @@ def reduce_weighted(
             weight = select(_along(rows, weight), weight, 0.0)
         return divide_no_nan(summed, total(weight))
     if real is None or not values.ndim:
-        return lax.div(summed, float(max(values.size, 1)))
+        return lax.div(summed, number(max(values.size, 1), summed.dtype))
     # The weights may have broadcast one value a row to many; each row has as many as the others.
-    return divide_no_nan(summed, lax.mul(total(real), float(math.prod(values.shape[1:]))))
+    counted = total(real)
+    return divide_no_nan(summed, lax.mul(counted, number(math.prod(values.shape[1:]), counted.dtype)))
 
 
 def _masked(mask: Array, weight: Array | None, reduction: str | None, dtype: Any, rows: Array | None) -> Array:

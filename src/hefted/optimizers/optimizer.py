@@ -266,7 +266,7 @@ class Optimizer(Stacking):
 
     def _rate(self, learning_rate: Any, dtype: str) -> tuple[Array, ...]:
         wrap = Quick if self.quick else plain
-        step = lax.add(as_array(self.iterations, dtype), 1.0)
+        step = lax.add(as_array(self.iterations, dtype), as_array(1.0, dtype))
         rate = self.rate(wrap(as_array(learning_rate, dtype)), wrap(step))
         return tuple(plain(r) for r in rate) if isinstance(rate, tuple) else plain(rate)
 

@@ -72,11 +72,16 @@ class Quick:
 def _apply(fast: Callable[..., Array], slow: Callable[..., Array], x: Any, y: Any) -> Quick:
     x, y = plain(x), plain(y)
     if isinstance(x, float | int):
-        return Quick(fast(float(x), y))
+        return Quick(fast(number(x, y.dtype), y))
     if isinstance(y, float | int):
-        return Quick(fast(x, float(y)))
+        return Quick(fast(x, number(y, x.dtype)))
     same = x.dtype == y.dtype and (x.shape in (y.shape, ()) or y.shape == ())
     return Quick(fast(x, y) if same else slow(x, y))
+
+
+def number(value: float, dtype: Any) -> Any:
+    """A number for an operation with an array: `lax` takes those of Python for float32, whatever the array is."""
+    return float(value) if dtype == np.float32 else np.asarray(value, dtype)
 
 
 def plain(x: Any) -> Any:
@@ -109,7 +114,7 @@ def total(x: Array, axis: int | tuple[int, ...] | None = None) -> Array:
 def mean(x: Array, axis: int | tuple[int, ...] | None = None) -> Array:
     """`x.mean(axis)` of floats."""
     axes = _axes(x, axis)
-    return lax.div(lax.reduce_sum(_held(x), axes), float(math.prod(x.shape[i] for i in axes)))
+    return lax.div(lax.reduce_sum(_held(x), axes), number(math.prod(x.shape[i] for i in axes), x.dtype))
 
 
 def _axes(x: Array, axis: int | tuple[int, ...] | None) -> tuple[int, ...]:
