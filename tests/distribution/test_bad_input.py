@@ -70,6 +70,11 @@ layouts = distribution.LayoutMap(distribution.DeviceMesh((1, 2), ('batch', 'mode
 distribution.set_distribution(distribution.ModelParallel(layout_map=layouts, auto_shard_dataset=False))
 model.fit(x[:32], y[:32])
 """
+ROWS_APART = """
+import jax
+apart = jax.sharding.NamedSharding(jax.make_mesh((2,), ('rows',)), jax.sharding.PartitionSpec('rows'))
+model.fit(jax.make_array_from_process_local_data(apart, x[500 * rank : 500 * rank + 500]), y)
+"""
 WRONG = {
     'a batch that devices do not divide': ('model.fit(x, y, batch_size=33)', '2 devices divide, received 33'),
     'a mesh that does not match': ("distribution.DeviceMesh((3,), ['batch'])", 'a shape for 2 devices, received (3,)'),
@@ -114,6 +119,11 @@ WRONG = {
         'weights of which each process has a share',
     ),
     'an argument that all have wrong': ('model.fit(x, y, batch_size=-1)', 'Expected batch_size to be a positive'),
+    'rows that lie on several hosts': (ROWS_APART, 'Pass all rows as a NumPy array in every process'),
+    'devices of one alone': (
+        "distribution.set_distribution(distribution.DataParallel(devices=['cpu:0']))\nmodel.fit(x, y)",
+        'received one with none of rank 1. Take some of each',
+    ),
     'rows that one has wrong': ('model.fit(x, y[:1000 - rank])', 'x has 1000, y has 999'),
 }  # fmt: skip
 AGREE_NOT = {

@@ -174,6 +174,11 @@ class CallbackList(Callback):
         stopping = len(self._called['on_train_batch_begin']) + len(self._called['on_train_batch_end'])
         return stopping > len(self._stops)
 
+    @property
+    def stops_now_and_then(self) -> bool:
+        """Whether somebody's hook says after which batches it is to be called."""
+        return bool(self._stops)
+
     def begin(self, step: int = 0) -> None:
         """A training begins, or goes on, after so many steps: ask everybody where to stop."""
         self.step = step

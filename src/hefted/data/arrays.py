@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from hefted import dtypes, tree
+from hefted.distribution.shards import spread
 from hefted.errors import ArgumentError, DataError, ShapeError, warn
 
 HostArray = np.ndarray[Any, Any]
@@ -85,6 +86,12 @@ def weighted(rows: Rows, class_weight: Mapping[int, float]) -> Rows:
 def host_array(argument: str, value: Any) -> HostArray:
     """A NumPy array of the dtype that the device will hold; one-dimensional targets stay so."""
     given = type(value).__name__
+    if spread(value):
+        raise ArgumentError(
+            f'Expected {argument} to be an array that this process has all of, received a jax.Array whose rows lie on '
+            'several hosts. Pass all rows as a NumPy array in every process, or the rows of each with a distribution '
+            'with auto_shard_dataset=False, such as DataParallel(auto_shard_dataset=False).'
+        )
     value = _plain(argument, value)
     try:
         array = np.asarray(value)

@@ -1,12 +1,19 @@
-"""The order of rows, pass by pass, drawn where Keras draws it: from NumPy's global generator, when a pass begins."""
+"""The order of rows, pass by pass, drawn where Keras draws it: from NumPy's global generator, when a pass begins.
+
+Processes that share rows draw by rank 0's generator: a callback, or the program of one alone, may have drawn from its
+own, and rows would then be trained on twice, and others never.
+"""
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 import numpy as np
 
 from hefted.data.arrays import HostArray
+from hefted.distribution import lead
 from hefted.errors import ArgumentError
 
 
@@ -18,12 +25,21 @@ class Passes:
         batch_size: Rows a step.
         steps: Of a pass; an order is as long as so many batches, with zeros behind the rows.
         shuffle: Whether each pass has an order of its own; 'batch' moves rows within their batch only.
+        shared: Whether other processes, if there are any, have the same rows.
         random: What draws: NumPy's global generator, or a `RandomState`.
     """
 
-    def __init__(self, rows: int, batch_size: int, steps: int, shuffle: bool | str, random: Any = np.random) -> None:
+    def __init__(
+        self,
+        rows: int,
+        batch_size: int,
+        steps: int,
+        shuffle: bool | str,
+        shared: bool = True,
+        random: Any = np.random,
+    ) -> None:
         self._rows, self._size, self._steps, self.shuffle = rows, batch_size, steps, shuffle
-        self._random = random
+        self._shared, self._random = shared and random is np.random, random
         self._orders: dict[int, HostArray] = {}
         self._before: dict[int, Any] = {}  # the generator's state before each of these was drawn
         self._drawn = self._used = 0
@@ -44,6 +60,8 @@ class Passes:
         if not self.shuffle:
             return self.order(0)
         while self._drawn <= number:
+            if self._shared and lead.watch() is not None:
+                self._random.set_state(_of_rank_0(self._random.get_state(legacy=False), self._drawn))
             before = self._random.get_state(legacy=False)
             order = self._permutation(self._random)
             if self._drawn + 1 >= self._used:  # a training that begins in the middle draws what came before as well
@@ -98,7 +116,7 @@ class Passes:
 
     def rehearsal(self) -> Passes:
         """Orders of the same kind that nobody will train by, from a generator of their own."""
-        return Passes(self._rows, self._size, self._steps, self.shuffle, np.random.RandomState(0))
+        return Passes(self._rows, self._size, self._steps, self.shuffle, random=np.random.RandomState(0))
 
     def _permutation(self, drawn: Any) -> HostArray:
         if self.shuffle != 'batch':
@@ -111,6 +129,15 @@ class Passes:
         padded = np.zeros(self._steps * self._size, np.int32)
         padded[: self._rows] = order
         return padded
+
+
+def _of_rank_0(own: Any, number: int) -> Any:
+    """The state of rank 0's generator before a pass, 3 KB."""
+    state = own['state']
+    text = json.dumps(own | {'state': state | {'key': base64.b64encode(state['key'].tobytes()).decode()}})
+    told = json.loads(lead.decide(text, f'for the order of pass {number}'))
+    key = np.frombuffer(base64.b64decode(told['state']['key']), state['key'].dtype)
+    return told | {'state': told['state'] | {'key': key}}
 
 
 def _same(one: Any, two: Any) -> bool:

@@ -151,7 +151,8 @@ class _Ordered:
         self.batch_size = batch_size
         self.placing = placing
         self.steps = math.ceil(self.rows / batch_size)
-        self._passes = Passes(self.rows, batch_size, self.steps, shuffle)
+        shared = placing is None or placing.hosts == 1
+        self._passes = Passes(self.rows, batch_size, self.steps, shuffle, shared)
 
     def get_state(self) -> dict[str, Any]:
         return self._passes.get_state()

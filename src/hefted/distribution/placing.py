@@ -27,7 +27,8 @@ class Placing:
         part: Which of their parts of a batch is this process's.
 
     Raises:
-        ArgumentError: Processes bring rows of their own, and the mesh does not split a batch by process.
+        ArgumentError: This process has none of the devices. Or processes bring rows of their own, and the mesh does not
+            split a batch by process.
     """
 
     def __init__(self, how: Distribution) -> None:
@@ -36,6 +37,7 @@ class Placing:
         self.whole = NamedSharding(self.mesh, PartitionSpec())
         self.shares = how.num_model_replicas
         self.devices: list[Any] = [*self.mesh.devices.ravel()]
+        _require_own(self.devices)
         self.hosts = 1 if how.auto_shard_dataset else jax.process_count()
         self.part = 0 if self.hosts == 1 else _own_part(how, self.mesh, self.hosts)
 
@@ -190,6 +192,16 @@ def _own_part(how: Distribution, mesh: jax.sharding.Mesh, hosts: int) -> int:
     return spans.index(held[jax.process_index()])
 
 
+def _require_own(devices: Sequence[Any]) -> None:
+    """Raise where this process would have no part in what the others compute."""
+    rank = jax.process_index()
+    if all(device.process_index != rank for device in devices):
+        raise ArgumentError(
+            f'Expected a mesh with devices of all {jax.process_count()} processes, received one with none of rank '
+            f'{rank}. Take some of each, or start fewer processes.'
+        )
+
+
 def placing_for(batch_size: int, fits: bool = True) -> Placing | None:
     """How a batch of so many rows is trained on: by the distribution that is set, else on all devices.
 
@@ -210,11 +222,11 @@ def placing_for(batch_size: int, fits: bool = True) -> Placing | None:
             return None
     placing = Placing(how)
     if fits and placing.hosts == 1 and batch_size % placing.shares:
+        fewer = '' if jax.process_count() > 1 else ', or fewer devices: DataParallel(devices=list_devices()[:n])'
         raise ArgumentError(
             f'Expected a batch_size that {placing.shares} devices divide, received {batch_size}. '
             f'Take {batch_size - batch_size % placing.shares or placing.shares} or '
-            f'{batch_size + -batch_size % placing.shares} rows a step, or fewer devices: '
-            'DataParallel(devices=list_devices()[:n]).'
+            f'{batch_size + -batch_size % placing.shares} rows a step{fewer}.'
         )
     return placing
 

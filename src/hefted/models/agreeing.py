@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from hefted.callbacks.callback import CallbackList
 from hefted.data.source import Source
 from hefted.distribution import hosts, lead
 from hefted.models import comparing, parts
-from hefted.models.identity import identity_of
+from hefted.models.identity import identity_of, rate_of
 from hefted.train.binding import Binding
 
 if TYPE_CHECKING:
@@ -46,9 +43,7 @@ def meet(call: str, callbacks: Any, limits: Sequence[Limit], when: Wish | None, 
     hosts.agree('the arguments of fit', told)
 
 
-def agree(
-    model: Model, binding: Binding, source: Source, held: Source | None, steps: int | None, listeners: CallbackList
-) -> None:
+def agree(model: Model, binding: Binding, source: Source, held: Source | None, steps: int | None) -> None:
     """Compare what is to be trained with the other processes; where it differs, all raise the same error.
 
     Args:
@@ -57,7 +52,6 @@ def agree(
         source: What to train on.
         held: What to validate on; None without.
         steps: Of an epoch; None where nobody knows.
-        listeners: The callbacks, as stops follow from them.
 
     Raises:
         HostsDifferError: The message names what differs, and who has what.
@@ -68,19 +62,13 @@ def agree(
     told = {
         **comparing.of_model(identity),
         'the weights': comparing.weights(pairs),
+        'the learning rate': rate_of(model),
         **comparing.of_data(source, data),
         'steps of an epoch': steps,
         'validation data': held and comparing.of_data(held, judged),
         'devices of a batch': placing and placing.shares,
         'the distribution': placing and str(placing.how),
-        'stops at batches': listeners.stops_at_batches(),
-        "the state of NumPy's random numbers": _random(),
     }
     hosts.agree('the training', told, parts=comparing.by_part(pairs))
     if placing is not None and placing.hosts > 1:
         parts.require_each(source, held)
-
-
-def _random() -> str:
-    name, state, at, *rest = np.random.get_state()
-    return comparing.short((name, zlib.crc32(np.asarray(state).tobytes()), at, rest))

@@ -8,6 +8,7 @@ for one another, or be ended by the collectives' library without a word of the c
 from __future__ import annotations
 
 import hashlib
+import weakref
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,8 @@ HOLDS = 'what a batch holds, but for its rows'
 _OF_MODEL = ('layer', 'variable', 'optimizer', 'loss', 'loss_weights', 'metrics', 'weighted_metrics')
 _MOST_BYTES = 64 << 20  # of weights that are compared by value
 _READABLE = 60  # characters
-_COMPARED = '_compared'  # of a model that a step of all was taken with
+_KEPT = '_told_to_others'  # of a model that a step of all was taken with
+_sums: dict[int, tuple[weakref.ref[Any], int]] = {}  # of arrays that live, which nobody changes, by their ids
 
 
 def evaluation(model: Model, binding: Binding, source: Source, steps: int | None) -> None:
@@ -71,7 +73,7 @@ def prediction(model: Model, placing: Placing | None, batches: Batches) -> None:
         HostsDifferError: The message names what differs, and who has what.
     """
     x = batches.sample.x
-    told = of_model(identity.layers_and_variables(model)) | {HOLDS: kinds(x)}
+    told = of_model(identity.model_of(model)) | {HOLDS: kinds(x)}
     if placing is None or placing.hosts == 1:
         told |= {'rows of a step': batches.size, 'steps': batches.count}
         if batches.feed is None:
@@ -80,7 +82,7 @@ def prediction(model: Model, placing: Placing | None, batches: Batches) -> None:
 
 
 def step(call: str, model: Model, placing: Placing | None, rows: Rows) -> None:
-    """Before one step over one batch; the model is compared before its first one.
+    """Before one step over one batch.
 
     Args:
         call: Such as 'train_on_batch'.
@@ -93,19 +95,26 @@ def step(call: str, model: Model, placing: Placing | None, rows: Rows) -> None:
         ArgumentError: The devices of each do not divide the batch.
     """
     batch, apart = (rows.x, rows.y, rows.weight), placing is not None and placing.hosts > 1
-    first = not model.__dict__.get(_COMPARED)
+    predicts = call == 'predict_on_batch'
     told = {
+        **_kept_of(model, not predicts),
+        'the learning rate': identity.rate_of(model) if call == 'train_on_batch' else None,
         'rows': rows.count,
         HOLDS: kinds(batch),
         'the data': None if apart else short(told_of(batch)),
-        "whether it is the model's first batch": first,
     }
-    hosts.agree(f'{call}{_how(placing)}', told)
-    if first:
-        _agree(f'the model of {call}', of_model(identity.layers_and_variables(model)), _variables(model))
-        model.__dict__[_COMPARED] = True
+    _agree(f'{call}{_how(placing)}', told, _variables(model))
     if placing is not None and apart:
         placing.require_whole(rows.count)
+
+
+def _kept_of(model: Model, trains: bool) -> dict[str, Any]:
+    """What is told of a model that is built, kept until it is compiled anew: steps may be short."""
+    kept: dict[bool, tuple[Any, dict[str, Any]]] = model.__dict__.setdefault(_KEPT, {})
+    compiled = getattr(model, '_compile_arguments', None)
+    if trains not in kept or kept[trains][0] is not compiled:
+        kept[trains] = compiled, of_model(identity.model_of(model, trains))
+    return kept[trains][1]
 
 
 def one_by_one(each: Iterator[Rows | None], batches: Batches, placing: Placing | None) -> Iterator[Rows | None]:
@@ -220,4 +229,9 @@ def _whole(array: Any) -> bool:
 
 
 def _sum(array: Any) -> int:
-    return zlib.crc32(np.asarray(array).tobytes())
+    number = id(array)
+    known = _sums.get(number)
+    if known is None or known[0]() is not array:
+        known = weakref.ref(array, lambda _: _sums.pop(number, None)), zlib.crc32(np.asarray(array).tobytes())
+        _sums[number] = known
+    return known[1]

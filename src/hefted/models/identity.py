@@ -11,6 +11,7 @@ import numpy as np
 from hefted.data.source import Source
 from hefted.random import told_seed
 from hefted.train.binding import Binding
+from hefted.variables import Variable
 
 if TYPE_CHECKING:
     from hefted.models.model import Model
@@ -45,9 +46,25 @@ def identity_of(
     }
 
 
-def layers_and_variables(model: Model) -> dict[str, Any]:
-    """What a model is by itself, compiled or not, as `identity_of` tells it."""
-    return {'layer': _layers(model), 'variable': [f'{v.dtype} {v.shape}' for v in model.variables]}
+def model_of(model: Model, trains: bool = False) -> dict[str, Any]:
+    """What a model is by itself, as `identity_of` tells it.
+
+    Args:
+        model: A built one.
+        trains: Whether that by which it is trained or judged belongs to it.
+    """
+    told = {'layer': _layers(model), 'variable': [f'{v.dtype} {v.shape}' for v in model.variables]}
+    if not trains:
+        return told
+    compiled: Mapping[str, Any] = getattr(model, '_compile_arguments', None) or {}
+    optimizer = {'optimizer': _optimizer(model.optimizer)}
+    return told | optimizer | {name: _line(compiled.get(name)) for name in _OBJECTIVE}
+
+
+def rate_of(model: Model) -> float | None:
+    """The learning rate that a model's optimizer holds; None where it follows from the step."""
+    rate = getattr(getattr(model, 'optimizer', None), '_learning_rate', None)
+    return float(rate.numpy()) if isinstance(rate, Variable) else None
 
 
 def as_text(value: Any) -> str:

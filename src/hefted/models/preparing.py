@@ -142,8 +142,8 @@ class Ready:
             kept,
             partial(self.trainer, ahead=True),
             self.judged and self.judged.how,
-            listeners.stops_at_batches(),
-            any(listeners.hook_reads_state(hook) for hook in ('on_epoch_begin', 'on_epoch_end')),
+            lead.decide(listeners.stops_at_batches(), 'whether to stop at batches'),
+            lead.decide(any(map(listeners.hook_reads_state, ('on_epoch_begin', 'on_epoch_end'))), 'what hooks read'),
             keepers,
             first,
         )
@@ -181,7 +181,8 @@ def made_ready(
     validation_steps = checks.limited_steps(validation_steps, held.steps) if held else None
     steps = steps_per_epoch or source.steps
     listeners = listening(steps)
-    if (by_batch := listeners.stops_at_batches()) and isinstance(source, StreamSource):
+    by_batch = lead.decide(listeners.stops_at_batches(), 'whether to stop at batches')
+    if by_batch and isinstance(source, StreamSource):
         source.step_by_step()
     run.enter('compile')
     with unchanging():
@@ -189,7 +190,7 @@ def made_ready(
         if lead.watch() is not None:
             from hefted.models.agreeing import agree
 
-            agree(model, binding, source, held, steps, listeners)
+            agree(model, binding, source, held, steps)
         binding.place(source.layout.placing)
         program = program_of(model, binding)
         trainer = trainer_of(model, program, binding, by_batch, run)

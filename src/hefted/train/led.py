@@ -5,7 +5,9 @@ Alone, all of this does nothing and costs nothing: `led` gives the job back as i
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hefted.distribution import lead
@@ -24,6 +26,31 @@ def led(job: Job) -> Job:
     job.governor = Led(job.governor)
     job.stopped = lambda: lead.decide(stopped(), 'whether to stop')
     return job
+
+
+def stops(job: Job) -> tuple[bool, bool]:
+    """Whether hooks are called at every batch, and whether somebody may read the model between two epochs.
+
+    As rank 0's callbacks want it: those that it alone calls may be given to it alone (`Callback.once`).
+    """
+    by_batch = lead.decide(job.callbacks.stops_at_batches(), 'whether to stop at batches')
+    by_epoch = (
+        by_batch
+        or (job.train.donates and not job.train.large)
+        or job.validate is not None
+        or any(keeper.at_hooks for keeper in job.keepers)
+        or any(job.callbacks.hook_reads_state(hook) for hook in ('on_epoch_begin', 'on_epoch_end'))
+    )
+    return by_batch, lead.decide(by_epoch, 'whether to stop at epochs')
+
+
+def next_stop(job: Job) -> Callable[[], float]:
+    """What tells the step after which a hook must be called next, for hooks that are called now and then."""
+    if lead.watch() is None:
+        return lambda: job.callbacks.next_stop
+    if not lead.decide(job.callbacks.stops_now_and_then, 'whether to stop now and then'):
+        return lambda: math.inf
+    return lambda: lead.decide(job.callbacks.next_stop, 'where to stop next')
 
 
 def clock() -> float:

@@ -22,7 +22,7 @@ from hefted.train import interrupts, preemption, shares
 from hefted.train.binding import Binding
 from hefted.train.checkpoint import Keeper, Place, capture, restore
 from hefted.train.governor import Ahead, Governor
-from hefted.train.led import led
+from hefted.train.led import led, next_stop, stops
 from hefted.train.pace import Pace
 from hefted.train.program import Logs, State, Stretcher
 from hefted.train.progress import Progress
@@ -90,14 +90,8 @@ class _Training:
         self.job = job
         self.state, job.state = job.state, None  # may be given away with each dispatch: nobody else keeps it alive
         self.behind: Chunk | None = None  # dispatched, not read yet
-        self.by_batch = job.callbacks.stops_at_batches()
-        self.by_epoch = (  # whether somebody may read the model between two epochs
-            self.by_batch
-            or (job.train.donates and not job.train.large)
-            or job.validate is not None
-            or any(keeper.at_hooks for keeper in job.keepers)
-            or any(job.callbacks.hook_reads_state(hook) for hook in ('on_epoch_begin', 'on_epoch_end'))
-        )
+        self.by_batch, self.by_epoch = stops(job)
+        self.next_stop = next_stop(job)
         self.resumed = next((found for keeper in job.keepers if (found := keeper.load()) is not None), None)
         self.place = Place(job.initial_epoch) if self.resumed is None else self.resumed.place
         self.dispatched = self.done = self.place.done  # steps since the training began
@@ -191,7 +185,8 @@ class _Training:
             train, first = loop_for(stretch, job.train, job.others), 0
             while first < stretch.steps:
                 most = 1 if self.by_batch or train.single or job.stopped() else job.pace.steps
-                steps = int(min(most, stretch.steps - first, job.callbacks.next_stop - self.dispatched))
+                at = self.next_stop()
+                steps = int(min(most, stretch.steps - first, at - self.dispatched))
                 steps = self.allowed(Ahead(steps, 0, epoch, stretch.steps - first, self.done))
                 if not steps:
                     self.halted = True
@@ -205,7 +200,7 @@ class _Training:
                 if train.large and self.lets_go:
                     job.binding.drain(self.state)
                 first, end, self.dispatched = first + steps, end + steps, self.dispatched + steps
-                stop = self.dispatched >= job.callbacks.next_stop
+                stop = self.dispatched >= at
                 yield Chunk(epoch, end, steps, False, stop, logs, None if train.donates else self.state)
         if epoch + 1 < job.epochs and not self.by_epoch:  # a callback may draw of the same numbers before
             job.source.prepare(epoch + 1, job.steps_per_epoch)

@@ -1,0 +1,120 @@
+"""What one process does alone changes nothing for the others, or is refused by all."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+worlds = runpy.run_path(str(Path(__file__).parent / 'worlds.py'))
+
+PROGRAM = """
+import json
+import numpy as np
+import hefted
+from hefted import Sequential, callbacks, distribution, layers, optimizers
+from hefted.errors import HostsDifferError
+
+world = distribution.initialize()
+draw = np.random.RandomState(0)
+x, y = draw.normal(size=(64, 4)).astype('float32'), draw.normal(size=(64, 1)).astype('float32')
+several = world.size > 1
+
+
+def made(rate=0.01):
+    hefted.utils.set_random_seed(7)
+    model = Sequential([layers.Input((4,)), layers.Dense(8, activation='tanh'), layers.Dense(1)])
+    model.compile(optimizers.SGD(rate), 'mse')
+    return model
+
+
+def fitted(*called):
+    model = made()
+    return model.fit(x, y, batch_size=16, epochs=4, verbose=0, callbacks=called).history['loss']
+
+
+class Draws(callbacks.Callback):
+    once = True
+
+    def on_epoch_end(self, epoch, logs=None):
+        np.random.choice(64, 3)  # such as rows to be shown
+
+
+class Counts(callbacks.Callback):
+    once, batches = True, 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.batches += 1
+
+
+class NowAndThen(Counts):
+    def stops_at(self, step):
+        return step + 3
+
+
+def said(call):
+    try:
+        call()
+    except HostsDifferError as error:
+        return str(error)
+
+
+def other_optimizer():
+    made(0.1 / (1 + world.rank)).train_on_batch(x, y)
+
+
+def other_rate(call):
+    model = made()
+    getattr(model, call)(x, y)
+    model.optimizer.learning_rate = 0.1 / (1 + world.rank)
+    getattr(model, call)(x, y)
+
+
+def other_weights():
+    model = made()
+    model.train_on_batch(x, y)
+    model.set_weights([weight + world.rank for weight in model.get_weights()])
+    model.train_on_batch(x, y)
+
+
+first = world.rank == 0
+counts, now_and_then = Counts(), NowAndThen()
+told = {
+    'draws': fitted(Draws()),
+    'draws, given to one': fitted(*[Draws()] * first),
+    'counts, given to one': fitted(*[counts] * first),
+    'now and then, given to one': fitted(*[now_and_then] * first),
+    'batches': [counts.batches, now_and_then.batches],
+}
+if several:
+    told['said'] = [
+        said(other_optimizer), said(lambda: other_rate('train_on_batch')), said(lambda: other_rate('fit')),
+        said(other_weights),
+    ]
+print(json.dumps(told), flush=True)
+"""
+
+
+def told(folder: Path, size: int) -> list[dict[str, Any]]:
+    """What each process of a world prints last."""
+    ended = worlds['run'](PROGRAM, size, folder)
+    assert not any(each.code for each in ended), [each.error[-3000:] for each in ended]
+    return [json.loads(each.out.splitlines()[-1]) for each in ended]
+
+
+def test_what_one_does_alone(tmp_path: Path):
+    (alone,) = told(tmp_path, 1)
+    first, second = told(tmp_path, 2)
+    for name in ('draws', 'draws, given to one', 'counts, given to one', 'now and then, given to one'):
+        assert first[name] == second[name] == pytest.approx(alone[name], rel=1e-5), name
+    assert (alone['batches'], first['batches'], second['batches']) == ([16, 5], [16, 5], [0, 0])
+    assert first['said'] == second['said']
+    for said, cause in zip(
+        first['said'],
+        ("the model's optimizer: ", 'the learning rate: 0.1', 'the learning rate: 0.1', 'the weights: '),
+        strict=True,
+    ):
+        assert cause in said, said
