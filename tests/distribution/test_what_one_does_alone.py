@@ -13,9 +13,11 @@ worlds = runpy.run_path(str(Path(__file__).parent / 'worlds.py'))
 
 PROGRAM = """
 import json
+import os
+import time
 import numpy as np
 import hefted
-from hefted import Sequential, callbacks, distribution, layers, optimizers
+from hefted import Sequential, callbacks, distribution, layers, optimizers, saving
 from hefted.errors import HostsDifferError
 
 world = distribution.initialize()
@@ -94,6 +96,18 @@ if several:
         said(other_optimizer), said(lambda: other_rate('train_on_batch')), said(lambda: other_rate('fit')),
         said(other_weights),
     ]
+keeps = os.fsync
+if first:
+    os.fsync = lambda number: time.sleep(1.0)  # a slow disk
+kept = made()
+kept.save('model.keras')
+same = [saving.load_model('model.keras')]
+best = callbacks.ModelCheckpoint('best.weights.h5', save_weights_only=True)
+kept.fit(x, y, batch_size=16, verbose=0, callbacks=[best])
+same += [made()]
+same[1].load_weights('best.weights.h5')
+told['kept'] = [float(abs(each.get_weights()[0]).sum()) for each in (made(), same[0], kept, same[1])]
+os.fsync = keeps
 print(json.dumps(told), flush=True)
 """
 
@@ -106,11 +120,15 @@ def told(folder: Path, size: int) -> list[dict[str, Any]]:
 
 
 def test_what_one_does_alone(tmp_path: Path):
-    (alone,) = told(tmp_path, 1)
-    first, second = told(tmp_path, 2)
+    folders = tmp_path / 'one', tmp_path / 'two'
+    for folder in folders:
+        folder.mkdir()
+    (alone,), (first, second) = told(folders[0], 1), told(folders[1], 2)
     for name in ('draws', 'draws, given to one', 'counts, given to one', 'now and then, given to one'):
         assert first[name] == second[name] == pytest.approx(alone[name], rel=1e-5), name
     assert (alone['batches'], first['batches'], second['batches']) == ([16, 5], [16, 5], [0, 0])
+    for first_model, loaded, trained, best in (first['kept'], second['kept']):
+        assert (first_model, trained) == (loaded, best)
     assert first['said'] == second['said']
     for said, cause in zip(
         first['said'],

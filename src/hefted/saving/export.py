@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hefted import dtypes, tree
+from hefted.distribution import files
 from hefted.errors import ArchiveError, ArgumentError, NotBuiltError
 from hefted.layers.calling import call_in_step
 from hefted.saving.weights import write_aside
@@ -80,6 +81,7 @@ def load_exported(filepath: str | Path) -> Callable[[Any], Any]:
     _require_flatbuffers()
     import jax.export
 
+    files.settled(Path(filepath))
     blob = Path(filepath).read_bytes()
     try:
         exported = jax.export.deserialize(bytearray(blob))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from hefted.distribution import lead
+from hefted.distribution import files, lead
 from hefted.errors import ArchiveError, ArgumentError, MissingFileError, NotBuiltError, warn
 from hefted.saving.hooks import load_own_variables, overrides, own_variables
 from hefted.saving.places import Place, places
@@ -112,7 +112,8 @@ def load_weights(
 
 
 def require_file(path: Path) -> None:
-    """Raise Keras's kind of error, and Python's, where there is no file."""
+    """Raise Keras's kind of error, and Python's, where there is no file; one that all have saved is waited for."""
+    files.settled(path)
     if not path.exists():
         raise MissingFileError(f'File not found: filepath={path}. Please ensure that it is there and can be read.')
 
@@ -308,7 +309,7 @@ def write_aside(path: Path, blob: bytes, overwrite: bool) -> None:
     import os
 
     if not lead.first():
-        return
+        return files.written(path)
     if path.exists() and not overwrite:
         raise ArgumentError(f'Expected overwrite=True for {str(path)!r}, which is there already.')
     aside = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
@@ -323,6 +324,7 @@ def write_aside(path: Path, blob: bytes, overwrite: bool) -> None:
     finally:
         with suppress(OSError):  # the folder may not be there, or be a file
             aside.unlink(missing_ok=True)
+    return files.written(path)
 
 
 def _why_not_written(path: Path, error: OSError) -> str:

@@ -53,6 +53,11 @@ def next_stop(job: Job) -> Callable[[], float]:
     return lambda: lead.decide(job.callbacks.next_stop, 'where to stop next')
 
 
+def end() -> None:
+    """What rank 0 alone does at the end, such as writing the best weights, is done when `fit` returns anywhere."""
+    lead.decide(True, 'whether it has ended')
+
+
 def clock() -> float:
     """Seconds, of rank 0's clock: what is made of them is the same in all processes."""
     return lead.decide(time.perf_counter(), 'the time')

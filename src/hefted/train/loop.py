@@ -22,7 +22,7 @@ from hefted.train import interrupts, preemption, shares
 from hefted.train.binding import Binding
 from hefted.train.checkpoint import Keeper, Place, capture, restore
 from hefted.train.governor import Ahead, Governor
-from hefted.train.led import led, next_stop, stops
+from hefted.train.led import end, led, next_stop, stops
 from hefted.train.pace import Pace
 from hefted.train.program import Logs, State, Stretcher
 from hefted.train.progress import Progress
@@ -130,6 +130,7 @@ class _Training:
             job.callbacks.begin(self.done)
             begun = perf_counter()
             job.callbacks.call('on_train_end', self.logs)
+            end()
             job.governor.did('end', perf_counter() - begun)
         except BaseException as error:
             kept = self.job.keepers and not shares.some_in(self.state)  # of shares one process alone keeps nothing
