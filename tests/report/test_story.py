@@ -36,6 +36,13 @@ def test_no_line_is_longer_than_the_terminal(found: Story, width: int):
     assert any(line.startswith('8 x H100') and 'Virginia' in line for line in lines)
 
 
+def test_a_narrow_terminal_has_whole_lines_and_is_told_what_it_goes_without(found: Story):
+    lines = text(found, 62).splitlines()
+    assert max(map(len, lines)) <= 62
+    assert '  12.04 kW x 79.2 h x PUE 1.58 = 1,506.8' in lines
+    assert 'Left out for want of width: energy, carbon, cost. --json has' in lines
+
+
 @pytest.mark.parametrize('width', [40, 60])
 def test_a_narrow_terminal_keeps_what_counts(found: Story, width: int):
     said = text(found, width)

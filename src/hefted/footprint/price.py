@@ -89,6 +89,23 @@ def parse(said: str, name: str = 'price') -> Quantity:
     return Quantity(value, unit, sources=(Source('price', f'As said in {name}', None, None, 'own'),))
 
 
+_TARIFFS = {'prices-aws-blocks': 'reserved for days', 'prices-azure': 'pay as you go', 'prices-aws': 'on demand'}
+
+
+def tariff(instance: str) -> str:
+    """By which tariff, and of when, a cloud's instance has its list price: they are not of one kind.
+
+    Args:
+        instance: One that has a list price.
+
+    Example:
+        >>> tariff('aws:p5.48xlarge'), tariff('aws:p5e.48xlarge')
+        ('on demand 2023', 'reserved for days 2024')
+    """
+    row = table('prices')[instance]
+    return ' '.join(filter(None, (_TARIFFS.get(row['source'], ''), row['year'])))
+
+
 def list_price(instance: str, year: int, name: str = 'instance') -> Quantity | None:
     """Tell the list price of a cloud's instance.
 

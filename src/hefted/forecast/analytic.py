@@ -18,7 +18,7 @@ from hefted.footprint.account import priced
 from hefted.footprint.factors import Factors, factors_for
 from hefted.footprint.footprint import Footprint, PhaseShare
 from hefted.footprint.place import Place, find
-from hefted.footprint.price import list_price
+from hefted.footprint.price import list_price, tariff
 from hefted.forecast import device_power, roofline
 from hefted.forecast.fitting import Fit, fit
 from hefted.forecast.forecast import Forecast
@@ -296,9 +296,9 @@ def _factors(on: Machines, where: Place) -> tuple[Factors, str]:
         return factors, ''
     instance, count = (on.instance, on.per_node) if on.instance else _nearest_instance(on)
     price = None if instance is None else list_price(instance, time.gmtime().tm_year)
-    if price is None:
+    if instance is None or price is None:
         return factors, ''
-    note = '' if on.instance else f'Cost is by the list price of {instance}, by the accelerator.'
+    note = '' if on.instance else f'Cost is by the list price of {instance} ({tariff(instance)}), by the accelerator.'
     return replace(factors, price=price * (on.per_node / count)), note
 
 
@@ -322,6 +322,8 @@ def _notes(plan: Plan, on: Machines) -> list[str]:
         notes.append(f'No rate of 16-bit products of {on.chip.name} is known here: it is reckoned in plain float32.')
     elif plan.precision == 'float8' and on.chip.peak('float8') == on.chip.peak():
         notes.append(f'No faster 8-bit products of {on.chip.name} are known here: it is reckoned in 16-bit numbers.')
+    elif plan.precision == 'bfloat16' and on.chip.published_peak('bfloat16') is None:
+        notes.append(f'{on.chip.name} has no products of bfloat16: it is reckoned in float16.')
     if on.chip.recalled:
         notes.append(f'The peak of {on.chip.name} is as remembered of its data sheet; it was not read again.')
     if plan.precision == 'float32' and on.chip.tensor_cores:

@@ -57,11 +57,32 @@ def same(comparison: Comparison) -> str:
 def _table(comparison: Comparison, width: int) -> Iterator[list[Piece]]:
     """As much as fits: intervals of every figure, or of the one that counts, or fewer figures."""
     lines: list[list[Piece]] = []
+    widest: Sequence[Figure] | None = None
+    missing: list[str] = []
     for shown, whole, ratios in _layouts(comparison):
+        widest = shown if widest is None else widest
+        missing = [name for name in widest if name not in shown]
         lines = list(_lines(comparison, shown, whole, ratios, width))
         if max(len(plain(line)) for line in lines) <= width:
             break
     yield from lines
+    yield from left_out(missing, width)
+
+
+def left_out(figures: Sequence[str], width: int) -> Iterator[list[Piece]]:
+    """Say which figures a narrow terminal goes without.
+
+    Args:
+        figures: Their names; nothing is said of none.
+        width: Of the terminal.
+
+    Example:
+        >>> [plain(line) for line in left_out(['Energy', 'Cost'], 60)]
+        ['Left out for want of width: energy, cost. --json has all.']
+    """
+    if figures:
+        text = f'Left out for want of width: {", ".join(figures).lower()}. --json has all.'
+        yield from ([(line, 'quiet')] for line in textwrap.wrap(text, width))
 
 
 def _layouts(comparison: Comparison) -> Iterator[tuple[Sequence[Figure], Sequence[Figure], Sequence[str]]]:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from hefted.forecast.story import EARLIER, OFF, Story, Told
 from hefted.quantities import Quantity
-from hefted.report.columns import Column, Piece, table
-from hefted.report.comparison import cut_name, interval
+from hefted.report.columns import Column, Piece, plain, table
+from hefted.report.comparison import cut_name, interval, left_out
 
 Lines = Iterator[list[Piece]]
 _UNKNOWN = '–'
@@ -19,6 +19,7 @@ _PARTS = {
     'unseen': 'fans, supplies, board',
     'switches': 'switches',
 }
+_NARROW = 70  # where names are cut to what tells them apart
 _WIDEST = 118  # no line of text is read well beyond
 _WHY = (
     'The paper multiplied the watts of one Titan X, of 250 W at most, by 64. A DGX-2H lets each V100 draw up to 450 W, '
@@ -29,9 +30,9 @@ _FORECAST = (
     'Of 2018 is the recipe of its authors: 1,000,000 steps of 256 sequences. Forecasts know the shape of the model, '
     "its steps and the machine. What share of its peak a V100 reaches was set with the GPU maker's own figures of BERT "
     'large in sight, so 15.35 h proves little; without them it would be forecast half as long again. Carbon is of the '
-    'grid of the United States as it is now, with the making of the hardware; V100s cost what the paper took (0.74 to '
-    '2.48 USD/h). The work of the base model explains neither 79.2 nor 96 hours: those runs held more than it, or '
-    'their software was slower; the papers do not say.'
+    'grid of the United States as it is now, with the making of the hardware; V100s cost what the paper took, 2.48 '
+    'USD/h, and at the low end its 0.74 of those that may be taken away. The work of the base model explains neither '
+    '79.2 nor 96 hours: those runs held more than it, or their software was slower; the papers do not say.'
 )
 _MODERN = (
     'One pass over the same 3.3 billion words (4.3 billion word pieces), packed without padding, in bfloat16. Energy '
@@ -48,7 +49,8 @@ def told(story: Story, width: int) -> Lines:
         width: Of the terminal.
     """
     width = min(width, 140)
-    yield [('BERT: what its training took, as published, in fact, and today', 'strong')]
+    title = 'BERT: what its training took, as published, in fact, and today'
+    yield from ([(line, 'strong')] for line in textwrap.wrap(title, width))
     yield from _quietly(
         '"Training BERT on GPU is roughly equivalent to a trans-American flight" (Strubell et al. 2019).', width
     )
@@ -120,7 +122,13 @@ def _printed(story: Story, width: int) -> Lines:
         ['Flights', f'{printed.flights.value:.2f}', 'of a passenger, New York to San Francisco and back'],
     ]
     columns = [Column('', style='name'), Column('', right=True, style='strong'), Column('', style='quiet')]
-    yield from list(table(columns, rows, width, elastic=2))[1:]
+    if _wide([''] * 3, rows) <= width:
+        yield from list(table(columns, rows, width))[1:]
+        return
+    figures = list(table(columns[:2], [row[:2] for row in rows], width))[1:]
+    for line, (*_, how) in zip(figures, rows, strict=True):
+        yield line
+        yield from ([(f'  {part}', 'quiet')] for part in textwrap.wrap(how, width - 2))
 
 
 def _drawn(story: Story, width: int) -> Lines:
@@ -173,7 +181,10 @@ def _fitting(
         [cell if column in (0, at) else cell.partition(' (')[0] for column, cell in enumerate(row)] for row in rows
     ]
     cells = rows if _wide(heads, rows) <= width else short
-    yield from table(columns, cells, width, given_up if _wide(heads, cells) > width else (), elastic=0, shortest=18)
+    few = given_up if _wide(heads, cells) > width else ()
+    lines = list(table(columns, cells, width, few, elastic=0, shortest=18 if width > _NARROW else 13))
+    yield from lines
+    yield from left_out([head for head in heads if head not in plain(lines[0])], width)
 
 
 def _wide(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
