@@ -182,7 +182,7 @@ def _fitting(
     ]
     cells = rows if _wide(heads, rows) <= width else short
     few = given_up if _wide(heads, cells) > width else ()
-    lines = list(table(columns, cells, width, few, elastic=0, shortest=18 if width > _NARROW else 13))
+    lines = list(table(columns, cells, width, few, elastic=0, shortest=18 if width > _NARROW else 12))
     yield from lines
     yield from left_out([head for head in heads if head not in plain(lines[0])], width)
 
