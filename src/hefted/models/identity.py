@@ -11,6 +11,7 @@ import numpy as np
 from hefted.data.source import Source
 from hefted.random import told_seed
 from hefted.train.binding import Binding
+from hefted.train.differing import NUMBERED
 
 if TYPE_CHECKING:
     from hefted.models.model import Model
@@ -23,7 +24,7 @@ def identity_of(
 ) -> dict[str, Any]:
     """What a training is, by names that a person knows; made of strings, numbers and lists.
 
-    Names of layers are left out: those that are made up count what was made in the process before.
+    Names of layers are left out, or numbers within their model: made-up ones count what the process had made before.
 
     Args:
         model: Compiled and built.
@@ -83,7 +84,7 @@ def _told(value: Any) -> Any:
     if isinstance(value, (float, np.floating)):
         return float(str(np.float32(value)))  # 0.01, whether a variable held it or not
     if isinstance(value, Mapping):
-        return {str(name): _told(part) for name, part in value.items() if name != 'name'}
+        return {str(name): _told(part) for name, part in _numbered(value).items() if name != 'name'}
     if isinstance(value, (list, tuple)):
         return [_told(part) for part in value]
     if isinstance(value, (np.ndarray, np.generic)):
@@ -94,3 +95,32 @@ def _told(value: Any) -> Any:
         except Exception:  # a user's own, which has never been asked: its class is what is known
             return [type(value).__name__, {}]
     return getattr(value, '__qualname__', type(value).__name__)
+
+
+def _numbered(config: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """The config of a model with its layers by number where others name them; any other as it is."""
+    layers = config.get('layers')
+    if not isinstance(layers, (list, tuple)) or not all(isinstance(layer, Mapping) for layer in layers):
+        return config
+    numbers = {layer.get('name'): f'{NUMBERED}{number}' for number, layer in enumerate(layers)}
+    return {
+        **config,
+        **{name: _places(config[name], numbers) for name in ('input_layers', 'output_layers') if name in config},
+        'layers': [
+            {**layer, 'inbound_nodes': _places(layer['inbound_nodes'], numbers)} if 'inbound_nodes' in layer else layer
+            for layer in layers
+        ],
+    }
+
+
+def _places(structure: Any, numbers: Mapping[Any, str]) -> Any:
+    """A structure in which outputs are told as [layer, call, number]."""
+    match structure:
+        case [str(name), int(call), int(number)] if name in numbers:
+            return [numbers[name], call, number]
+        case Mapping():
+            return {key: _places(part, numbers) for key, part in structure.items()}
+        case list() | tuple():
+            return [_places(part, numbers) for part in structure]
+        case _:
+            return structure
