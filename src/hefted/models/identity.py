@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hefted.data.source import Source
+from hefted.distribution import hosts
 from hefted.random import told_seed
 from hefted.train.binding import Binding
-from hefted.train.differing import NUMBERED
+from hefted.train.differing import DATA, NUMBERED, OF_EACH, without_values
 
 if TYPE_CHECKING:
     from hefted.models.model import Model
 
 _OBJECTIVE = ('loss', 'loss_weights', 'metrics', 'weighted_metrics')
+_ROWS = re.compile(r'(?<= )\((\d+),')  # of an array's shape
 
 
 def identity_of(
@@ -44,6 +47,40 @@ def identity_of(
         **arguments,
         'seed': told_seed(),
     }
+
+
+def identity_of_all(
+    model: Model, binding: Binding, source: Source, held_out: Source | None, **arguments: Any
+) -> dict[str, Any]:
+    """The same of the processes that train together; they all ask.
+
+    Where each brings rows of its own, these are told by the shapes of all, as one process that had all would tell them,
+    and beside that process by process.
+
+    Args:
+        model: Compiled and built.
+        binding: Its variables.
+        source: What it is trained on.
+        held_out: What it is validated on.
+        **arguments: Of `fit`, that change what comes out.
+    """
+    told = identity_of(model, binding, source, held_out, **arguments)
+    placing = source.layout.placing
+    if placing is None or placing.hosts == 1:
+        return told
+    names = [name for name in (DATA, f'validation {DATA}') if name in told]
+    each = hosts.gather([told[name] for name in names], 'the data of a training that is kept')
+    return {
+        **told,
+        **{name: [_of_all(line, placing.hosts) for line in told[name]] for name in names},
+        **{n: told[n] * placing.hosts for n in ('batch_size', 'validation batch_size') if n in told},
+        **{f'{name}{OF_EACH}': [data[number] for data in each] for number, name in enumerate(names)},
+    }
+
+
+def _of_all(line: str, hosts: int) -> str:
+    """The line of an array, with the rows of all and without its values; any other as it is."""
+    return _ROWS.sub(lambda found: f'({int(found[1]) * hosts},', without_values(line), count=1)
 
 
 def layers_and_variables(model: Model) -> dict[str, Any]:

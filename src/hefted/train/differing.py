@@ -7,8 +7,11 @@ import re
 from collections.abc import Generator
 from typing import Any
 
+DATA = 'data'  # a line for each array
+OF_EACH = ' of each'  # such lines of each process that brings rows of its own, by rank
 NUMBERED = 'layer '  # and its number, where the config of a model names one of its layers
 _PLACE = re.compile(r'\["([^"]*)", (?=\d+, \d+\])')  # [layer, call, number]: an output of a layer
+_VALUES = re.compile(r'(?<=\)) [0-9a-f]{8}$')
 
 
 def differences(mine: dict[str, Any], theirs: dict[str, Any]) -> Generator[str]:
@@ -18,6 +21,9 @@ def differences(mine: dict[str, Any], theirs: dict[str, Any]) -> Generator[str]:
         mine: What a training is, of strings, numbers and lists by name.
         theirs: What the one of a checkpoint was.
     """
+    mine, theirs = mine.copy(), theirs.copy()
+    for name in (DATA, f'validation {DATA}'):
+        _align(mine, theirs, name)
     for name, here in mine.items():
         there = theirs.get(name)
         if here == there or (name == 'seed' and here is None):
@@ -31,6 +37,24 @@ def differences(mine: dict[str, Any], theirs: dict[str, Any]) -> Generator[str]:
                 yield f'of {name}s there are {len(here)} here and {len(there)} there'
         else:
             yield _difference(name, here, there)
+
+
+def without_values(line: str) -> str:
+    """The line of an array without the hash of its values."""
+    return _VALUES.sub('', line)
+
+
+def _align(mine: dict[str, Any], theirs: dict[str, Any], name: str) -> None:
+    """Tell data process by process where as many brought it, else by shapes, unless all had all of it both times."""
+    each = [told.pop(f'{name}{OF_EACH}', None) for told in (mine, theirs)]
+    if each == [None, None]:
+        return
+    for told, parts in zip((mine, theirs), each, strict=True):
+        if None not in each and len(each[0]) == len(each[1]):
+            del told[name]
+            told |= {f'rank {rank}: {name}': lines for rank, lines in enumerate(parts)}
+        elif name in told:
+            told[name] = [without_values(line) for line in told[name]]
 
 
 def _older(here: Any, there: Any) -> bool:
