@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from hefted import Input, Sequential, callbacks, layers, ledger, optimizers, runs, utils
+from hefted import Input, Model, Sequential, callbacks, layers, ledger, optimizers, runs, utils
 from hefted.cli.export import command as export
 from hefted.cli.receipt import command as receipt
 from hefted.errors import ArchiveError, ArgumentError
 from hefted.ledger import attempts, journal
-from hefted.models import fitting
+from hefted.models import fitting, identity
 from hefted.report.exports.record import record
 from hefted.train import checkpoint as checkpoints
 from hefted.train import elsewhere, programs, state_file
@@ -490,6 +490,31 @@ def test_names_that_were_made_up_tell_no_models_apart(tmp_path: Path) -> None:
     model = fresh()
     assert model.layers[0].name != 'dense'
     assert fit(tmp_path, model=model)[3] == 2
+
+
+def nested(crossed: bool = False) -> Any:
+    """A model in a model, whose layers have made-up names; what is subtracted from what may be crossed."""
+    utils.set_random_seed(5)
+    entry = Input((4,))
+    first = layers.Dense(3)(entry)
+    second = layers.Dense(3)(first)
+    inner = Model(entry, layers.Subtract()([second, first] if crossed else [first, second]))
+    model = Sequential([Input((4,)), inner, layers.Dense(1)], name='outer')
+    model.compile('sgd', 'mse')
+    return model
+
+
+def test_nor_do_those_of_layers_in_a_model_in_a_model_but_how_they_are_connected_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_short(tmp_path, model=nested())
+    with pytest.raises(ArgumentError, match=r'layer 0, Functional, has layers'):
+        fit(tmp_path, model=nested(crossed=True))
+    assert_same(fit(tmp_path, model=nested()), fit(None, model=nested()))
+    with monkeypatch.context() as older:  # whose checkpoints had the names
+        older.setattr(identity, '_numbered', lambda config: config)
+        cut_short(tmp_path, model=nested())
+    assert_same(fit(tmp_path, model=nested()), fit(None, model=nested()))
 
 
 @pytest.mark.parametrize('share', [0.0, 0.02, 0.3, 0.7, 0.999])

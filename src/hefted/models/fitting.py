@@ -146,9 +146,9 @@ def fit(
         params['steps'] = ready.steps
         history = listeners.find(History)
         if resumed is not None:
-            from hefted.models.identity import identity_of  # late: few resume
+            from hefted.models.identity import identity_of_all  # late: few resume
 
-            identity = identity_of(
+            identity = identity_of_all(
                 self, binding, source, ready.held, initial_epoch=initial_epoch, steps_per_epoch=ready.steps_per_epoch
             )
             _take_up(resumed, identity, binding, params, run)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hefted.data.source import Source
+from hefted.distribution import hosts
 from hefted.random import told_seed
 from hefted.train.binding import Binding
+from hefted.train.differing import DATA, NUMBERED, OF_EACH, without_values
 from hefted.variables import Variable
 
 if TYPE_CHECKING:
     from hefted.models.model import Model
 
 _OBJECTIVE = ('loss', 'loss_weights', 'metrics', 'weighted_metrics')
+_ROWS = re.compile(r'(?<= )\((\d+),')  # of an array's shape
 
 
 def identity_of(
@@ -24,7 +28,7 @@ def identity_of(
 ) -> dict[str, Any]:
     """What a training is, by names that a person knows; made of strings, numbers and lists.
 
-    Names of layers are left out: those that are made up count what was made in the process before.
+    Names of layers are left out, or numbers within their model: made-up ones count what the process had made before.
 
     Args:
         model: Compiled and built.
@@ -44,6 +48,40 @@ def identity_of(
         **arguments,
         'seed': told_seed(),
     }
+
+
+def identity_of_all(
+    model: Model, binding: Binding, source: Source, held_out: Source | None, **arguments: Any
+) -> dict[str, Any]:
+    """The same of the processes that train together; they all ask.
+
+    Where each brings rows of its own, these are told by the shapes of all, as one process that had all would tell them,
+    and beside that process by process.
+
+    Args:
+        model: Compiled and built.
+        binding: Its variables.
+        source: What it is trained on.
+        held_out: What it is validated on.
+        **arguments: Of `fit`, that change what comes out.
+    """
+    told = identity_of(model, binding, source, held_out, **arguments)
+    placing = source.layout.placing
+    if placing is None or placing.hosts == 1:
+        return told
+    names = [name for name in (DATA, f'validation {DATA}') if name in told]
+    each = hosts.gather([told[name] for name in names], 'the data of a training that is kept')
+    return {
+        **told,
+        **{name: [_of_all(line, placing.hosts) for line in told[name]] for name in names},
+        **{n: told[n] * placing.hosts for n in ('batch_size', 'validation batch_size') if n in told},
+        **{f'{name}{OF_EACH}': [data[number] for data in each] for number, name in enumerate(names)},
+    }
+
+
+def _of_all(line: str, hosts: int) -> str:
+    """The line of an array, with the rows of all and without its values; any other as it is."""
+    return _ROWS.sub(lambda found: f'({int(found[1]) * hosts},', without_values(line), count=1)
 
 
 def model_of(model: Model, trains: bool = False) -> dict[str, Any]:
@@ -100,7 +138,7 @@ def _told(value: Any) -> Any:
     if isinstance(value, (float, np.floating)):
         return float(str(np.float32(value)))  # 0.01, whether a variable held it or not
     if isinstance(value, Mapping):
-        return {str(name): _told(part) for name, part in value.items() if name != 'name'}
+        return {str(name): _told(part) for name, part in _numbered(value).items() if name != 'name'}
     if isinstance(value, (list, tuple)):
         return [_told(part) for part in value]
     if isinstance(value, (np.ndarray, np.generic)):
@@ -111,3 +149,32 @@ def _told(value: Any) -> Any:
         except Exception:  # a user's own, which has never been asked: its class is what is known
             return [type(value).__name__, {}]
     return getattr(value, '__qualname__', type(value).__name__)
+
+
+def _numbered(config: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """The config of a model with its layers by number where others name them; any other as it is."""
+    layers = config.get('layers')
+    if not isinstance(layers, (list, tuple)) or not all(isinstance(layer, Mapping) for layer in layers):
+        return config
+    numbers = {layer.get('name'): f'{NUMBERED}{number}' for number, layer in enumerate(layers)}
+    return {
+        **config,
+        **{name: _places(config[name], numbers) for name in ('input_layers', 'output_layers') if name in config},
+        'layers': [
+            {**layer, 'inbound_nodes': _places(layer['inbound_nodes'], numbers)} if 'inbound_nodes' in layer else layer
+            for layer in layers
+        ],
+    }
+
+
+def _places(structure: Any, numbers: Mapping[Any, str]) -> Any:
+    """A structure in which outputs are told as [layer, call, number]."""
+    match structure:
+        case [str(name), int(call), int(number)] if name in numbers:
+            return [numbers[name], call, number]
+        case Mapping():
+            return {key: _places(part, numbers) for key, part in structure.items()}
+        case list() | tuple():
+            return [_places(part, numbers) for part in structure]
+        case _:
+            return structure

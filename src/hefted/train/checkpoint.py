@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from hefted.callbacks.callback import CallbackList
 from hefted.errors import ArgumentError
-from hefted.train import shares
+from hefted.train import of_each, shares
 from hefted.train.elsewhere import machine_here
 from hefted.utils import random_states
 
@@ -55,6 +55,8 @@ class Checkpoint:
         random: The states of Python's, NumPy's and torch's random numbers, from which callbacks may draw.
         about: What a keeper adds of its own.
         halted: Whether the training ends here for now, such as by its budget: it is to go on another time.
+        hosts: How many processes bring rows of their own; 1 where each has all, 0 where that is not known.
+        each: By rank, 'source' and 'random' where they are not alike in those processes.
     """
 
     place: Place
@@ -67,6 +69,8 @@ class Checkpoint:
     random: dict[str, Any] = field(default_factory=dict[str, Any])
     about: dict[str, Any] = field(default_factory=dict)
     halted: bool = False
+    hosts: int = 0
+    each: dict[str, list[Any]] = field(default_factory=dict[str, list[Any]])
 
 
 class Keeper(Protocol):
@@ -121,17 +125,28 @@ class Price(NamedTuple):
     share: float = 0.0
 
 
-def capture(job: Job, state: Any, place: Place, logs: Logs) -> Checkpoint:
-    """The checkpoint of a training whose pipeline is drained."""
+def capture(job: Job, state: Any, place: Place, logs: Logs, alone: bool = False) -> Checkpoint:
+    """The checkpoint of a training whose pipeline is drained.
+
+    Args:
+        job: The training.
+        state: Its arrays.
+        place: How far it is.
+        logs: Of the last step.
+        alone: Whether other processes do not make one now (`of_each.kept_by_one`).
+    """
+    source, random = job.source.get_state(), random_states.held()
     return Checkpoint(
         place,
         shares.held(state),
         job.key,
-        job.source.get_state(),
+        source,
         logs,
         [(name, callback.get_state()) for name, callback in stateful(job.callbacks)],
         machine_here(),
-        random_states.held(),
+        random,
+        hosts=of_each.hosts_of(job.source),
+        each={} if alone else of_each.gathered(job.source, {'source': source, 'random': random}),
     )
 
 
@@ -142,13 +157,15 @@ def restore(job: Job, checkpoint: Checkpoint) -> tuple[Any, Logs]:
         The state, its arrays nobody else's, and the logs.
 
     Raises:
-        ArgumentError: The checkpoint is of another model, optimizer, or of other data.
+        ArgumentError: The checkpoint is of another model, optimizer, of other data, or of data that was
+            divided otherwise among processes.
     """
     _check(job, checkpoint.state)
-    if checkpoint.source.get('feed') != 'generator':  # one that draws has drawn ahead, and draws all of it again
-        random_states.put_back(checkpoint.random)
-    over = bool(checkpoint.place.step and checkpoint.source.get('ended'))
-    job.source.set_state(checkpoint.source | {'over': over})
+    source, random = of_each.taken_up(job.source, checkpoint)
+    if source.get('feed') != 'generator':  # one that draws has drawn ahead, and draws all of it again
+        random_states.put_back(random)
+    over = bool(checkpoint.place.step and source.get('ended'))
+    job.source.set_state(source | {'over': over})
     job.key = checkpoint.key
     kept: dict[str, list[Any]] = {}
     for name, value in checkpoint.callbacks:

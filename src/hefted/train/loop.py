@@ -18,11 +18,12 @@ import numpy as np
 from hefted.callbacks.callback import CallbackList
 from hefted.data.source import Layout, Source
 from hefted.runs import NullRun, Run
-from hefted.train import interrupts, preemption, shares
+from hefted.train import interrupts, preemption
 from hefted.train.binding import Binding
 from hefted.train.checkpoint import Keeper, Place, capture, restore
 from hefted.train.governor import Ahead, Governor
 from hefted.train.led import end, led, next_stop, stops
+from hefted.train.of_each import kept_by_one
 from hefted.train.pace import Pace
 from hefted.train.program import Logs, State, Stretcher
 from hefted.train.progress import Progress
@@ -133,11 +134,11 @@ class _Training:
             end()
             job.governor.did('end', perf_counter() - begun)
         except BaseException as error:
-            kept = self.job.keepers and not shares.some_in(self.state)  # of shares one process alone keeps nothing
+            kept = self.job.keepers and kept_by_one(self.job.source, self.state)  # the others may go on
             asked = not interrupts.heard() if isinstance(error, KeyboardInterrupt) else preemption.unheeded()
             if kept and asked and self.whole:
                 self.settle_all()  # nothing is lost by a first Ctrl-C, nor where SIGTERM ended who loads the data
-                self.keep(now=True)
+                self.keep(now=True, alone=True)
             # What was dispatched last may still be whole; if not, the variables keep what was drained last.
             try:
                 jax.block_until_ready(self.state)
@@ -353,8 +354,8 @@ class _Training:
             if found is not None:
                 rescue(self.job, found, error)
             self.state = binding.refresh(self.state)
-            if found is None and isinstance(error, Exception) and not shares.some_in(self.state):
-                self.keep()
+            if found is None and isinstance(error, Exception) and kept_by_one(self.job.source, self.state):
+                self.keep(alone=True)
             raise
         self.place = then or self.place
         if reads:
@@ -370,7 +371,7 @@ class _Training:
             self.settle_all()
             self.keep(at_hook=False)
 
-    def keep(self, now: bool = False, at_hook: bool = True) -> None:
+    def keep(self, now: bool = False, at_hook: bool = True, alone: bool = False) -> None:
         """Give a checkpoint to each keeper that is due, or to all of them now."""
         job = self.job
         due = [keeper for keeper in job.keepers if now or (keeper.at_hooks == at_hook and keeper.due())]
@@ -380,7 +381,7 @@ class _Training:
         begun = perf_counter()
         job.run.enter('checkpoint')
         self.state = job.binding.refresh(self.state)
-        checkpoint = replace(capture(job, self.state, self.place, self.logs), halted=self.halted)
+        checkpoint = replace(capture(job, self.state, self.place, self.logs, alone), halted=self.halted)
         for keeper in due:
             keeper.save(checkpoint)
         job.run.enter('train')

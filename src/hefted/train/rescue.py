@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hefted.train import interrupts, shares
+from hefted.train import interrupts
 from hefted.train.checkpoint import Logs, Place, capture, stateful
+from hefted.train.of_each import kept_by_one
 from hefted.utils import random_states
 
 if TYPE_CHECKING:
@@ -41,14 +42,17 @@ def rescue(job: Job, found: Before, error: BaseException) -> None:
     """Keep a training as it was before a hook that failed or was interrupted: it is called again by who goes on.
 
     Who keeps checkpoints at hooks, and not by the clock, gets one of a hook that failed only where one was due. Of a
-    state that processes have shares of there is none: the others may not have failed, and one alone cannot keep it.
+    state that processes have shares of, or of data with a state of its own in each, there is none: the others may not
+    have failed, and one alone cannot keep it.
     """
     fails = isinstance(error, Exception)
     due = [keeper for keeper in job.keepers if not (fails and keeper.at_hooks) or keeper.due()]
-    if not due or interrupts.heard() or shares.some_in(found.state) or not job.governor.may('checkpoint'):
+    if not due or interrupts.heard() or not kept_by_one(job.source, found.state):
+        return
+    if not job.governor.may('checkpoint'):
         return
     with random_states.back_at(found.random):
-        made = capture(job, found.state, found.place, found.logs)
+        made = capture(job, found.state, found.place, found.logs, alone=True)
     for keeper in due:
         keeper.save(replace(made, callbacks=found.callbacks))
 

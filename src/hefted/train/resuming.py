@@ -7,7 +7,6 @@ of the process that are resumed. So a program that was killed is just run again.
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import sys
 from collections.abc import Callable, Generator
@@ -27,6 +26,7 @@ from hefted.ledger import journal
 from hefted.ledger.attempts import Attempts
 from hefted.train import preemption, programs, state_file
 from hefted.train.checkpoint import Checkpoint, Place, Price
+from hefted.train.differing import differences
 from hefted.train.elsewhere import other_machine
 from hefted.train.kept import newest, probe, write
 
@@ -275,11 +275,11 @@ class Resuming:
         records.save(told)
 
     def _compare(self, identity: dict[str, Any], found: Checkpoint) -> None:
-        differences = list(_differences(identity, found.about.get('identity', {})))
-        if differences:
+        differing = list(differences(identity, found.about.get('identity', {})))
+        if differing:
             raise ArgumentError(
                 f'Expected the training that the checkpoint in {str(self._folder)!r} is of, received another: '
-                f'{"; ".join(differences)}. Make it as it was to go on; to begin anew, delete that folder, call '
+                f'{"; ".join(differing)}. Make it as it was to go on; to begin anew, delete that folder, call '
                 f'`hefted resume --forget {self.attempts.runs[0][:18]}`, or pass resume=False.'
             )
 
@@ -312,40 +312,6 @@ def _runs_in(folder: Path) -> list[str]:
         with suppress(ArchiveError, OSError, TypeError, KeyError):  # a damaged one is told of when it is read
             return [str(run) for run in state_file.look(path)['about']['runs']]
     return []
-
-
-def _differences(mine: dict[str, Any], theirs: dict[str, Any]) -> Generator[str]:
-    """What is another, in words."""
-    for name, here in mine.items():
-        there = theirs.get(name)
-        if here == there or (name == 'seed' and here is None):
-            continue
-        if isinstance(here, list) and isinstance(there, list):
-            pairs: Any = zip(here, there, strict=False)  # pyright: ignore[reportUnknownArgumentType]
-            number = next((i for i, (one, other) in enumerate(pairs) if one != other), None)
-            if number is None:
-                yield f'of {name}s there are {len(here)} here and {len(there)} there'
-            else:
-                yield _difference(f'{name} {number}', here[number], there[number])
-        else:
-            yield _difference(name, here, there)
-
-
-def _difference(name: str, here: Any, there: Any) -> str:
-    """How one thing differs; of two objects of one class, in what first."""
-    try:
-        (kind, mine), (other, theirs) = json.loads(here), json.loads(there)
-        if kind == other:
-            part = next(part for part in sorted(mine) if mine[part] != theirs.get(part))
-            return f'{name}, {kind}, has {part} {_short(mine[part])} here and {_short(theirs.get(part))} there'
-    except (TypeError, ValueError, AttributeError, StopIteration):  # neither is an object
-        pass
-    return f'{name} is {_short(here)} here and {_short(there)} there'
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 160 else f'{text[:159]}…'
 
 
 @atexit.register

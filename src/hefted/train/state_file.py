@@ -60,16 +60,13 @@ def write(path: Path, value: Any, keep: Path | None = None) -> None:
         ArgumentError: Something else is in it.
         OSError: The disk is full or cannot be written; what was there is still there.
     """
-    arrays: list[np.ndarray[Any, Any]] = []
-    structure = _packed(value, arrays)
-    kinds = [[array.dtype.name, array.shape] for array in arrays]
-    manifest = json.dumps({'value': structure, 'arrays': kinds}).encode()
+    manifest, arrays = _parts(value)
     aside = path.with_name(f'.{path.name}.tmp')  # what a killed process left half written is written over
     try:
         with aside.open('wb') as file:
             file.write(bytes(_HEAD))
             digest = hashlib.blake2b(digest_size=32)
-            for part in (manifest, *(np.ascontiguousarray(a).reshape(-1).view(np.uint8).data for a in arrays)):
+            for part in (manifest, *map(_raw, arrays)):
                 digest.update(part)
                 file.write(part)
             file.seek(0)
@@ -82,6 +79,40 @@ def write(path: Path, value: Any, keep: Path | None = None) -> None:
         _sync_folder(path.parent)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def to_bytes(value: Any) -> bytes:
+    """A small structure as `write` takes it, to be sent to another process of the same training.
+
+    Example:
+        >>> from_bytes(to_bytes({'rows': np.arange(3), 'epoch': 2}))
+        {'rows': array([0, 1, 2]), 'epoch': 2}
+    """
+    manifest, arrays = _parts(value)
+    return b''.join([len(manifest).to_bytes(8, 'little'), manifest, *map(_raw, arrays)])
+
+
+def from_bytes(blob: bytes) -> Any:
+    """The structure that `to_bytes` was given, arrays as NumPy's."""
+    at = 8 + int.from_bytes(blob[:8], 'little')
+    manifest = json.loads(blob[8:at])
+    arrays: list[Any] = []
+    for name, shape in manifest['arrays']:
+        arrays.append(np.frombuffer(blob, _DTYPES[name], math.prod(shape), at).reshape(shape).copy())
+        at += arrays[-1].nbytes
+    return _unpacked(manifest['value'], arrays)
+
+
+def _parts(value: Any) -> tuple[bytes, list[np.ndarray[Any, Any]]]:
+    """The manifest, and the arrays behind it."""
+    arrays: list[np.ndarray[Any, Any]] = []
+    structure = _packed(value, arrays)
+    kinds = [[array.dtype.name, array.shape] for array in arrays]
+    return json.dumps({'value': structure, 'arrays': kinds}).encode(), arrays
+
+
+def _raw(array: np.ndarray[Any, Any]) -> memoryview:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 def _keep(path: Path, keep: Path) -> None:
