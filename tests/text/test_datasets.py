@@ -187,6 +187,25 @@ def test_numbers_can_be_kept_in_a_file(tokenizer: WordPieceTokenizer, tmp_path: 
     assert (tmp_path / 'tokens').stat().st_size == 4 * sum(len(one) for one in tokenizer.encode(TEXTS))
 
 
+def test_data_whose_file_is_written_anew_keeps_its_own_text(tokenizer: WordPieceTokenizer, tmp_path: Path):
+    long = MaskedLanguageDataset(TEXTS * 9, tokenizer, length=48, batch_size=8, tokens_file=tmp_path / 'tokens')
+    last = long[long.num_batches - 2]
+    short = MaskedLanguageDataset(['the cat sat'], tokenizer, length=48, batch_size=8, tokens_file=tmp_path / 'tokens')
+    np.testing.assert_equal(long[long.num_batches - 2], last)
+    assert short.tokens == 5
+
+
+def test_a_file_that_cannot_be_written_whole_leaves_the_one_before_and_nothing_else(
+    tokenizer: WordPieceTokenizer, tmp_path: Path
+):
+    MaskedLanguageDataset(TEXTS, tokenizer, length=48, batch_size=8, tokens_file=tmp_path / 'tokens')
+    before = (tmp_path / 'tokens').read_bytes()
+    with pytest.raises(ArgumentError, match='received None'):
+        MaskedLanguageDataset([*TEXTS * 20, None], tokenizer, length=48, batch_size=8, tokens_file=tmp_path / 'tokens')
+    assert [one.name for one in tmp_path.iterdir()] == ['tokens']
+    assert (tmp_path / 'tokens').read_bytes() == before
+
+
 def test_text_without_a_token_is_refused(tokenizer: WordPieceTokenizer):
     with pytest.raises(DataError, match='none of which anything is a token'):
         MaskedLanguageDataset(['\u200b'], tokenizer)

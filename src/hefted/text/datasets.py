@@ -51,7 +51,8 @@ class MaskedLanguageDataset(EpochsInOrder):
         column: Of a frame, which holds the texts.
         encoding: Of files.
         separator: What ends a document of a file: a 'blank line', or the end of the 'file'.
-        tokens_file: Where the numbers are kept instead of memory; it is written anew.
+        tokens_file: Where the numbers are kept instead of memory; it is written anew, and data that was made with the
+            same name before keeps its own.
 
     Attributes:
         tokenizer: What cuts them: a BERT of another vocabulary refuses to be trained on them.
