@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -172,7 +173,44 @@ def test_names_of_files_are_not_taken_for_texts(of: type, tokenizer: WordPieceTo
             TextDataset(names, [0, 1], tokenizer)
         else:
             MaskedLanguageDataset(names, tokenizer)
-    MaskedLanguageDataset([*names, 'the cat', 'a dog ' * 300], tokenizer)  # not all are
+    with pytest.raises(ArgumentError, match=r"such as '.*a\.txt' \(there is no file 'the cat'\)"):
+        MaskedLanguageDataset(['the cat', *names, 'a dog ' * 300], tokenizer)  # some are
+
+
+@pytest.mark.parametrize(
+    ('given', 'told'),
+    [
+        (['novels/*.txt'], r"such as 'novels/\*\.txt' \(there is no file 'novels/\*\.txt'\)\. Pass one pattern"),
+        (['novels/*'], "there is no file 'novels/"),
+        (['n8.txt', 'n9.txt'], r"no file 'n8\.txt'.*Paths: \[Path\(name\) for name in names\]"),
+        (('reviews.csv.gz', 'More.JSONL'), r'pass np\.array\(texts\)'),
+    ],
+)
+def test_names_of_files_that_are_not_there_are_told(given: list[str], told: str, tokenizer: WordPieceTokenizer):
+    for make in (WordPieceTokenizer.train, partial(MaskedLanguageDataset, tokenizer=tokenizer)):
+        with pytest.raises(ArgumentError, match=told):
+            make(given)
+    with pytest.raises(ArgumentError, match=told):
+        TextDataset(given, None, tokenizer)
+
+
+@pytest.mark.parametrize(
+    'texts',
+    [
+        ['good', 'bad', 'e.g.'],
+        ['***', '*'],
+        ['so/so', 'and/or', '1/2*3 is'],
+        ['https://a.example/b.html', 'see a.txt'],
+        ['file.txt is empty', 'read.csv'],
+        ['LICENSE', 'good'],
+    ],
+)
+def test_short_texts_are_taken_for_texts(
+    texts: list[str], tokenizer: WordPieceTokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / 'LICENSE').touch()  # a word that names a file by chance
+    monkeypatch.chdir(tmp_path)
+    assert TextDataset(texts, None, tokenizer).num_batches == 1
 
 
 def test_one_string_names_a_file_whose_lines_are_texts(tokenizer: WordPieceTokenizer, tmp_path: Path):
