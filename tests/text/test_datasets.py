@@ -78,6 +78,17 @@ def test_each_epoch_has_its_own_order_and_masks_and_the_same_rows(tokenizer: Wor
     assert (one[0]['mask_positions'] != two[0]['mask_positions']).any()
 
 
+def test_in_a_loop_of_ones_own_no_two_epochs_are_alike(tokenizer: WordPieceTokenizer):
+    data = MaskedLanguageDataset(TEXTS, tokenizer, length=48, batch_size=8)
+    assert len(data) == data.num_batches == len(list(data))
+    first, epochs = all_rows(data), []
+    for _ in range(4):  # before the first one there was none that ended
+        epochs.append([x['token_ids'].tolist() for x, *_ in data])
+        data.on_epoch_end()
+    assert all(one != other for n, one in enumerate(epochs) for other in epochs[:n])
+    assert sorted(all_rows(data)) == sorted(first)
+
+
 def test_what_is_validated_on_can_stay_as_it_is(tokenizer: WordPieceTokenizer):
     data = MaskedLanguageDataset(TEXTS, tokenizer, length=48, batch_size=8, shuffle=False, dynamic=False)
     before = data[1]
