@@ -228,6 +228,11 @@ def test_one_string_names_a_file_whose_lines_are_texts(tokenizer: WordPieceToken
     (tmp_path / 'a.txt').write_text('the cat\n\na dog\n', 'utf-8')
     data = TextDataset(str(tmp_path / 'a.txt'), [1, 0], tokenizer, length=8, batch_size=2, shuffle=False)
     assert data[0][0]['token_ids'].tolist() == tokenizer(['the cat', 'a dog'], length=8)['token_ids'].tolist()
+    (tmp_path / 'a.txt').write_text('th\xe9 cat\na dog\n', 'latin-1')
+    with pytest.raises(DataError, match="such as encoding='latin-1'"):
+        TextDataset(str(tmp_path / 'a.txt'), [1, 0], tokenizer, length=8)
+    read = TextDataset(tmp_path / 'a.txt', [1, 0], tokenizer, 8, batch_size=2, shuffle=False, encoding='latin-1')
+    assert (read[0][0]['token_ids'] == data[0][0]['token_ids']).all()
 
 
 def test_numbers_can_be_kept_in_a_file(tokenizer: WordPieceTokenizer, tmp_path: Path):
@@ -290,3 +295,65 @@ def test_a_frame_gives_texts_pairs_and_labels_by_the_names_of_its_columns(tokeni
         TextDataset(frame['one'], 'label', tokenizer)
     with pytest.raises(ArgumentError, match='lengths from 3 tokens to length=16'):
         TextDataset(frame['one'], None, tokenizer, length=16, lengths=(32,))
+
+
+def test_labels_of_one_per_place_are_as_long_as_their_batch(tokenizer: WordPieceTokenizer):
+    texts = ['the cat', 'a dog ' * 6] * 4
+    labels = np.where(tokenizer(texts, length=16)['padding_mask'], np.arange(8)[:, None], -100)
+    data = TextDataset(texts, labels, tokenizer, length=16, batch_size=2, lengths=(8,))
+    batches = list(data)
+    assert {y.shape for _, y in batches} == {(2, 8), (2, 16)}
+    for index, (x, y) in enumerate(batches):
+        expected = np.where(x['padding_mask'], data.row_numbers(index)[:, None], -100)
+        np.testing.assert_array_equal(y, expected)
+    of_row = TextDataset(texts, np.zeros((8, 12)), tokenizer, length=16, batch_size=2, lengths=(8,))
+    assert {y.shape for _, y in of_row} == {(2, 12)}
+
+
+def test_labels_of_a_column_of_lists_are_rows(tokenizer: WordPieceTokenizer):
+    column = np.empty(2, object)
+    column[:] = [[1, 2], [3, 4]]
+    data = TextDataset(['the cat', 'a dog'], column, tokenizer, length=8, shuffle=False)
+    assert data[0][1].tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize(
+    ('labels', 'told'),
+    [
+        ([[1, 2], [1]], 'labels of one shape for all texts, received rows of several lengths. Pad them'),
+        ([np.zeros(3), np.zeros(2)], 'labels of one shape'),
+        ((label for label in (0, 1)), r'labels to be a list.*received generator\. Pass list\(labels\)'),
+        (iter([0, 1]), 'received list_iterator'),
+        ({0, 1}, 'received set'),
+    ],
+)
+def test_labels_that_are_no_array_are_told(labels: object, told: str, tokenizer: WordPieceTokenizer):
+    with pytest.raises(ArgumentError, match=told):
+        TextDataset(['the cat', 'a dog'], labels, tokenizer, length=8)
+
+
+@pytest.mark.parametrize('of', [MaskedLanguageDataset, TextDataset])
+@pytest.mark.parametrize(
+    ('given', 'told'),
+    [
+        ({'seed': -1}, 'seed to be a whole number of at least 0, received -1'),
+        ({'seed': None}, 'seed to be a whole number of at least 0, received None'),
+        ({'batch_size': 2.0}, r'batch_size to be a whole number of at least 1, received 2\.0'),
+        ({'batch_size': 0}, 'batch_size to be a whole number of at least 1, received 0'),
+        ({'length': 16.0}, r'length to be a whole number with room .* received 16\.0'),
+        ({'length': None}, 'length to be a whole number with room .* received None'),
+    ],
+)
+def test_what_is_no_number_of_such_things_is_told(
+    of: type, given: dict[str, object], told: str, tokenizer: WordPieceTokenizer
+):
+    labels = {'labels': None} if of is TextDataset else {}
+    with pytest.raises(ArgumentError, match=told):
+        of(TEXTS, tokenizer=tokenizer, **labels, **given)
+
+
+@pytest.mark.parametrize('lengths', [8, (8.0,), (2,), (17,)])
+def test_lengths_that_are_none_are_told(lengths: object, tokenizer: WordPieceTokenizer):
+    with pytest.raises(ArgumentError, match=r'lengths from 3 tokens to length=16, received .*whole numbers'):
+        TextDataset(TEXTS, None, tokenizer, length=16, lengths=lengths)
+    assert TextDataset(TEXTS, None, tokenizer, length=16, lengths=np.array([8, 4])).lengths == [4, 8, 16]

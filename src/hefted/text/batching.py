@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hefted.errors import ArgumentError
+from hefted.text.trimming import is_whole
 from hefted.utils.py_dataset import PyDataset
 
 _ORDER = 0  # what numbers are drawn for, beside the epoch's: rows' order here, masks elsewhere
@@ -17,7 +18,7 @@ def checked_shard(shard: tuple[int, int], batch_size: int) -> tuple[int, int]:
     """(index, count) of the hosts that share each batch.
 
     Raises:
-        ArgumentError: It is no such pair, or the hosts do not divide the batch.
+        ArgumentError: It is no such pair, or the hosts do not divide the batch, or that is no number of rows.
     """
     index, count = shard
     if not 0 <= index < count:
@@ -25,7 +26,11 @@ def checked_shard(shard: tuple[int, int], batch_size: int) -> tuple[int, int]:
             f'Expected shard to be (index, count) with index from 0 to count - 1, received {shard!r}. '
             'On several hosts it is (jax.process_index(), jax.process_count()).'
         )
-    if batch_size < 1 or batch_size % count:
+    if not is_whole(batch_size, 1):
+        raise ArgumentError(
+            f'Expected batch_size to be a whole number of at least 1, received {batch_size!r}. 32 is usual.'
+        )
+    if batch_size % count:
         raise ArgumentError(
             f'Expected batch_size to be what {count} host{"s" if count > 1 else ""} can share, a multiple of {count}, '
             f'received {batch_size}.'
@@ -54,6 +59,8 @@ class EpochsInOrder(PyDataset):
 
     def __init__(self, batch_size: int, seed: int, shuffle: bool, shard: tuple[int, int]) -> None:
         super().__init__()
+        if not is_whole(seed, 0):
+            raise ArgumentError(f'Expected seed to be a whole number of at least 0, received {seed!r}. 0 is usual.')
         self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
         self.shard = checked_shard(shard, batch_size)
         self.epoch = -1  # of a `fit` the first is 0: its look at a batch is an epoch's begin and end

@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,36 @@ def _strings(values: Any, name: str) -> Iterator[str]:
                 'Choose a column of text, and fill what is missing or leave it out.'
             )
         yield value
+
+
+@contextmanager
+def naming_what_is_no_text(texts: Iterable[Any]) -> Generator[None]:
+    """Name the first of these that is no text where a tokenizer says that there is one.
+
+    Raises:
+        ArgumentError: One is no string, or has half a character.
+    """
+    try:
+        yield
+    except (TypeError, UnicodeEncodeError) as error:
+        for text in texts:
+            if not isinstance(text, str):
+                told = f'Expected texts to be strings, received {text!r} ({type(text).__name__}).'
+                raise ArgumentError(told) from error
+            _require_whole_characters(text)
+        raise
+
+
+def _require_whole_characters(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        at = error.start
+        part = text[max(0, at - 40) : at + 40]
+        raise ArgumentError(
+            f'Expected texts of whole characters, received {part!r}, of which {text[at]!r} is half a character, a lone '
+            'surrogate. Mend it: text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").'
+        ) from error
 
 
 def read_documents(
