@@ -186,6 +186,19 @@ def test_a_pydataset_is_told_of_its_epochs_and_asked_for_each_batch_once_in_each
     source.close()
 
 
+@pytest.mark.parametrize('whole', [False, True])
+def test_a_pydataset_of_whole_passes_is_told_of_their_ends_alone(whole: bool) -> None:
+    data = Numbered(6)
+    data.whole_passes = whole
+    source = stream(data)
+    data.asked.clear()
+    for epoch in range(6):
+        taken(source, epoch, 2)
+    source.close()
+    between = [] if whole else ['end']
+    assert data.asked == ['begin', 0, 1, *between, 'begin', 2, 3, *between, 'begin', 4, 5, 'end'] * 2
+
+
 def test_a_shuffled_pydataset_has_an_order_for_each_pass_that_its_state_brings_back() -> None:
     orders: list[Any] = []
     for _ in range(2):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,17 @@ def test_each_epoch_has_its_own_order_and_masks_and_the_same_rows(tokenizer: Wor
     assert first != second
     assert sorted(first) == sorted(second)
     assert (one[0]['mask_positions'] != two[0]['mask_positions']).any()
+
+
+def test_in_a_loop_of_ones_own_no_two_epochs_are_alike(tokenizer: WordPieceTokenizer):
+    data = MaskedLanguageDataset(TEXTS, tokenizer, length=48, batch_size=8)
+    assert len(data) == data.num_batches == len(list(data))
+    first, epochs = all_rows(data), []
+    for _ in range(4):  # before the first one there was none that ended
+        epochs.append([x['token_ids'].tolist() for x, *_ in data])
+        data.on_epoch_end()
+    assert all(one != other for n, one in enumerate(epochs) for other in epochs[:n])
+    assert sorted(all_rows(data)) == sorted(first)
 
 
 def test_what_is_validated_on_can_stay_as_it_is(tokenizer: WordPieceTokenizer):
@@ -172,19 +184,80 @@ def test_names_of_files_are_not_taken_for_texts(of: type, tokenizer: WordPieceTo
             TextDataset(names, [0, 1], tokenizer)
         else:
             MaskedLanguageDataset(names, tokenizer)
-    MaskedLanguageDataset([*names, 'the cat', 'a dog ' * 300], tokenizer)  # not all are
+    with pytest.raises(ArgumentError, match=r"such as '.*a\.txt' \(there is no file 'the cat'\)"):
+        MaskedLanguageDataset(['the cat', *names, 'a dog ' * 300], tokenizer)  # some are
+
+
+@pytest.mark.parametrize(
+    ('given', 'told'),
+    [
+        (['novels/*.txt'], r"such as 'novels/\*\.txt' \(there is no file 'novels/\*\.txt'\)\. Pass one pattern"),
+        (['novels/*'], "there is no file 'novels/"),
+        (['n8.txt', 'n9.txt'], r"no file 'n8\.txt'.*Paths: \[Path\(name\) for name in names\]"),
+        (('reviews.csv.gz', 'More.JSONL'), r'pass np\.array\(texts\)'),
+    ],
+)
+def test_names_of_files_that_are_not_there_are_told(given: list[str], told: str, tokenizer: WordPieceTokenizer):
+    for make in (WordPieceTokenizer.train, partial(MaskedLanguageDataset, tokenizer=tokenizer)):
+        with pytest.raises(ArgumentError, match=told):
+            make(given)
+    with pytest.raises(ArgumentError, match=told):
+        TextDataset(given, None, tokenizer)
+
+
+@pytest.mark.parametrize(
+    'texts',
+    [
+        ['good', 'bad', 'e.g.'],
+        ['***', '*'],
+        ['so/so', 'and/or', '1/2*3 is'],
+        ['https://a.example/b.html', 'see a.txt'],
+        ['file.txt is empty', 'read.csv'],
+        ['LICENSE', 'good'],
+    ],
+)
+def test_short_texts_are_taken_for_texts(
+    texts: list[str], tokenizer: WordPieceTokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / 'LICENSE').touch()  # a word that names a file by chance
+    monkeypatch.chdir(tmp_path)
+    assert TextDataset(texts, None, tokenizer).num_batches == 1
 
 
 def test_one_string_names_a_file_whose_lines_are_texts(tokenizer: WordPieceTokenizer, tmp_path: Path):
     (tmp_path / 'a.txt').write_text('the cat\n\na dog\n', 'utf-8')
     data = TextDataset(str(tmp_path / 'a.txt'), [1, 0], tokenizer, length=8, batch_size=2, shuffle=False)
     assert data[0][0]['token_ids'].tolist() == tokenizer(['the cat', 'a dog'], length=8)['token_ids'].tolist()
+    (tmp_path / 'a.txt').write_text('th\xe9 cat\na dog\n', 'latin-1')
+    with pytest.raises(DataError, match="such as encoding='latin-1'"):
+        TextDataset(str(tmp_path / 'a.txt'), [1, 0], tokenizer, length=8)
+    read = TextDataset(tmp_path / 'a.txt', [1, 0], tokenizer, 8, batch_size=2, shuffle=False, encoding='latin-1')
+    assert (read[0][0]['token_ids'] == data[0][0]['token_ids']).all()
 
 
 def test_numbers_can_be_kept_in_a_file(tokenizer: WordPieceTokenizer, tmp_path: Path):
     kept = MaskedLanguageDataset(TEXTS, tokenizer, length=48, batch_size=8, tokens_file=tmp_path / 'tokens')
     np.testing.assert_equal(kept[0], MaskedLanguageDataset(TEXTS, tokenizer, length=48, batch_size=8)[0])
     assert (tmp_path / 'tokens').stat().st_size == 4 * sum(len(one) for one in tokenizer.encode(TEXTS))
+
+
+def test_data_whose_file_is_written_anew_keeps_its_own_text(tokenizer: WordPieceTokenizer, tmp_path: Path):
+    long = MaskedLanguageDataset(TEXTS * 9, tokenizer, length=48, batch_size=8, tokens_file=tmp_path / 'tokens')
+    last = long[long.num_batches - 2]
+    short = MaskedLanguageDataset(['the cat sat'], tokenizer, length=48, batch_size=8, tokens_file=tmp_path / 'tokens')
+    np.testing.assert_equal(long[long.num_batches - 2], last)
+    assert short.tokens == 5
+
+
+def test_a_file_that_cannot_be_written_whole_leaves_the_one_before_and_nothing_else(
+    tokenizer: WordPieceTokenizer, tmp_path: Path
+):
+    MaskedLanguageDataset(TEXTS, tokenizer, length=48, batch_size=8, tokens_file=tmp_path / 'tokens')
+    before = (tmp_path / 'tokens').read_bytes()
+    with pytest.raises(ArgumentError, match='received None'):
+        MaskedLanguageDataset([*TEXTS * 20, None], tokenizer, length=48, batch_size=8, tokens_file=tmp_path / 'tokens')
+    assert [one.name for one in tmp_path.iterdir()] == ['tokens']
+    assert (tmp_path / 'tokens').read_bytes() == before
 
 
 def test_text_without_a_token_is_refused(tokenizer: WordPieceTokenizer):
@@ -222,3 +295,65 @@ def test_a_frame_gives_texts_pairs_and_labels_by_the_names_of_its_columns(tokeni
         TextDataset(frame['one'], 'label', tokenizer)
     with pytest.raises(ArgumentError, match='lengths from 3 tokens to length=16'):
         TextDataset(frame['one'], None, tokenizer, length=16, lengths=(32,))
+
+
+def test_labels_of_one_per_place_are_as_long_as_their_batch(tokenizer: WordPieceTokenizer):
+    texts = ['the cat', 'a dog ' * 6] * 4
+    labels = np.where(tokenizer(texts, length=16)['padding_mask'], np.arange(8)[:, None], -100)
+    data = TextDataset(texts, labels, tokenizer, length=16, batch_size=2, lengths=(8,))
+    batches = list(data)
+    assert {y.shape for _, y in batches} == {(2, 8), (2, 16)}
+    for index, (x, y) in enumerate(batches):
+        expected = np.where(x['padding_mask'], data.row_numbers(index)[:, None], -100)
+        np.testing.assert_array_equal(y, expected)
+    of_row = TextDataset(texts, np.zeros((8, 12)), tokenizer, length=16, batch_size=2, lengths=(8,))
+    assert {y.shape for _, y in of_row} == {(2, 12)}
+
+
+def test_labels_of_a_column_of_lists_are_rows(tokenizer: WordPieceTokenizer):
+    column = np.empty(2, object)
+    column[:] = [[1, 2], [3, 4]]
+    data = TextDataset(['the cat', 'a dog'], column, tokenizer, length=8, shuffle=False)
+    assert data[0][1].tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize(
+    ('labels', 'told'),
+    [
+        ([[1, 2], [1]], 'labels of one shape for all texts, received rows of several lengths. Pad them'),
+        ([np.zeros(3), np.zeros(2)], 'labels of one shape'),
+        ((label for label in (0, 1)), r'labels to be a list.*received generator\. Pass list\(labels\)'),
+        (iter([0, 1]), 'received list_iterator'),
+        ({0, 1}, 'received set'),
+    ],
+)
+def test_labels_that_are_no_array_are_told(labels: object, told: str, tokenizer: WordPieceTokenizer):
+    with pytest.raises(ArgumentError, match=told):
+        TextDataset(['the cat', 'a dog'], labels, tokenizer, length=8)
+
+
+@pytest.mark.parametrize('of', [MaskedLanguageDataset, TextDataset])
+@pytest.mark.parametrize(
+    ('given', 'told'),
+    [
+        ({'seed': -1}, 'seed to be a whole number of at least 0, received -1'),
+        ({'seed': None}, 'seed to be a whole number of at least 0, received None'),
+        ({'batch_size': 2.0}, r'batch_size to be a whole number of at least 1, received 2\.0'),
+        ({'batch_size': 0}, 'batch_size to be a whole number of at least 1, received 0'),
+        ({'length': 16.0}, r'length to be a whole number with room .* received 16\.0'),
+        ({'length': None}, 'length to be a whole number with room .* received None'),
+    ],
+)
+def test_what_is_no_number_of_such_things_is_told(
+    of: type, given: dict[str, object], told: str, tokenizer: WordPieceTokenizer
+):
+    labels = {'labels': None} if of is TextDataset else {}
+    with pytest.raises(ArgumentError, match=told):
+        of(TEXTS, tokenizer=tokenizer, **labels, **given)
+
+
+@pytest.mark.parametrize('lengths', [8, (8.0,), (2,), (17,)])
+def test_lengths_that_are_none_are_told(lengths: object, tokenizer: WordPieceTokenizer):
+    with pytest.raises(ArgumentError, match=r'lengths from 3 tokens to length=16, received .*whole numbers'):
+        TextDataset(TEXTS, None, tokenizer, length=16, lengths=lengths)
+    assert TextDataset(TEXTS, None, tokenizer, length=16, lengths=np.array([8, 4])).lengths == [4, 8, 16]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from hefted.callbacks import BackupAndRestore, Callback
+from hefted.data.feeds import feed_of
+from hefted.data.stream import StreamSource
 from hefted.errors import ArgumentError, DataError
 from hefted.losses import SparseCategoricalCrossentropy
 from hefted.models import bert
 from hefted.text import MaskedLanguageDataset, TextDataset, WordPieceTokenizer, check_tokenizer
-from hefted.utils import PyDataset
+from hefted.utils import PyDataset, set_random_seed
 
 TEXTS = ['the cat sat on the mat\nand the dog ran', 'a dog and a cat\nsat and ran and sat'] * 12
 
@@ -157,3 +162,55 @@ def test_texts_of_several_lengths_are_foreseen_by_all_of_them(tokenizer: WordPie
         told, data = plan(texts, 32, lengths=(8, 32), **more)
         assert told.flops_per_step == pytest.approx((short.flops_per_step + 2 * long.flops_per_step) / 3)
         assert told.tokens_per_row * told.batch_size * told.steps == pytest.approx(data.tokens)
+
+
+def rows_of(source: StreamSource, epoch: int, steps: int | None) -> list[int]:
+    """The labels of an epoch's batches, in the order in which they are trained on."""
+    stretches = [stretch for stretch in source.epoch(epoch, steps) if stretch is not None]
+    return [int(label) for stretch in stretches for label in np.asarray(stretch.data[1])[: stretch.rows]]
+
+
+def numbered(tokenizer: WordPieceTokenizer, **arguments: object) -> TextDataset:
+    texts = ['the cat sat ' * (1 + n % 3) for n in range(64)]
+    return TextDataset(texts, np.arange(64), tokenizer, 16, batch_size=4, **{'lengths': (5, 8)} | arguments)
+
+
+@pytest.mark.parametrize(
+    ('workers', 'processes'),
+    [(1, False), (3, False), pytest.param(2, True, marks=pytest.mark.filterwarnings('ignore:.*fork'))],
+)
+def test_epochs_that_are_parts_of_a_pass_have_every_row_once(
+    tokenizer: WordPieceTokenizer, workers: int, processes: bool
+):
+    data = numbered(tokenizer)
+    data.workers, data.use_multiprocessing = workers, processes
+    feed = feed_of(data)
+    assert feed is not None
+    feed.shuffle(5)
+    source = StreamSource(feed)
+    assert data.num_batches == 18
+    passes = [[row for epoch in range(3) for row in rows_of(source, 3 * one + epoch, 6)] for one in range(2)]
+    source.close()
+    assert [sorted(one) for one in passes] == [[*range(64)]] * 2
+    assert passes[0] != passes[1]
+
+
+def test_a_part_of_a_pass_goes_on_where_it_was_cut_short(tokenizer: WordPieceTokenizer, tmp_path: Path):
+    class Strikes(Callback):
+        def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+            if epoch == 2:
+                raise RuntimeError('struck')
+
+    def fitted(*others: Callback) -> list[np.ndarray]:
+        set_random_seed(3)
+        model = bert.BertTextClassifier(backbone(tokenizer), num_classes=64)
+        model.compile('sgd', SparseCategoricalCrossentropy(from_logits=True))
+        data = numbered(tokenizer, lengths=None)
+        data.workers = 3  # which make batches ahead, of the next epoch too
+        model.fit(data, epochs=5, steps_per_epoch=4, callbacks=list(others), verbose=0, meter=None)
+        return model.get_weights()
+
+    whole = fitted()
+    with pytest.raises(RuntimeError, match='struck'):
+        fitted(BackupAndRestore(tmp_path), Strikes())
+    np.testing.assert_equal(fitted(BackupAndRestore(tmp_path)), whole)

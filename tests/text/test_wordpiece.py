@@ -228,3 +228,15 @@ def test_the_published_vocabulary_gives_what_transformers_gives():
             np.testing.assert_array_equal(ours['padding_mask'], told['attention_mask'])
         for text in ODD:
             assert mine(text)['token_ids'][0].tolist() == theirs(text)['input_ids'], text
+
+
+def test_half_a_character_is_told_with_its_text_and_how_to_mend_it():
+    made = WordPieceTokenizer.train(['the cat sat'] * 3, vocabulary_size=40)
+    text = 'the \ud800 cat'
+    told = r"whole characters, received 'the \\ud800 cat', of which '\\ud800' is half a character"
+    for cut in (lambda: made([text]), lambda: made.tokenize(text), lambda: WordPieceTokenizer.train(['the', text])):
+        with pytest.raises(ArgumentError, match=told):
+            cut()
+    assert made.tokenize(text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')) == ['the', 'cat']
+    with pytest.raises(ArgumentError, match=r'texts to be strings, received 7 \(int\)'):
+        made.tokenize(7)

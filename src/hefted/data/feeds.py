@@ -86,8 +86,8 @@ class Feed(Protocol):
         """An epoch begins."""
         ...
 
-    def end_epoch(self) -> None:
-        """Its steps are done."""
+    def end_epoch(self, whole: bool = True) -> None:
+        """Its steps are done, and with them the pass if it is `whole`."""
         ...
 
     def end_pass(self) -> None:
@@ -196,7 +196,7 @@ class IteratedFeed:
     def begin_epoch(self) -> None:
         """Nobody is told."""
 
-    def end_epoch(self) -> None:
+    def end_epoch(self, whole: bool = True) -> None:
         """Nobody is told."""
 
     def end_pass(self) -> None:
@@ -320,8 +320,9 @@ class IndexedFeed:
         self._state, self._goes_on = _state_of(self._dataset), True
         self._dataset.on_epoch_begin()
 
-    def end_epoch(self) -> None:
-        self._dataset.on_epoch_end()
+    def end_epoch(self, whole: bool = True) -> None:
+        if whole or not (isinstance(self._dataset, PyDataset) and self._dataset.whole_passes):
+            self._dataset.on_epoch_end()
         self._goes_on = False
 
     def end_pass(self) -> None:

@@ -202,7 +202,7 @@ class StreamSource:
         if self.feed.restarts and (most is None or seen < most):
             self._begin_pass()
         self._began = self._at
-        self.feed.end_epoch()
+        self.feed.end_epoch(whole=self._at[1] in (0, self.feed.batches))
         self._ended = True
 
     def _begin_pass(self) -> None:

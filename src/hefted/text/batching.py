@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hefted.errors import ArgumentError
+from hefted.text.trimming import is_whole
 from hefted.utils.py_dataset import PyDataset
 
 _ORDER = 0  # what numbers are drawn for, beside the epoch's: rows' order here, masks elsewhere
@@ -17,7 +18,7 @@ def checked_shard(shard: tuple[int, int], batch_size: int) -> tuple[int, int]:
     """(index, count) of the hosts that share each batch.
 
     Raises:
-        ArgumentError: It is no such pair, or the hosts do not divide the batch.
+        ArgumentError: It is no such pair, or the hosts do not divide the batch, or that is no number of rows.
     """
     index, count = shard
     if not 0 <= index < count:
@@ -25,7 +26,11 @@ def checked_shard(shard: tuple[int, int], batch_size: int) -> tuple[int, int]:
             f'Expected shard to be (index, count) with index from 0 to count - 1, received {shard!r}. '
             'On several hosts it is (jax.process_index(), jax.process_count()).'
         )
-    if batch_size < 1 or batch_size % count:
+    if not is_whole(batch_size, 1):
+        raise ArgumentError(
+            f'Expected batch_size to be a whole number of at least 1, received {batch_size!r}. 32 is usual.'
+        )
+    if batch_size % count:
         raise ArgumentError(
             f'Expected batch_size to be what {count} host{"s" if count > 1 else ""} can share, a multiple of {count}, '
             f'received {batch_size}.'
@@ -34,7 +39,10 @@ def checked_shard(shard: tuple[int, int], batch_size: int) -> tuple[int, int]:
 
 
 class EpochsInOrder(PyDataset):
-    """Numbered rows in batches, each epoch in an order that follows from the seed and the epoch's number alone.
+    """Numbered rows in batches, each pass in an order that follows from the seed and the pass's number alone.
+
+    Where `steps_per_epoch` makes several epochs of a pass they share its order, so that every row comes once in it.
+    In a loop of one's own `on_epoch_end()` behind each pass moves the order on.
 
     Args:
         batch_size: Rows of a whole batch, over all hosts.
@@ -47,12 +55,15 @@ class EpochsInOrder(PyDataset):
     """
 
     longest: int
+    whole_passes = True
 
     def __init__(self, batch_size: int, seed: int, shuffle: bool, shard: tuple[int, int]) -> None:
         super().__init__()
+        if not is_whole(seed, 0):
+            raise ArgumentError(f'Expected seed to be a whole number of at least 0, received {seed!r}. 0 is usual.')
         self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
         self.shard = checked_shard(shard, batch_size)
-        self.epoch = -1  # the first look at a batch is an epoch's begin and end
+        self.epoch = -1  # of a `fit` the first is 0: its look at a batch is an epoch's begin and end
         self._order: tuple[int, list[NDArray[np.int64]]] | None = None
 
     def groups(self) -> list[NDArray[np.int64]]:
@@ -64,6 +75,9 @@ class EpochsInOrder(PyDataset):
         """How many a pass has."""
         return len(self.batches())
 
+    def __len__(self) -> int:
+        return self.num_batches
+
     def row_numbers(self, index: int) -> NDArray[np.int64]:
         """The rows of a batch by number, this host's part of them: `predict` puts its outputs in their order."""
         batches = self.batches()
@@ -74,7 +88,7 @@ class EpochsInOrder(PyDataset):
 
     def drawn(self, index: int, purpose: int) -> np.random.Generator:
         """Random numbers for a batch of the epoch that is under way: the same whenever asked for."""
-        return np.random.default_rng([self.seed, max(self.epoch, 0), 1 + purpose, index])
+        return np.random.default_rng([self.seed, 1 + self.epoch, 1 + purpose, index])
 
     def drawn_of_rows(self, numbers: NDArray[np.int64], purpose: int) -> list[np.random.Generator]:
         """Random numbers for each of these rows: the same in each epoch, wherever the row comes."""
@@ -82,7 +96,7 @@ class EpochsInOrder(PyDataset):
 
     def batches(self) -> list[NDArray[np.int64]]:
         """The rows of each batch of the epoch that is under way, by number, over all hosts."""
-        epoch = max(self.epoch, 0) if self.shuffle else 0
+        epoch = 1 + self.epoch if self.shuffle else 0
         if self._order is None or self._order[0] != epoch:
             self._order = epoch, self._ordered(np.random.default_rng([self.seed, epoch, _ORDER]))
         return self._order[1]
@@ -102,7 +116,7 @@ class EpochsInOrder(PyDataset):
         return [rows[at : at + self.batch_size] for at in range(0, len(rows), self.batch_size)]
 
     def on_epoch_end(self) -> None:
-        """The next epoch has the next order."""
+        """The next pass has the next order."""
         self.epoch += 1
 
     def get_state(self) -> dict[str, Any]:

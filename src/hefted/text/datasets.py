@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from hefted.text.pairs import sentence_pairs
 from hefted.text.pieces import PairedPieces, Pieces
 from hefted.text.reading import Texts, column_of, is_frame, named_files, read_documents, read_texts, require_texts
 from hefted.text.store import store_of
-from hefted.text.trimming import room_for
+from hefted.text.trimming import is_whole, room_for
 from hefted.text.wordpiece import WordPieceTokenizer, padded
 
 _MASKS = 0
@@ -51,7 +50,8 @@ class MaskedLanguageDataset(EpochsInOrder):
         column: Of a frame, which holds the texts.
         encoding: Of files.
         separator: What ends a document of a file: a 'blank line', or the end of the 'file'.
-        tokens_file: Where the numbers are kept instead of memory; it is written anew.
+        tokens_file: Where the numbers are kept instead of memory; it is written anew, and data that was made with the
+            same name before keeps its own.
 
     Attributes:
         tokenizer: What cuts them: a BERT of another vocabulary refuses to be trained on them.
@@ -155,7 +155,9 @@ class TextDataset(EpochsInOrder):
     Args:
         texts: A list, an array or a column of strings, an iterable, a frame with `column`; or a file, each line of it
             a text.
-        labels: As many: numbers, or a column of the frame by name; None for texts alone.
+        labels: As many: numbers, or a column of the frame by name; None for texts alone. Rows of `length` columns are
+            of one label per place, and cut to the batch's length. What padding is labelled counts in the loss unless it
+            is -100 with the loss's `ignore_class=-100`, or a sample_weight, such as `padding_mask`, is 0 there.
         tokenizer: What cuts them.
         length: Tokens a row at most; longer texts are cut.
         batch_size: Rows a batch, over all hosts.
@@ -163,6 +165,7 @@ class TextDataset(EpochsInOrder):
         lengths: What batches' rows are long: a text goes where it just fits. Each costs one compilation; None is
             `length` alone.
         column: Of a frame, which holds the texts.
+        encoding: Of a file.
         seed: Of the order.
         shuffle: Whether each epoch has an order of its own; `predict` gives its outputs in the order of the texts.
         shard: (index, count): this host's part of each batch, for a distribution with `auto_shard_dataset=False`.
@@ -174,11 +177,12 @@ class TextDataset(EpochsInOrder):
 
     Gives:
         ({'token_ids', 'segment_ids', 'padding_mask'}, labels), or the dict alone: int32, int32 and bool of shape
-        (rows, length), and labels of shape (rows,), or (rows, …) as they were given.
+        (rows, length), and labels of shape (rows,), (rows, length) of one per place, or (rows, …) as they were given.
 
     Raises:
-        ArgumentError: An argument is wrong, labels or pairs are not as many as texts, or texts are names of files.
-        DataError: There is no text.
+        ArgumentError: An argument is wrong, labels are no array, labels or pairs are not as many as texts, or texts are
+            names of files.
+        DataError: There is no text, or a file is not of that encoding.
         MissingFileError: There is no such file.
 
     Example:
@@ -200,19 +204,19 @@ class TextDataset(EpochsInOrder):
         pairs: Texts | None = None,
         lengths: Sequence[int] | None = None,
         column: str | None = None,
+        encoding: str = 'utf-8',
         seed: int = 0,
         shuffle: bool = True,
         shard: tuple[int, int] = (0, 1),
     ) -> None:
         super().__init__(batch_size, seed, shuffle, shard)
         require_texts(texts)
+        room_for(length, 1 if pairs is None else 2)
         pairs, labels = _beside(texts, 'pairs', pairs), _beside(texts, 'labels', labels)
-        texts = list(read_texts(texts)) if named_files(texts) else texts
+        texts = list(read_texts(texts, encoding=encoding)) if named_files(texts) else texts
         self.tokenizer = tokenizer
         self._rows = tokenizer.framed(texts, pairs, length=length, column=column)
-        self._labels = None if labels is None else np.asarray(labels)
-        if self._labels is not None and len(self._labels) != len(self._rows):
-            raise ArgumentError(f'Expected as many labels as texts, {len(self._rows)}, received {len(self._labels)}.')
+        self._labels = None if labels is None else _checked_labels(labels, len(self._rows))
         self.lengths = _checked_lengths(lengths, length)
         sizes = np.array([len(ids) for ids, _ in self._rows])
         self._bucket = np.searchsorted(self.lengths, sizes)
@@ -231,7 +235,11 @@ class TextDataset(EpochsInOrder):
     def __getitem__(self, index: int) -> Any:
         numbers = self.row_numbers(index)
         x = padded([self._rows[one] for one in numbers], self.lengths[self._bucket[numbers[0]]], self.tokenizer.pad_id)
-        return x if self._labels is None else (x, self._labels[numbers])
+        if self._labels is None:
+            return x
+        labels = self._labels[numbers]
+        by_place = labels.ndim == 2 and labels.shape[1] == self.lengths[-1]
+        return x, labels[:, : x['token_ids'].shape[1]] if by_place else labels
 
 
 def _beside(texts: Texts, name: str, given: Any) -> Any:
@@ -258,7 +266,34 @@ def _telling(pairs: PairedPieces) -> PairedPieces:
 
 
 def _checked_lengths(lengths: Sequence[int] | None, length: int) -> list[int]:
-    chosen = sorted({*chain(lengths or (), (length,))})
-    if chosen[0] < 3 or chosen[-1] != length:
-        raise ArgumentError(f'Expected lengths from 3 tokens to length={length}, received {list(lengths or ())}.')
-    return chosen
+    given: Any = () if lengths is None else lengths
+    if not isinstance(given, Iterable) or not all(is_whole(one, 3) and one <= length for one in given):
+        raise ArgumentError(
+            f'Expected lengths from 3 tokens to length={length}, received {given!r}. Give a tuple of whole '
+            'numbers, none of them more than length.'
+        )
+    return sorted({*map(int, given), length})
+
+
+def _checked_labels(labels: Any, count: int) -> NDArray[Any]:
+    """A label for each text, as an array.
+
+    Raises:
+        ArgumentError: They are no array, or not as many.
+    """
+    try:
+        array = np.asarray(labels)
+        array = np.asarray(array.tolist()) if array.dtype == object else array  # a column of lists
+    except ValueError as error:  # NumPy says the same of its own array
+        raise ArgumentError(
+            'Expected labels of one shape for all texts, received rows of several lengths. Pad them: those of one per '
+            'place to length columns, with -100, and ignore_class=-100 in the loss.'
+        ) from error
+    if not array.ndim:
+        raise ArgumentError(
+            f'Expected labels to be a list, an array or a column, with one for each text, received '
+            f'{type(labels).__name__}. Pass list(labels) of what is iterated over.'
+        )
+    if len(array) != count:
+        raise ArgumentError(f'Expected as many labels as texts, {count}, received {len(array)}.')
+    return array

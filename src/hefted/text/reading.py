@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import codecs
 import os
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,12 @@ from hefted.errors import ArgumentError, DataError, MissingFileError
 Texts = Any  # files by name or pattern, or texts themselves: what `read_texts` takes
 
 _NEWLINES = '\r\n'
+_PATH = re.compile(r'[/\\]|\.\w{1,8}$')  # what is asked of the disk: a word may be a file's name by chance
+_NAME = re.compile(  # no address, and no word such as 'e.g.'
+    r'(?!\w+://)\S+\.(txt|text|md|csv|tsv|jsonl?|xml|html?|parquet|arrow|gz|bz2|xz|zst|zip)'
+    r'|(?!\w+://)\S*[/\\]\S*\*\S*',
+    re.IGNORECASE,
+)
 
 
 def files_of(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:
@@ -130,23 +138,32 @@ def named_files(texts: Texts) -> bool:
 
 
 def require_texts(texts: Texts) -> None:
-    """See that a list of strings is not one of files' names.
+    """See that a list of strings is not one of files' names, one of them misspelt or a pattern perhaps.
 
     Raises:
-        ArgumentError: All of them are files that are there.
+        ArgumentError: All of them are files that are there, or one is that is written as a path; or all look like names
+            or patterns of files.
     """
-    if isinstance(texts, (list, tuple)) and texts and all(map(_is_file, texts)):
-        raise ArgumentError(
-            f'Expected a list of texts, received names of files, such as {texts[0]!r}. Pass one pattern such as '
-            '"texts/*.txt", or Paths: [Path(name) for name in names].'
-        )
+    if not isinstance(texts, (list, tuple)) or not texts:
+        return
+    there = next((one for one in texts if isinstance(one, str) and _PATH.search(one) and _is_file(one)), None)
+    if there is None and not (all(map(_is_file, texts)) or all(map(_looks_like_a_file, texts))):
+        return
+    missing = next((one for one in texts if not _is_file(one)), None)
+    which = '' if missing is None else f' (there is no file {str(missing)[:200]!r})'
+    raise ArgumentError(
+        f'Expected a list of texts, received names of files, such as {there or texts[0]!r}{which}. Pass one pattern '
+        'such as "texts/*.txt", or Paths: [Path(name) for name in names]. Where these are the texts, pass '
+        'np.array(texts).'
+    )
 
 
 def _is_file(text: Any) -> bool:
-    try:
-        return isinstance(text, str) and Path(text).is_file()
-    except OSError:  # longer than a name can be
-        return False
+    return isinstance(text, str) and os.path.isfile(text)  # noqa: PTH113  # of a million texts, quicker
+
+
+def _looks_like_a_file(text: Any) -> bool:
+    return isinstance(text, str) and _NAME.fullmatch(text) is not None
 
 
 def is_frame(texts: Texts) -> bool:
@@ -185,6 +202,36 @@ def _strings(values: Any, name: str) -> Iterator[str]:
                 'Choose a column of text, and fill what is missing or leave it out.'
             )
         yield value
+
+
+@contextmanager
+def naming_what_is_no_text(texts: Iterable[Any]) -> Generator[None]:
+    """Name the first of these that is no text where a tokenizer says that there is one.
+
+    Raises:
+        ArgumentError: One is no string, or has half a character.
+    """
+    try:
+        yield
+    except (TypeError, UnicodeEncodeError) as error:
+        for text in texts:
+            if not isinstance(text, str):
+                told = f'Expected texts to be strings, received {text!r} ({type(text).__name__}).'
+                raise ArgumentError(told) from error
+            _require_whole_characters(text)
+        raise
+
+
+def _require_whole_characters(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        at = error.start
+        part = text[max(0, at - 40) : at + 40]
+        raise ArgumentError(
+            f'Expected texts of whole characters, received {part!r}, of which {text[at]!r} is half a character, a lone '
+            'surrogate. Mend it: text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").'
+        ) from error
 
 
 def read_documents(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -55,10 +56,12 @@ def store_of(documents: Iterable[Sequence[str]], tokenizer: WordPieceTokenizer, 
     Args:
         documents: Lists of sentences.
         tokenizer: What cuts.
-        file: Where the numbers are kept (4 bytes each) instead of memory: it is written anew.
+        file: Where the numbers are kept (4 bytes each) instead of memory: it is written anew, beside what is there and
+            then in its place, so that who reads the old one goes on with that.
 
     Raises:
         DataError: Nothing of the text is a token.
+        OSError: The file cannot be written; what was there is still there.
     """
     sentences, ends = array('q'), array('q')
     counted = _counted(documents, ends)
@@ -86,8 +89,11 @@ def _counted(documents: Iterable[Sequence[str]], ends: array[int]) -> Iterator[s
 
 
 def _write(texts: Iterable[list[int]], file: Path, sentences: array[int]) -> None:
-    total = 0
-    with file.open('wb') as content:
-        for ids in texts:
-            array('i', ids).tofile(content)
-            sentences.append(total := total + len(ids))
+    total, file = 0, file.resolve()  # a link stays one
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=f'.{file.name}.', ignore_cleanup_errors=True) as folder:
+        aside = Path(folder, file.name)
+        with aside.open('wb') as content:
+            for ids in texts:
+                array('i', ids).tofile(content)
+                sentences.append(total := total + len(ids))
+        aside.replace(file)

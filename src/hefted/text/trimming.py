@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from hefted.errors import ArgumentError
+
+
+def is_whole(value: Any, least: int) -> bool:
+    """Whether it is a whole number, of at least so much."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(value >= least)
 
 
 def room_for(length: int, texts: int) -> int:
     """Tokens left for text in a row of `length`, beside [CLS] and a [SEP] for each of `texts`.
 
     Raises:
-        ArgumentError: There is none for a token of each.
+        ArgumentError: There is none for a token of each, or length is no whole number.
 
     Example:
         >>> room_for(128, texts=2)
         125
     """
-    room = length - 1 - texts
-    if room < texts:
+    if not is_whole(length, 1 + 2 * texts):
         raise ArgumentError(
-            f'Expected length to have room for {texts} text{"s" if texts > 1 else ""} beside [CLS] and [SEP], at least '
-            f'{1 + 2 * texts} tokens, received {length}. Raise it; 128 is usual.'
+            f'Expected length to be a whole number with room for {texts} text{"s" if texts > 1 else ""} beside [CLS] '
+            f'and [SEP], at least {1 + 2 * texts} tokens, received {length!r}. 128 is usual.'
         )
-    return room
+    return length - 1 - texts
 
 
 def trimmed(first: list[int], second: list[int] | None, room: int) -> tuple[list[int], list[int] | None]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hefted.errors import ArchiveError, ArgumentError, DataError, MissingFileError
 from hefted.text.learning import pieces_of
-from hefted.text.reading import Texts, named_files, read_texts, require_texts
+from hefted.text.reading import Texts, named_files, naming_what_is_no_text, read_texts, require_texts
 from hefted.text.trimming import room_for, trimmed
 
 SPECIAL = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]')
@@ -125,7 +125,8 @@ class WordPieceTokenizer:
         learner = library.Tokenizer(library.models.WordPiece(unk_token='[UNK]'))
         _equip(library, learner, lowercase, strip_accents, True)
         read = partial(read_texts, texts, column=column, encoding=encoding)
-        pieces = pieces_of(library, learner, read, SPECIAL, vocabulary_size, min_frequency)
+        with naming_what_is_no_text(read()):
+            pieces = pieces_of(library, learner, read, SPECIAL, vocabulary_size, min_frequency)
         return cls(_made(library, pieces, lowercase, strip_accents, True))
 
     @classmethod
@@ -213,8 +214,13 @@ class WordPieceTokenizer:
         return [self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id]
 
     def tokenize(self, text: str) -> list[str]:
-        """The pieces of a text, without [CLS] and [SEP]."""
-        return self._tokenizer.encode(text, add_special_tokens=False).tokens
+        """The pieces of a text, without [CLS] and [SEP].
+
+        Raises:
+            ArgumentError: It is no string, or has half a character.
+        """
+        with naming_what_is_no_text([text]):
+            return self._tokenizer.encode(text, add_special_tokens=False).tokens
 
     def encode(self, texts: Iterable[str], batch: int = 1024) -> Iterator[list[int]]:
         """The numbers of each text's pieces, without [CLS] and [SEP]; `batch` texts are cut on all cores at once.
@@ -233,13 +239,8 @@ class WordPieceTokenizer:
         yield from self._encoded(waiting)
 
     def _encoded(self, texts: list[str]) -> list[list[int]]:
-        try:
+        with naming_what_is_no_text(texts):
             return [one.ids for one in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
-        except TypeError as error:
-            wrong = next((one for one in texts if not isinstance(one, str)), None)
-            raise ArgumentError(
-                f'Expected texts to be strings, received {wrong!r} ({type(wrong).__name__}).'
-            ) from error
 
     def decode(self, token_ids: Sequence[int], skip_special: bool = True) -> str:
         """The text of numbers; lower case and single spaces stay."""

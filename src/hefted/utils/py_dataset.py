@@ -18,6 +18,8 @@ class PyDataset:
     Attributes:
         tokens: Of text, how many places of a pass hold a token and no padding; None where nobody knows, and a forecast
             and a receipt count all places.
+        whole_passes: Whether `on_epoch_end` waits for the end of a pass where an epoch (`steps_per_epoch`) is a part of
+            one, so that a pass with an order of its own has every row once; Keras calls it at each epoch's end.
 
     Example:
         >>> class Squares(PyDataset):
@@ -34,6 +36,7 @@ class PyDataset:
     use_multiprocessing: bool = False
     max_queue_size: int = 10
     tokens: int | None = None
+    whole_passes: bool = False
 
     def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
         self.workers, self.use_multiprocessing, self.max_queue_size = workers, use_multiprocessing, max_queue_size
@@ -77,7 +80,7 @@ class PyDataset:
         """Called as each epoch begins."""
 
     def on_epoch_end(self) -> None:
-        """Called when each epoch's batches are done, and once before the first."""
+        """Called when each epoch's batches are done (`whole_passes`: each pass's), and once before the first."""
 
 
 Sequence = PyDataset  # its older name
