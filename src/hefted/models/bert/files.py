@@ -103,12 +103,20 @@ class Files:
 
 
 def json_of(path: Path) -> dict[str, Any]:
+    return _json(path, dict, 'an object')
+
+
+def list_of(path: Path) -> list[Any]:
+    return _json(path, list, 'a list')
+
+
+def _json(path: Path, kind: type, called: str) -> Any:
     try:
         told = json.loads(path.read_text('utf-8'))
     except (ValueError, RecursionError) as error:
         raise ArchiveError(f'{str(path)!r} is no JSON: {error}.') from error
-    if not isinstance(told, dict):
-        raise ArchiveError(f'Expected an object in {str(path)!r}, received {type(told).__name__}.')
+    if not isinstance(told, kind):
+        raise ArchiveError(f'Expected {called} in {str(path)!r}, received {type(told).__name__}.')
     return told
 
 

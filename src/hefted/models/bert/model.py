@@ -23,6 +23,8 @@ class BertModel(Model):
     input_names: tuple[str, ...] = INPUTS
     #: Whether several texts may share a row: not where a row has one result.
     takes_packed: bool = True
+    #: The `config.json` that it was read with, if it was: what is written keeps what it says beside the sizes.
+    config_read: str = ''
     _config_tells_frozen = True
 
     @property
