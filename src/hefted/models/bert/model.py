@@ -8,6 +8,7 @@ from typing import Any
 from hefted.data.arrays import host_array
 from hefted.errors import ArgumentError, unknown_name
 from hefted.models.bert.checking import require_rows
+from hefted.models.bert.logits import warn_of_logits
 from hefted.models.model import Model
 from hefted.shape_tracing import trace_shapes
 from hefted.variables import Array
@@ -34,6 +35,17 @@ class BertModel(Model):
     def _counted(self) -> int:
         """How many parameters it will have."""
         raise NotImplementedError
+
+    @property
+    def gives_logits(self) -> bool:
+        """Whether its outputs are logits, of which a loss has to know."""
+        return False
+
+    def begin_objective(self) -> None:
+        """Forget what the losses and metrics were made for, and see whether the losses fit what the model gives."""
+        super().begin_objective()
+        if self.gives_logits and self._compile_arguments is not None:
+            warn_of_logits(self, self._compile_arguments['loss'])
 
     def count_params(self) -> int:
         """The number of parameters; before there are any, by their shapes: nothing is allocated."""

@@ -52,6 +52,10 @@ class _Headed(BertModel):
         )
         self._freeze_parts_too()
 
+    @property
+    def gives_logits(self) -> bool:
+        return self.activation is activations.linear
+
     def _counted(self) -> int:
         return self.backbone.count_params() + (self.backbone.hidden_dim + 1) * self.num_classes
 
