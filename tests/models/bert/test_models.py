@@ -261,6 +261,16 @@ def test_embeddings_are_pooled_as_they_are_said_to_be():
         (lambda: small()(np.ones((1, 17), int)), ShapeError, 'max_sequence_length=16 tokens, received 17'),
         (lambda: small()(np.ones(4, int)), ShapeError, r'\(batch, length\), received \(4,\)'),
         (lambda: small()({'token_id': IDS}), UnknownNameError, "Did you mean 'token_ids'"),
+        (
+            lambda: classifier().predict({'input_ids': IDS, 'attention_mask': IDS, 'token_type_ids': IDS}),
+            UnknownNameError,
+            "'token_ids' for 'input_ids', 'padding_mask' for 'attention_mask', 'segment_ids' for 'token_type_ids'",
+        ),
+        (
+            lambda: small()({'token_ids': IDS, 'attention_mask': IDS}),
+            UnknownNameError,
+            "BertBackbone: 'attention_mask'.*: write 'padding_mask' for 'attention_mask'.\nRaised",
+        ),
         (lambda: small()({'padding_mask': IDS}), ArgumentError, "inputs with 'token_ids'"),
         (
             lambda: small()({'token_ids': IDS, 'segment_ids': IDS[:, :3] % 2}),
