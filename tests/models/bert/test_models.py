@@ -77,6 +77,15 @@ def test_a_model_has_the_parameters_that_were_counted_before(make: Any):
     assert model.count_params() == counted == sum(int(np.prod(v.shape)) for v in model.weights)
 
 
+def test_a_summary_before_there_are_weights_has_what_will_be_there():
+    model, printed = bert.BertTextClassifier(bert.base(), 2), []
+    model.summary(line_length=120, print_fn=printed.append)
+    (told,) = printed
+    assert '109,482,240 (unbuilt)' in told
+    assert 'Total params: 109,483,778 (not all built)' in told
+    assert 'Trainable params' not in told
+
+
 def test_weights_begin_as_the_paper_says():
     model = small(hidden_dim=64)
     model.build()
