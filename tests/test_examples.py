@@ -40,6 +40,14 @@ def test_bert_is_pretrained_on_a_folder_of_texts(tmp_path: Path, capsys: pytest.
     assert 'by how frequent words are alone' in said
 
 
+@pytest.mark.parametrize(('texts', 'count'), [([], 0), (['one cat\n\none dog'], 1), (['a cat', '\n\n'], 1)])
+def test_a_folder_of_less_than_two_texts_is_told_what_is_needed(texts: list[str], count: int, tmp_path: Path):
+    for number, text in enumerate(texts):
+        (tmp_path / f'{number}.txt').write_text(text, 'utf-8')
+    with pytest.raises(SystemExit, match=f'two or more texts in .*, received {count}.*folder of .txt files'):
+        example('pretrain_bert')['main'](str(tmp_path))
+
+
 def stored_by_r(lines: list[str]) -> bytes:
     """As R's package of data keeps a list of strings: its length, then a compressed serialization."""
     head = b'X\n' + bytes.fromhex('00000003000402010003050000000005') + b'UTF-8'

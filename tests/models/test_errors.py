@@ -94,7 +94,9 @@ def test_labels_outside_the_range_of_a_loss_are_refused(method: str) -> None:
         sparse, call(np.arange(20) % 4), DataError, 'from 0 to 2', 'from 0 to 3', 'Number the classes from 0'
     )
     assert_refused(sparse, call(np.arange(20) % 3 - 1), DataError, 'from -1 to 1', 'ignore_class=-1')
-    assert_refused(sparse, call(np.where(np.arange(20) % 2, -100, 1)), DataError, 'the loss ignore_class=-100')
+    assert_refused(
+        sparse, call(np.where(np.arange(20) % 2, -100, 1)), DataError, 'the loss ignore_class=-100', 'weighted_metrics'
+    )
     assert_refused(sparse, call(np.full(20, np.nan)), DataError, 'y without NaN')
     assert_refused(sparse, call(np.arange(20) % 3 - 0.5), DataError, 'whole numbers', 'received -0.5')
     assert_refused(sparse, call(np.eye(3)[np.arange(20) % 3]), ShapeError, 'one-hot', 'categorical_crossentropy')

@@ -87,8 +87,8 @@ def test_what_is_not_built_has_question_marks() -> None:
     for name in ('one (Dense)', 'two (BatchNormalization)'):
         (line,) = (line for line in lines if name in line)
         assert [cell.strip() for cell in line.split('│')[2:-1]] == ['?', '0 (unbuilt)', '0', '?']
-    assert 'Total params: 0' in summary(model)
-    assert 'Total params: 0' in summary(Sequential())
+    assert 'Total params: 0 (0.00 B; not all built)' in summary(model)
+    assert 'Total params: 0 (0.00 B; not all built)' in summary(Sequential())
 
 
 @pytest.mark.parametrize('width', [44, 60, 80])

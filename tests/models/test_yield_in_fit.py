@@ -12,6 +12,7 @@ from hefted import Model, Sequential, layers, ledger
 from hefted.cli.receipt import receipt_of
 from hefted.forecast.effort import effort
 from hefted.ledger.journal import settle
+from hefted.losses import SparseCategoricalCrossentropy
 from hefted.models import bert
 from hefted.remat import RematScope
 
@@ -93,7 +94,7 @@ def test_a_step_that_computes_no_product_again_does_not_say_so():
 def test_bert_computes_again_what_remat_says(remat: str, counted: str):
     backbone = bert.BertBackbone(60, 3, 2, 16, 32, max_sequence_length=LENGTH, remat=remat)
     model = bert.BertTextClassifier(backbone, num_classes=2)
-    model.compile('sgd', 'sparse_categorical_crossentropy')
+    model.compile('sgd', SparseCategoricalCrossentropy(from_logits=True))
     ids = {'token_ids': np.ones((8, LENGTH), np.int32), 'padding_mask': np.ones((8, LENGTH), np.int32)}
     plan = model.fit(ids, np.zeros(8, np.int32), batch_size=4, verbose=0).forecast.plan
     assert effort(plan, 1, 1.0, 1.0).counted == counted

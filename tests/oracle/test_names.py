@@ -33,6 +33,32 @@ def test_every_public_name_is_here_or_is_named_as_missing(namespace):
     assert keras.__version__.startswith('3.15')
 
 
+# Beside Keras's: `docs/differences.md` and the docstrings say why.
+OURS = {
+    'callbacks': {'Worth'}, 'datasets': {'breast_cancer'}, 'initializers': {'RandomInitializer'},
+    'losses': {'LossFunctionWrapper', 'is_builtin'}, 'metrics': {'accuracy'}, 'optimizers': {'FromOptax'},
+    'utils': set(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('namespace', OURS)
+def test_a_star_gives_the_names_that_it_gives_of_keras(namespace):
+    theirs: dict[str, object] = {}
+    ours: dict[str, object] = {}
+    exec(f'from keras.{namespace} import *', theirs)
+    exec(f'from hefted.{namespace} import *', ours)
+    assert set(ours) == set(theirs) - {'legacy'} | OURS[namespace]
+
+
+@pytest.mark.parametrize('namespace', ['activations', 'constraints', 'regularizers'])
+def test_a_star_of_one_file_gives_all_that_it_gives_of_keras(namespace):
+    theirs: dict[str, object] = {}
+    ours: dict[str, object] = {}
+    exec(f'from keras.{namespace} import *', theirs)
+    exec(f'from hefted.{namespace} import *', ours)
+    assert set(theirs) <= set(ours)
+
+
 def test_an_application_of_keras_s_is_a_model_of_ours_that_trains_on():
     layers = keras.layers
     image = keras.Input((32, 32, 3))

@@ -20,8 +20,6 @@ from hefted.utils.rooms import Room
 from hefted.utils.serialization import serialize_keras_object
 from hefted.variables import Array
 
-__all__ = ['Constant', 'Identity', 'Initializer', 'Ones', 'Zeros', 'deserialize', 'get', 'serialize']
-
 _room = Room(
     'hefted.initializers',
     'initializer',
@@ -37,13 +35,18 @@ _room = Room(
     },
 )  # fmt: skip
 
+__all__ = ['Constant', 'Identity', 'Initializer', 'Ones', 'Zeros', 'deserialize', 'get', 'serialize']
+# Keras has these by both spellings, but for bases and its short ones.
+_BY_STRING_ALONE = {'initializer', 'normal', 'one', 'random_initializer', 'uniform', 'zero'}
+__all__ += sorted({*_room.names()} - {*__all__, *_BY_STRING_ALONE})  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
+
 
 def __getattr__(name: str) -> Any:
     return _room.attribute(name)  # glorot_uniform and the like
 
 
 def __dir__() -> list[str]:
-    return [*__all__, *_room.names()]
+    return sorted({*__all__, *_room.names()})
 
 
 def serialize(initializer: Any) -> Any:

@@ -43,6 +43,7 @@ _room = Room(
 )
 
 __all__ = ['Loss', 'LossFunctionWrapper', 'deserialize', 'get', 'is_builtin', 'serialize']
+__all__ += sorted({*_room.members()} - {*__all__})  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
@@ -50,7 +51,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, *_room.names()]
+    return sorted({*__all__, *_room.names()})
 
 
 def get(identifier: Any) -> Any:

@@ -52,6 +52,7 @@ _LOSS_FUNCTIONS = (
 )  # fmt: skip
 
 __all__ = ['Metric', 'deserialize', 'get', 'serialize']
+__all__ += sorted({*_room.members(), *_LOSS_FUNCTIONS} - {*__all__})  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
@@ -63,7 +64,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, *_room.names(), *_LOSS_FUNCTIONS]
+    return sorted({*__all__, *_room.names()})
 
 
 def get(identifier: Any) -> Any:

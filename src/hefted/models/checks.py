@@ -135,6 +135,13 @@ def _name(loss: Any) -> str:
     return getattr(function, '__name__', type(loss).__name__)
 
 
+_NOT_TO_COUNT = (
+    ' Where {0} marks what is not to count, pass the loss ignore_class={0}; metrics count it as wrong all the same. '
+    "For both, put 0 there with a sample_weight of 0, and compile with reduction='mean_with_sample_weight' of the loss "
+    'and weighted_metrics (see the example of hefted.models.bert.BertTokenClassifier).'
+)
+
+
 def _classes(loss: Any, y: Any, output: tuple[int, ...], argument: str) -> None:
     count = output[-1]
     shape = y.shape[1:-1] if y.ndim == len(output) and y.shape[-1] == 1 else y.shape[1:]
@@ -154,7 +161,7 @@ def _classes(loss: Any, y: Any, output: tuple[int, ...], argument: str) -> None:
         raise DataError(
             f'Expected {argument} to hold classes from 0 to {count - 1} for an output of {count} values, '
             f'received values from {low:g} to {high:g}. Number the classes from 0, or widen the last layer.'
-            + (f' Where {low:g} marks what is not to count, pass the loss ignore_class={low:g}.' if low < 0 else '')
+            + (_NOT_TO_COUNT.format(f'{low:g}') if low < 0 else '')
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hefted.errors import NotBuiltError
 from hefted.layers.layer import Layer
 from hefted.models import cost
 from hefted.operation import Node
@@ -69,8 +70,8 @@ def print_summary(
     table = _fitted(_columns(rows, branches, show_trainable), console.width)
     console.print(f'[bold]Model: "{model.name}"[/bold]', highlight=False)
     console.print(table)
-    for label, variables in _totals(model):
-        console.print(f' [bold]{label}:[/bold] {count(variables):,} ({size(variables)})', highlight=False)
+    for label, told in _totals(model):
+        console.print(f' [bold]{label}:[/bold] {told}', highlight=False)
     known = [row.flops for row in rows if row.depth == 0 and row.flops is not None]
     if known and len(known) == len([row for row in rows if row.depth == 0]) and layer_range is None:
         console.print(f' [bold]Forward FLOPs a row:[/bold] {sum(known):,}', highlight=False)
@@ -83,7 +84,7 @@ def _columns(rows: list[Row], branches: bool, show_trainable: bool) -> dict[str,
     columns = {
         'Layer (type)': [f'{"  " * row.depth}{row.layer.name} ({type(row.layer).__name__})' for row in rows],
         'Output Shape': [row.shape for row in rows],
-        'Param #': [f'{row.layer.count_params():,}' if row.layer.built else '0 (unbuilt)' for row in rows],
+        'Param #': [f'{_counted(row.layer) or 0:,}{"" if row.layer.built else " (unbuilt)"}' for row in rows],
         'Bytes': [size(row.layer.weights) if row.layer.weights else '0' for row in rows],
         'FLOPs a row': ['?' if row.flops is None else f'{row.flops:,}' for row in rows],
     }
@@ -163,14 +164,27 @@ def _between(rows: list[Row], layer_range: tuple[str, str] | None) -> list[Row]:
     return rows[min(places) : max(places) + 1] if places else rows
 
 
-def _totals(model: Any) -> list[tuple[str, list[Variable]]]:
+def _counted(layer: Any) -> int | None:
+    """How many parameters a layer has or, where it knows before it is built, will have."""
+    try:
+        return layer.count_params()
+    except NotBuiltError:
+        return None
+
+
+def _totals(model: Any) -> list[tuple[str, str]]:
+    unbuilt = not all(layer.built for layer in model.layers) or not (model.built or model.weights)
+    if unbuilt and (known := _counted(model)):
+        return [('Total params', f'{known:,} (not all built)')]
     optimizer = getattr(getattr(model, 'optimizer', None), 'variables', None) or []
     totals = [
         ('Total params', model.weights),
         ('Trainable params', model.trainable_weights),
         ('Non-trainable params', model.non_trainable_weights),
     ]
-    return totals + ([('Optimizer params', list(optimizer))] if optimizer else [])
+    totals += [('Optimizer params', list(optimizer))] if optimizer else []
+    note = '; not all built' if unbuilt else ''
+    return [(label, f'{count(variables):,} ({size(variables)}{note})') for label, variables in totals]
 
 
 def count(variables: list[Variable]) -> int:

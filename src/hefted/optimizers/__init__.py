@@ -39,6 +39,7 @@ _room = Room(
 )
 
 __all__ = ['Optimizer', 'deserialize', 'get', 'serialize']
+__all__ += sorted({*_room.members(), 'schedules'} - {*__all__})  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
@@ -48,7 +49,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, *_room.names(), 'schedules']
+    return sorted({*__all__, *_room.names()})
 
 
 def get(identifier: Any) -> Any:

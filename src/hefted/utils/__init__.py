@@ -42,6 +42,8 @@ _HOMES = {
 
 _ALIASES = {'CustomObjectScope': 'custom_object_scope'}
 
+__all__ = sorted({*_HOMES, *_ALIASES, 'bounding_boxes', 'model_to_dot'})  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
+
 
 def __getattr__(name: str) -> Any:
     if name in ('legacy', 'model_to_dot'):

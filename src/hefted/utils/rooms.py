@@ -60,6 +60,10 @@ class Room:
         """Every name that `find` knows."""
         return {*self._homes, *self.aliases}
 
+    def members(self) -> Iterable[str]:
+        """The public names alone, without other spellings: what `import *` gives."""
+        return self._homes
+
     def attribute(self, name: str) -> Any:
         """The package's `__getattr__`: a member (whose own name goes first) or an alias."""
         found = self.load(name) if name in self._homes else self.find(name)

@@ -77,6 +77,15 @@ def test_a_model_has_the_parameters_that_were_counted_before(make: Any):
     assert model.count_params() == counted == sum(int(np.prod(v.shape)) for v in model.weights)
 
 
+def test_a_summary_before_there_are_weights_has_what_will_be_there():
+    model, printed = bert.BertTextClassifier(bert.base(), 2), []
+    model.summary(line_length=120, print_fn=printed.append)
+    (told,) = printed
+    assert '109,482,240 (unbuilt)' in told
+    assert 'Total params: 109,483,778 (not all built)' in told
+    assert 'Trainable params' not in told
+
+
 def test_weights_begin_as_the_paper_says():
     model = small(hidden_dim=64)
     model.build()
@@ -261,6 +270,16 @@ def test_embeddings_are_pooled_as_they_are_said_to_be():
         (lambda: small()(np.ones((1, 17), int)), ShapeError, 'max_sequence_length=16 tokens, received 17'),
         (lambda: small()(np.ones(4, int)), ShapeError, r'\(batch, length\), received \(4,\)'),
         (lambda: small()({'token_id': IDS}), UnknownNameError, "Did you mean 'token_ids'"),
+        (
+            lambda: classifier().predict({'input_ids': IDS, 'attention_mask': IDS, 'token_type_ids': IDS}),
+            UnknownNameError,
+            "'token_ids' for 'input_ids', 'padding_mask' for 'attention_mask', 'segment_ids' for 'token_type_ids'",
+        ),
+        (
+            lambda: small()({'token_ids': IDS, 'attention_mask': IDS}),
+            UnknownNameError,
+            "BertBackbone: 'attention_mask'.*: write 'padding_mask' for 'attention_mask'.\nRaised",
+        ),
         (lambda: small()({'padding_mask': IDS}), ArgumentError, "inputs with 'token_ids'"),
         (
             lambda: small()({'token_ids': IDS, 'segment_ids': IDS[:, :3] % 2}),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from hefted.errors import ArgumentError
+from hefted.losses import SparseCategoricalCrossentropy
 from hefted.models import bert
 from hefted.text import pack
 
@@ -79,6 +80,6 @@ def test_a_model_of_one_result_a_row_refuses_rows_of_several_texts(make: Any):
 
 def test_a_classifier_is_not_trained_on_rows_of_several_texts():
     model = bert.BertTextClassifier(small(), 3)
-    model.compile('sgd', 'sparse_categorical_crossentropy')
+    model.compile('sgd', SparseCategoricalCrossentropy(from_logits=True))
     with pytest.raises(ArgumentError, match='one text in each row'):
         model.fit(ROWS, np.zeros(len(ROWS['token_ids']), int), verbose=0)

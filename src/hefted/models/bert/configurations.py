@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,6 +35,11 @@ _REMEDIES = {
     'is_decoder': 'It looks at what is before a token alone. Take a BERT that was trained as an encoder.',
     'add_cross_attention': 'It attends to another encoder. Take a BERT that was trained as an encoder.',
 }
+# Not true of what is written: who wrote it, how its numbers lay, and where to find code that would run.
+_NOT_KEPT = (
+    '_name_or_path', 'transformers_version', 'torch_dtype', 'dtype', 'auto_map', 'quantization_config', 'num_labels',
+)  # fmt: skip
+_OF_HEADS = ('id2label', 'label2id', 'problem_type', 'classifier_dropout', 'finetuning_task')
 
 
 def read_config(config: dict[str, Any]) -> dict[str, Any]:
@@ -98,7 +104,7 @@ def check_config(model: BertModel, config: Mapping[str, Any]) -> None:
 
 
 def config_of(model: BertModel) -> dict[str, Any]:
-    """A model's `config.json`.
+    """A model's `config.json`: what it was read with, if it was, and over it what the model is.
 
     Raises:
         ArgumentError: An activation that transformers does not know.
@@ -111,17 +117,34 @@ def config_of(model: BertModel) -> dict[str, Any]:
             'has no name for it.'
         )
     within = backbone.dropout if backbone.attention_dropout is None else backbone.attention_dropout
-    config = {key: getattr(backbone, argument) for key, argument in _SIZES.items()} | {
+    config = {'initializer_range': 0.02, 'pad_token_id': 0} | _kept(model)
+    config |= {key: getattr(backbone, argument) for key, argument in _SIZES.items()} | {
         'architectures': [_architecture(model)], 'hidden_act': activation,
         'layer_norm_eps': backbone.layer_norm_epsilon,
-        'hidden_dropout_prob': backbone.dropout, 'attention_probs_dropout_prob': within, 'initializer_range': 0.02,
-        'pad_token_id': 0, 'tie_word_embeddings': True, **_FIXED,
+        'hidden_dropout_prob': backbone.dropout, 'attention_probs_dropout_prob': within,
+        'tie_word_embeddings': True, **_FIXED,
     }  # fmt: skip
     if isinstance(model, (BertTextClassifier, BertTokenClassifier)):
-        names = {str(index): f'LABEL_{index}' for index in range(model.num_classes)}
+        names = _names(config.get('id2label'), model.num_classes)
         config |= {'classifier_dropout': model.dropout}
         config |= {'id2label': names, 'label2id': {name: int(index) for index, name in names.items()}}
     return config
+
+
+def _kept(model: BertModel) -> dict[str, Any]:
+    """What the `config.json` that a model was read with says of it still; a new head's classes are others."""
+    told = model.config_read or backbone_of(model).config_read
+    own = model.config_read and isinstance(model, (BertTextClassifier, BertTokenClassifier))
+    left_out = _NOT_KEPT if own else (*_NOT_KEPT, *_OF_HEADS)
+    return {key: value for key, value in json.loads(told or '{}').items() if key not in left_out}
+
+
+def _names(told: Any, num_classes: int) -> dict[str, str]:
+    """The classes' names, which are those that were read where they are of as many classes."""
+    numbers = [str(index) for index in range(num_classes)]
+    if isinstance(told, dict) and sorted(told) == sorted(numbers):
+        return {index: str(told[index]) for index in numbers}
+    return {index: f'LABEL_{index}' for index in numbers}
 
 
 def _architecture(model: BertModel) -> str:

@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hefted.distribution.files import settled
 from hefted.errors import ArchiveError, ArgumentError, MissingFileError
 from hefted.models.bert.tensor_names import modern
 from hefted.saving.safetensors import Entry, entries_of, read_tensors
 
+_WRITTEN = ('model.safetensors', 'config.json', '1_Pooling/config.json', 'modules.json')
 _PICKLED = ('.bin', '.pt', '.pth', '.ckpt', '.pkl')
 
 
@@ -39,6 +41,8 @@ class Files:
     def __init__(self, path: Path) -> None:
         if path.suffix in _PICKLED:
             raise _pickled(path)
+        for name in ('', *_WRITTEN):  # by all processes a moment ago, perhaps
+            settled(path / name)
         if not path.exists():
             raise MissingFileError(
                 f'Expected a folder or a safetensors file, received {str(path)!r}: it is not there. Nothing is '
@@ -103,12 +107,20 @@ class Files:
 
 
 def json_of(path: Path) -> dict[str, Any]:
+    return _json(path, dict, 'an object')
+
+
+def list_of(path: Path) -> list[Any]:
+    return _json(path, list, 'a list')
+
+
+def _json(path: Path, kind: type, called: str) -> Any:
     try:
         told = json.loads(path.read_text('utf-8'))
     except (ValueError, RecursionError) as error:
         raise ArchiveError(f'{str(path)!r} is no JSON: {error}.') from error
-    if not isinstance(told, dict):
-        raise ArchiveError(f'Expected an object in {str(path)!r}, received {type(told).__name__}.')
+    if not isinstance(told, kind):
+        raise ArchiveError(f'Expected {called} in {str(path)!r}, received {type(told).__name__}.')
     return told
 
 

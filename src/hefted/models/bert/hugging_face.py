@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from hefted import dtypes
-from hefted.errors import ArchiveError, ArgumentError, NotBuiltError, unknown_name
+from hefted import activations, dtypes
+from hefted.errors import ArchiveError, ArgumentError, NotBuiltError, unknown_name, warn
 from hefted.models.bert.backbone import BertBackbone
 from hefted.models.bert.configurations import check_config, config_of, read_config
-from hefted.models.bert.files import Files, Found, json_of
+from hefted.models.bert.files import Files, Found
 from hefted.models.bert.model import BertModel
+from hefted.models.bert.pooling_files import read_pooling, write_pooling
 from hefted.models.bert.pretraining import BertMaskedLM, BertPretrainer
 from hefted.models.bert.tasks import BertTextClassifier, BertTextEmbedder, BertTokenClassifier
 from hefted.models.bert.tensor_names import Tensor, backbone_of, headed, modern, tensors_of
@@ -38,15 +39,23 @@ def from_hugging_face(path: str | Path, task: str | None = None, **changes: Any)
             beside its `config.json`.
         task: 'backbone', 'masked_lm', 'pretraining', 'text_classifier', 'token_classifier' or 'text_embedder'; what
             the folder's `config.json` says if None. 'backbone' and 'text_embedder' leave a file's heads out.
+            'text_embedder' pools as the folder's files of sentence-transformers say, `modules.json` and
+            `1_Pooling/config.json`, or as `BertTextEmbedder` does if there are none; without them being asked for, a
+            folder of an embedder gives the backbone.
         **changes: Arguments of `BertBackbone` that are to be others, such as `dtype` and `dropout`, which is the
             attention's as well if `attention_dropout` is not given.
 
     Returns:
-        The model. A backbone has a pooler where the file has one.
+        The model. A backbone has a pooler where the file has one. A classifier gives logits, as transformers' do: the
+        file does not say an activation.
+
+    What `config.json` says beside the sizes, such as `id2label`, stays with the model until `to_hugging_face` writes
+    it. A `.keras` archive does not hold it, nor does a clone.
 
     Raises:
         ArchiveError: Tensors are missing, unexpected, or of a wrong shape or type.
-        ArgumentError: A pickled file, which could run code; or a BERT of another kind.
+        ArgumentError: A pickled file, which could run code; a BERT of another kind; or, for 'text_embedder', pooling
+            or modules that are not computed here.
         MissingFileError: There is no such folder or file.
         UnknownNameError: A task of another name.
 
@@ -76,6 +85,7 @@ def from_hugging_face(path: str | Path, task: str | None = None, **changes: Any)
         model = _model(task, backbone, found, files.folder, config)
         model.build()
     _load(model, found, heads_wanted=headed(model))
+    _keep(config, model, backbone)
     return model
 
 
@@ -106,11 +116,14 @@ def load_hugging_face(model: Any, path: str | Path) -> None:
         return
     files = Files(Path(path))
     found = files.tensors()
-    if files.has_config():
-        check_config(model, files.config())
+    config = files.config() if files.has_config() else {}
+    if config:
+        check_config(model, config)
     if not model.built:
         model.build()
     _load(model, found, heads_wanted=headed(model))
+    if config:
+        _keep(config, model, backbone_of(model))
 
 
 def to_hugging_face(model: Any, folder: str | Path, overwrite: bool = True) -> None:
@@ -121,9 +134,26 @@ def to_hugging_face(model: Any, folder: str | Path, overwrite: bool = True) -> N
         folder: Where; made if it is not there.
         overwrite: Whether files that are there are replaced.
 
+    How a `BertTextEmbedder` pools goes to `modules.json` and `1_Pooling/config.json`, as sentence-transformers has
+    them, but for 'pooler', for which it has no name. What the `config.json` said that the model was read with, such as
+    `id2label`, is written again, unless the model came by a `.keras` archive or is a clone.
+
+    An activation of a classifier, such as softmax, is not written: classifiers of transformers give logits. A warning
+    says so, and how to have it again.
+
     Raises:
         ArgumentError: Another kind of model, or files that are there.
         NotBuiltError: The model has no weights yet.
+
+    Example:
+        >>> import tempfile
+        >>> model = BertTextEmbedder(BertBackbone(50, 1, 2, 8, 32), pooling='max', normalize=False)
+        >>> model.build()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     to_hugging_face(model, folder)
+        ...     again = from_hugging_face(folder, task='text_embedder')
+        >>> again.pooling, again.normalize
+        ('max', False)
     """
     _require_bert(model)
     if not model.built:
@@ -133,6 +163,21 @@ def to_hugging_face(model: Any, folder: str | Path, overwrite: bool = True) -> N
     tensors = {tensor.name: tensor.written() for tensor in tensors_of(model)}
     write_tensors(where / 'model.safetensors', tensors, 'pt', overwrite)
     write_aside(where / 'config.json', json.dumps(config, indent=2).encode(), overwrite)
+    if isinstance(model, BertTextEmbedder):
+        write_pooling(model, where, overwrite)
+    if isinstance(model, (BertTextClassifier, BertTokenClassifier)) and model.activation is not activations.linear:
+        kind, name = type(model).__name__, getattr(model.activation, '__name__', repr(model.activation))
+        warn(
+            f'The activation of this {kind}, {name}, is not written: classifiers of transformers give logits, and so '
+            f'does from_hugging_face. To have it again, make a {kind} with activation={name!r} and read the folder '
+            f'with load_hugging_face(model, folder); in transformers, take the {name} of the logits.'
+        )
+
+
+def _keep(config: dict[str, Any], *models: BertModel) -> None:
+    """Have models know what they were read with."""
+    for model in models:
+        model.config_read = json.dumps(config)
 
 
 def _require_bert(model: Any) -> Any:
@@ -166,7 +211,7 @@ def _model(task: str, backbone: BertBackbone, found: dict[str, Found], folder: P
     if task == 'pretraining':
         return BertPretrainer(backbone)
     if task == 'text_embedder':
-        return BertTextEmbedder(backbone, **_pooling(folder))
+        return BertTextEmbedder(backbone, **read_pooling(folder))
     if 'classifier.weight' not in found:
         raise ArchiveError(
             f"Expected the tensor 'classifier.weight' for task={task!r}, found none: the file holds no classifier. "
@@ -176,24 +221,6 @@ def _model(task: str, backbone: BertBackbone, found: dict[str, Found], folder: P
     own = config.get('classifier_dropout')
     share = backbone.dropout if own is None else own
     return kind(backbone, found['classifier.weight'].entry.shape[0], dropout=share)
-
-
-def _pooling(folder: Path) -> dict[str, Any]:
-    """How sentence-transformers pools, where its files say so."""
-    path = folder / '1_Pooling' / 'config.json'
-    if not path.is_file():
-        return {}
-    said = json_of(path)
-    kinds = {'mean_tokens': 'mean', 'cls_token': 'cls', 'max_tokens': 'max'}
-    chosen = [kind for name, kind in kinds.items() if said.get(f'pooling_mode_{name}')]
-    if len(chosen) != 1:
-        raise ArgumentError(
-            f'Expected one of mean, cls and max in {path.name!r} of 1_Pooling, received {said!r}. Make a '
-            'BertTextEmbedder from the backbone and pool as you need.'
-        )
-    modules = folder / 'modules.json'
-    normalizes = not modules.is_file() or 'Normalize' in modules.read_text('utf-8')
-    return {'pooling': chosen[0], 'normalize': normalizes}
 
 
 def _load(model: Any, found: dict[str, Found], heads_wanted: bool) -> None:

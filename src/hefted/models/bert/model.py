@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from hefted.data.arrays import host_array
-from hefted.errors import ArgumentError, unknown_name
+from hefted.errors import ArgumentError, UnknownNameError, unknown_name
 from hefted.models.bert.checking import require_rows
+from hefted.models.bert.logits import warn_of_logits
 from hefted.models.model import Model
 from hefted.shape_tracing import trace_shapes
 from hefted.variables import Array
 
 #: What a backbone takes: (batch, length) of whole numbers each.
 INPUTS = ('token_ids', 'segment_ids', 'padding_mask', 'position_ids', 'packing_ids')
+# What transformers calls them.
+_OF_TRANSFORMERS = {'input_ids': 'token_ids', 'attention_mask': 'padding_mask', 'token_type_ids': 'segment_ids'}
 
 
 class BertModel(Model):
@@ -23,6 +26,8 @@ class BertModel(Model):
     input_names: tuple[str, ...] = INPUTS
     #: Whether several texts may share a row: not where a row has one result.
     takes_packed: bool = True
+    #: The `config.json` that it was read with, if it was: what is written keeps what it says beside the sizes.
+    config_read: str = ''
     _config_tells_frozen = True
 
     @property
@@ -32,6 +37,17 @@ class BertModel(Model):
     def _counted(self) -> int:
         """How many parameters it will have."""
         raise NotImplementedError
+
+    @property
+    def gives_logits(self) -> bool:
+        """Whether its outputs are logits, of which a loss has to know."""
+        return False
+
+    def begin_objective(self) -> None:
+        """Forget what the losses and metrics were made for, and see whether the losses fit what the model gives."""
+        super().begin_objective()
+        if self.gives_logits and self._compile_arguments is not None:
+            warn_of_logits(self, self._compile_arguments['loss'])
 
     def count_params(self) -> int:
         """The number of parameters; before there are any, by their shapes: nothing is allocated."""
@@ -46,9 +62,11 @@ class BertModel(Model):
             UnknownNameError: Something that the model does not take.
         """
         named: Mapping[str, Any] = inputs if isinstance(inputs, Mapping) else {'token_ids': inputs}
-        for name in named:
-            if name not in self.input_names:
-                raise unknown_name(f'input of {type(self).__name__}', name, self.input_names)
+        unknown = [name for name in named if name not in self.input_names]
+        if any(name in _OF_TRANSFORMERS for name in unknown):
+            raise self._named_otherwise(unknown)
+        if unknown:
+            raise unknown_name(f'input of {type(self).__name__}', unknown[0], self.input_names)
         if 'token_ids' not in named:
             raise ArgumentError(f"Expected inputs with 'token_ids', received {sorted(named)}.")
         given = {name: x if hasattr(x, 'shape') else host_array(name, x) for name, x in named.items()}
@@ -59,6 +77,14 @@ class BertModel(Model):
             )
         require_rows(given, self._rows_for(given['token_ids']))
         return given
+
+    def _named_otherwise(self, unknown: list[Any]) -> UnknownNameError:
+        pairs = {name: _OF_TRANSFORMERS[name] for name in unknown if name in _OF_TRANSFORMERS}
+        renamed = ', '.join(f'{ours!r} for {theirs!r}' for theirs, ours in pairs.items())
+        return UnknownNameError(
+            f'Unknown input of {type(self).__name__}: {", ".join(map(repr, pairs))}. These are names of transformers: '
+            f'write {renamed}.'
+        )
 
     def entered(self, inputs: Any) -> Any:
         """Data as it is, all of it seen to have rows in the model's tables."""

@@ -114,6 +114,10 @@ class BertMaskedLM(BertModel):
         )  # fmt: skip
         self._freeze_parts_too()
 
+    @property
+    def gives_logits(self) -> bool:
+        return True
+
     def _counted(self) -> int:
         pooler = self.backbone.pooler is not None
         return self.backbone.sizes.count_params(pooler, masked_lm=True, next_sentence=self._next_sentence)

@@ -52,6 +52,10 @@ class _Headed(BertModel):
         )
         self._freeze_parts_too()
 
+    @property
+    def gives_logits(self) -> bool:
+        return self.activation is activations.linear
+
     def _counted(self) -> int:
         return self.backbone.count_params() + (self.backbone.hidden_dim + 1) * self.num_classes
 
@@ -109,16 +113,26 @@ class BertTokenClassifier(_Headed):
         dropout: The share of the backbone's output that is zeroed in training.
         **kwargs: For `Model`.
 
-    Takes what the backbone takes, gives (batch, length, num_classes), float32. Give tokens that have no tag a
-    `sample_weight` of 0.
+    Takes what the backbone takes, gives (batch, length, num_classes), float32.
+
+    Tokens that have no tag, such as padding and a word's further pieces, take any class and a `sample_weight` of 0,
+    with a loss of `reduction='mean_with_sample_weight'`, as by default a mean is over them too, and with
+    `weighted_metrics`, as `metrics` count them. A loss of `ignore_class=-100` leaves out targets of -100, but to
+    metrics these are wrong.
 
     Raises:
         ArgumentError: Something else than a `BertBackbone`, or no class at all.
 
     Example:
+        >>> from hefted.losses import SparseCategoricalCrossentropy
         >>> model = BertTokenClassifier(BertBackbone(50, 1, 2, 8, 32), num_classes=5)
-        >>> model(np.array([[2, 4, 3]])).shape
-        (1, 3, 5)
+        >>> tokens, tags, tagged = np.array([[2, 7, 9, 3]]), np.array([[0, 4, 1, 0]]), np.array([[0, 1, 1, 0]])
+        >>> model(tokens).shape
+        (1, 4, 5)
+        >>> loss = SparseCategoricalCrossentropy(from_logits=True, reduction='mean_with_sample_weight')
+        >>> model.compile('adam', loss, weighted_metrics=['accuracy'])
+        >>> model.evaluate(tokens, tags, sample_weight=tagged, verbose=0)[1] in (0.0, 0.5, 1.0)  # of two tokens
+        True
     """
 
 
