@@ -13,7 +13,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from hefted.distribution import together
 from hefted.distribution.rendezvous import SIGN_SECONDS, ranks_told, say
@@ -81,9 +81,32 @@ def agree(
     if watch is None:
         return
     wrong = difference(what, gather(dict(told), what, timeout), watch.hosts)
-    if wrong is not None:  # for all of them, so all tell of parts as well
-        closer = None if parts is None else _of_parts(gather([*parts()], f'{what}, closer', timeout), watch.hosts)
-        raise HostsDifferError(wrong if closer is None else f'{wrong} {closer}', by_all=True)
+    if wrong is not None:
+        refuse(what, wrong, parts, timeout)
+
+
+def refuse(
+    what: str,
+    wrong: str,
+    parts: Callable[[], Sequence[tuple[str, str]]] | None = None,
+    timeout: float = _SECONDS,
+) -> NoReturn:
+    """Raise what all of them have seen; they tell of parts first.
+
+    Args:
+        what: Of what, such as 'the training'.
+        wrong: In what they differ, the same in all.
+        parts: As for `agree`.
+        timeout: Seconds to wait for the others.
+
+    Raises:
+        HostsDifferError: Always.
+    """
+    watch = together.watch()
+    closer = None
+    if watch is not None and parts is not None:
+        closer = _of_parts(gather([*parts()], f'{what}, closer', timeout), watch.hosts)
+    raise HostsDifferError(wrong if closer is None else f'{wrong} {closer}', by_all=True)
 
 
 def _of_parts(told: Sequence[Sequence[Sequence[str]]], hosts: Sequence[str]) -> str | None:

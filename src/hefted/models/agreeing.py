@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hefted.callbacks.callback import CallbackList
 from hefted.data.source import Source
 from hefted.distribution import hosts, lead
-from hefted.models import comparing, parts
+from hefted.models import comparing, parts, same_weights
 from hefted.models.identity import identity_of, rate_of
 from hefted.train.binding import Binding
 
@@ -58,10 +58,9 @@ def agree(model: Model, binding: Binding, source: Source, held: Source | None, s
     """
     identity = identity_of(model, binding, source, held)
     data, judged = identity.pop('data'), identity.pop('validation data', None)
-    placing, pairs = source.layout.placing, comparing.pairs_of(binding)
+    placing = source.layout.placing
     told = {
         **comparing.of_model(identity),
-        'the weights': comparing.weights(pairs),
         'the learning rate': rate_of(model),
         **comparing.of_data(source, data),
         'steps of an epoch': steps,
@@ -69,6 +68,6 @@ def agree(model: Model, binding: Binding, source: Source, held: Source | None, s
         'devices of a batch': placing and placing.shares,
         'the distribution': placing and str(placing.how),
     }
-    hosts.agree('the training', told, parts=comparing.by_part(pairs))
+    same_weights.agree('the training', told, same_weights.pairs_of(binding))
     if placing is not None and placing.hosts > 1:
         parts.require_each(source, held)

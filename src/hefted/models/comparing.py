@@ -8,9 +8,7 @@ for one another, or be ended by the collectives' library without a word of the c
 from __future__ import annotations
 
 import hashlib
-import weakref
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -20,8 +18,7 @@ from hefted.data.arrays import Rows
 from hefted.data.identity import told_of
 from hefted.data.stream import StreamSource
 from hefted.distribution import hosts, lead
-from hefted.models import identity, parts
-from hefted.utils.stacked import gathered
+from hefted.models import identity, parts, same_weights
 
 if TYPE_CHECKING:
     from hefted.data.source import Source
@@ -32,10 +29,8 @@ if TYPE_CHECKING:
 
 HOLDS = 'what a batch holds, but for its rows'
 _OF_MODEL = ('layer', 'variable', 'optimizer', 'loss', 'loss_weights', 'metrics', 'weighted_metrics')
-_MOST_BYTES = 64 << 20  # of weights that are compared by value
 _READABLE = 60  # characters
 _KEPT = '_told_to_others'  # of a model that a step of all was taken with
-_sums: dict[int, tuple[weakref.ref[Any], int]] = {}  # of arrays that live, which nobody changes, by their ids
 
 
 def evaluation(model: Model, binding: Binding, source: Source, steps: int | None) -> None:
@@ -56,7 +51,7 @@ def evaluation(model: Model, binding: Binding, source: Source, steps: int | None
     data = who.pop('data')
     del who['seed'], who['optimizer']
     told = {**of_model(who), **of_data(source, data), 'steps': steps}
-    _agree(f'evaluate{_how(placing)}', told, pairs_of(binding))
+    same_weights.agree(f'evaluate{_how(placing)}', told, same_weights.pairs_of(binding))
     if placing is not None and placing.hosts > 1:
         parts.require_each(source)
 
@@ -78,7 +73,7 @@ def prediction(model: Model, placing: Placing | None, batches: Batches) -> None:
         told |= {'rows of a step': batches.size, 'steps': batches.count}
         if batches.feed is None:
             told |= {'rows': batches.sample.count, 'the data': short(told_of(x))}
-    _agree(f'predict{_how(placing)}', told, _variables(model))
+    same_weights.agree(f'predict{_how(placing)}', told, same_weights.pairs_of_model(model))
 
 
 def step(call: str, model: Model, placing: Placing | None, rows: Rows) -> None:
@@ -103,7 +98,7 @@ def step(call: str, model: Model, placing: Placing | None, rows: Rows) -> None:
         HOLDS: kinds(batch),
         'the data': None if apart else short(told_of(batch)),
     }
-    _agree(f'{call}{_how(placing)}', told, _variables(model))
+    same_weights.agree(f'{call}{_how(placing)}', told, same_weights.pairs_of_model(model))
     if placing is not None and apart:
         placing.require_whole(rows.count)
 
@@ -180,58 +175,5 @@ def kinds(structure: Any, at: int = 1) -> list[str]:
     return [f'{np.dtype(part.dtype).name} {tuple(part.shape[at:])}' for part in jax.tree.leaves(structure)]
 
 
-Pairs = Sequence[tuple[Any, Any]]
-"""Variables, and what each of them holds."""
-
-
-def pairs_of(binding: Binding) -> Pairs:
-    """The weights of a state; not what its optimizer and its metrics keep."""
-    held = binding.held()
-    return [pair for name in ('trainable', 'frozen') for pair in zip(binding.groups[name], held[name], strict=True)]
-
-
-def _variables(model: Model) -> Pairs:
-    return [(v, v.held) for v in gathered(model.variables)]
-
-
-def weights(pairs: Pairs) -> str:
-    """A sum over the first weights, so far as that takes no time: biases and norms before what is large."""
-    sums: list[tuple[int, int]] = []
-    left = _MOST_BYTES
-    for number, (_, array) in sorted(enumerate(pairs), key=lambda each: each[1][1].nbytes):
-        left -= array.nbytes
-        if left >= 0 and _whole(array):
-            sums.append((number, _sum(array)))
-    return short(sums)
-
-
-def by_part(pairs: Pairs) -> Callable[[], list[tuple[str, str]]]:
-    """What tells each weight's path, and what is to be alike of it, to whom they are not."""
-
-    def told() -> list[tuple[str, str]]:
-        small = [array.nbytes <= _MOST_BYTES and _whole(array) for _, array in pairs]
-        sums = [f', sum {_sum(array):08x}' if s else '' for (_, array), s in zip(pairs, small, strict=True)]
-        return [(v.path, f'{v.dtype} {tuple(v.shape)}{s}') for (v, _), s in zip(pairs, sums, strict=True)]
-
-    return told
-
-
-def _agree(what: str, told: dict[str, Any], pairs: Pairs) -> None:
-    hosts.agree(what, told | {'the weights': weights(pairs)}, parts=by_part(pairs))
-
-
 def _how(placing: Placing | None) -> str:
     return '' if placing is None or placing.hosts == 1 else f' {parts.HOW}'
-
-
-def _whole(array: Any) -> bool:
-    return not isinstance(array, jax.Array) or array.is_fully_addressable
-
-
-def _sum(array: Any) -> int:
-    number = id(array)
-    known = _sums.get(number)
-    if known is None or known[0]() is not array:
-        known = weakref.ref(array, lambda _: _sums.pop(number, None)), zlib.crc32(np.asarray(array).tobytes())
-        _sums[number] = known
-    return known[1]
