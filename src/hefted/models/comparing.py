@@ -7,7 +7,6 @@ for one another, or be ended by the collectives' library without a word of the c
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from hefted.data.identity import told_of
 from hefted.data.stream import StreamSource
 from hefted.distribution import hosts, lead
 from hefted.models import identity, parts, same_weights
+from hefted.models.same_weights import short
 
 if TYPE_CHECKING:
     from hefted.data.source import Source
@@ -163,11 +163,6 @@ def of_model(told: dict[str, Any]) -> dict[str, Any]:
 def readable(value: Any) -> Any:
     """A setting as it is; the sum of one that is too long to be read."""
     return value if len(identity.as_text(value)) <= _READABLE else short(value)
-
-
-def short(value: Any) -> str:
-    """A sum of what is too long to be told."""
-    return hashlib.sha256(repr(value).encode()).hexdigest()[:8]
 
 
 def kinds(structure: Any, at: int = 1) -> list[str]:

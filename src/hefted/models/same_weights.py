@@ -70,10 +70,15 @@ def agree(what: str, told: dict[str, Any], pairs: Pairs) -> None:
                 each[number] = value
     everything = [each for each, _ in everybody]
     if not all(_alike([each[n] for each in seen]) for n in range(count)):
-        everything = [each | {'the weights': _short(sums)} for each, sums in zip(everything, seen, strict=True)]
+        everything = [each | {'the weights': short(sums)} for each, sums in zip(everything, seen, strict=True)]
     wrong = hosts.difference(what, everything, watch.hosts)
     if wrong is not None:
         hosts.refuse(what, wrong, _by_part(pairs))
+
+
+def short(value: Any) -> str:
+    """A sum of what is too long to be told."""
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:8]
 
 
 def _of_small(pairs: Pairs) -> list[Told]:
@@ -137,7 +142,3 @@ def _by_part(pairs: Pairs) -> Callable[[], list[tuple[str, str]]]:
         return [(v.path, f'{v.dtype} {tuple(v.shape)}{s}') for (v, _), s in zip(pairs, sums, strict=True)]
 
     return told
-
-
-def _short(value: Any) -> str:
-    return hashlib.sha256(repr(value).encode()).hexdigest()[:8]
