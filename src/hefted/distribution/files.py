@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from hefted.distribution import lead
@@ -33,7 +34,8 @@ def written(path: Path) -> None:
         return
     _written[str(path)] += 1
     if watch.world.rank == 0:
-        watch.store.put(_key(path), str(_written[str(path)]))
+        with suppress(RuntimeError):  # nobody can be told: the file is there all the same
+            watch.store.put(_key(path), str(_written[str(path)]))
 
 
 def settled(path: Path) -> None:

@@ -93,17 +93,21 @@ _TARIFFS = {'prices-aws-blocks': 'reserved for days', 'prices-azure': 'pay as yo
 
 
 def tariff(instance: str) -> str:
-    """By which tariff, and of when, a cloud's instance has its list price: they are not of one kind.
+    """By which tariff, and of when, a cloud's instance has its list price, in parentheses: they are not of one kind.
 
     Args:
         instance: One that has a list price.
 
+    Returns:
+        Nothing of a price that a person's own table has without saying so.
+
     Example:
         >>> tariff('aws:p5.48xlarge'), tariff('aws:p5e.48xlarge')
-        ('on demand 2023', 'reserved for days 2024')
+        (' (on demand 2023)', ' (reserved for days 2024)')
     """
     row = table('prices')[instance]
-    return ' '.join(filter(None, (_TARIFFS.get(row['source'], ''), row['year'])))
+    told = ' '.join(filter(None, (_TARIFFS.get(row['source'], ''), row['year'])))
+    return f' ({told})' if told else ''
 
 
 def list_price(instance: str, year: int, name: str = 'instance') -> Quantity | None:

@@ -298,7 +298,7 @@ def _factors(on: Machines, where: Place) -> tuple[Factors, str]:
     price = None if instance is None else list_price(instance, time.gmtime().tm_year)
     if instance is None or price is None:
         return factors, ''
-    note = '' if on.instance else f'Cost is by the list price of {instance} ({tariff(instance)}), by the accelerator.'
+    note = '' if on.instance else f'Cost is by the list price of {instance}{tariff(instance)}, by the accelerator.'
     return replace(factors, price=price * (on.per_node / count)), note
 
 

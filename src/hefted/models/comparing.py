@@ -7,6 +7,7 @@ for one another, or be ended by the collectives' library without a word of the c
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -128,14 +129,13 @@ def one_by_one(each: Iterator[Rows | None], batches: Batches, placing: Placing |
         rows = '' if apart or batch is None else f'{batch.count} rows of '
         lead.decide(True, f'for a batch of {rows}{", ".join(kinds((batch or batches.sample).x))}')
         yield batch
+    lead.decide(True, 'for no more batches')
     ends('predict')
 
 
 def ends(call: str) -> None:
-    """Batches that nobody knew before are at their end: see that they are for all, before anything is given out."""
-    if lead.watch() is not None:
-        lead.decide(True, 'for no more batches')
-        hosts.gather(None, f'the end of {call}')
+    """See that a call is at its end for all, before anything is given out: nobody has had more batches than others."""
+    hosts.gather(None, f'the end of {call}')
 
 
 def of_data(source: Source, data: Any) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def of_model(told: dict[str, Any]) -> dict[str, Any]:
 
 def readable(value: Any) -> Any:
     """A setting as it is; the sum of one that is too long to be read."""
-    return value if len(identity.as_text(value)) <= _READABLE else short(value)
+    return value if len(json.dumps(value)) <= _READABLE else short(value)
 
 
 def kinds(structure: Any, at: int = 1) -> list[str]:

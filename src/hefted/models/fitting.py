@@ -272,7 +272,8 @@ def evaluate(
     opened.enter_context(lead.training())
     verbose = verbose if lead.first() else 0
     try:
-        lead.meet(inputs.call_on('evaluate', x))
+        if lead.watch() is not None:
+            lead.meet(inputs.call_on('evaluate', x))
         run.enter('input')
         arguments = Arguments(x, y, sample_weight, batch_size=batch_size, steps=steps)
         source = inputs.given(self, arguments, 'evaluate', warns=True).source

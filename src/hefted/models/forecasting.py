@@ -97,7 +97,8 @@ def forecast(
     try:
         with undrawn_run_seeds(), ExitStack() as opened:
             opened.enter_context(lead.training())
-            lead.meet(inputs.call_on('forecast', x, validation_data, validation_split))
+            if lead.watch() is not None:
+                lead.meet(inputs.call_on('forecast', x, validation_data, validation_split))
             validation_size = validation_batch_size or batch_size
             ready = made_ready(
                 self,

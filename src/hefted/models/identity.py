@@ -105,11 +105,6 @@ def rate_of(model: Model) -> float | None:
     return float(rate.numpy()) if isinstance(rate, Variable) else None
 
 
-def as_text(value: Any) -> str:
-    """Something that is told, as one text."""
-    return json.dumps(value)
-
-
 def _layers(model: Model) -> list[str]:
     return [_line(layer) for layer in getattr(model, 'layers', ())]
 

@@ -184,7 +184,9 @@ def _fitting(
     few = given_up if _wide(heads, cells) > width else ()
     lines = list(table(columns, cells, width, few, elastic=0, shortest=18 if width > _NARROW else 12))
     yield from lines
-    yield from left_out([head for head in heads if head not in plain(lines[0])], width)
+    yield from left_out(
+        [head for head in heads[1:] if head not in plain(lines[0])], width
+    )  # the first may be cut short
 
 
 def _wide(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> int:

@@ -53,7 +53,7 @@ def next_stop(job: Job) -> Callable[[], float]:
     return lambda: lead.decide(job.callbacks.next_stop, 'where to stop next')
 
 
-def end() -> None:
+def ended() -> None:
     """What rank 0 alone does at the end, such as writing the best weights, is done when `fit` returns anywhere."""
     lead.decide(True, 'whether it has ended')
 

@@ -22,7 +22,7 @@ from hefted.train import interrupts, preemption
 from hefted.train.binding import Binding
 from hefted.train.checkpoint import Keeper, Place, capture, restore
 from hefted.train.governor import Ahead, Governor
-from hefted.train.led import end, led, next_stop, stops
+from hefted.train.led import ended, led, next_stop, stops
 from hefted.train.of_each import kept_by_one
 from hefted.train.pace import Pace
 from hefted.train.program import Logs, State, Stretcher
@@ -131,7 +131,7 @@ class _Training:
             job.callbacks.begin(self.done)
             begun = perf_counter()
             job.callbacks.call('on_train_end', self.logs)
-            end()
+            ended()
             job.governor.did('end', perf_counter() - begun)
         except BaseException as error:
             kept = self.job.keepers and kept_by_one(self.job.source, self.state)  # the others may go on
